@@ -1,0 +1,1 @@
+"""The CopilotKit runtime for Python."""

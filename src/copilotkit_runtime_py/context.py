@@ -1,0 +1,41 @@
+"""What a request tells the runtime besides the conversation."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """One client request as hooks, agent factories and providers see it. It holds no HTTP object.
+
+    Attributes:
+        request_id: names the request in logs and in masked errors.
+        owner: who owns the threads that the request may touch. Never taken from the request body.
+        headers: the request headers that may be passed on to agents, in lower case.
+        properties: the frontend's `properties`, with the server's own on top.
+        url: the page that the frontend reported, if it did.
+        request_type: what the frontend asked for (`Chat`, `Task`, `Suggestion`, ...), if it said so.
+        node_name: the graph node that the frontend expects to be in, if it said so.
+        frontend_context: the frontend's readable context as one text, as old clients send it.
+        forwarded_parameters: model parameters that the frontend asked for (`model`, `temperature`, ...).
+        extensions: protocol extensions that the frontend sent.
+        guardrails: the topic rules that the frontend asked for.
+    """
+
+    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    owner: str = ANONYMOUS
+    headers: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    url: str | None = None
+    request_type: str | None = None
+    node_name: str | None = None
+    frontend_context: str | None = None
+    forwarded_parameters: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    guardrails: Mapping[str, Any] | None = None

@@ -1,0 +1,129 @@
+"""The errors of the runtime.
+
+CopilotKitError                 has a code, a status and a message that a client may read
+├── AgentNotFoundError          no agent of that name is registered
+├── ConfigurationError          the operator's set-up cannot serve the request
+├── MissingApiKeyError          the request needs a CopilotKit Cloud key and carries none
+├── InvalidRequestError         the request is malformed or exceeds a limit
+├── ThreadBusyError             the thread has a run in progress
+├── AgentError                  the agent failed, and its message is meant for the client
+│   └── ProtocolViolationError  the agent's event stream breaks AG-UI's rules
+└── InternalError               anything else; the message names an id, never the cause
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+TROUBLESHOOTING_URL = "https://docs.copilotkit.ai/troubleshooting/common-issues"
+
+
+class CopilotKitError(Exception):
+    """An error that a client may see.
+
+    The class attributes are the fields of the `extensions` object that CopilotKit's clients read.
+
+    Attributes:
+        code: a CopilotKit error code.
+        status_code: the HTTP status that fits the error.
+        severity: `critical`, `warning` or `info`.
+        visibility: where the frontend shows it: `banner`, `toast`, `silent` or `dev_only`.
+        troubleshooting_url: a page that helps, or None.
+    """
+
+    code: ClassVar[str] = "UNKNOWN"
+    status_code: ClassVar[int] = 500
+    severity: ClassVar[str] = "critical"
+    visibility: ClassVar[str] = "toast"
+    troubleshooting_url: ClassVar[str | None] = None
+
+    @property
+    def message(self) -> str:
+        """The text for the client."""
+        return str(self.args[0]) if self.args else ""
+
+    def extensions(self) -> dict[str, Any]:
+        """The `extensions` object of this error in a GraphQL answer."""
+        return {
+            "name": "CopilotError",
+            "statusCode": self.status_code,
+            "code": self.code,
+            "visibility": self.visibility,
+            "severity": self.severity,
+            "troubleshootingUrl": self.troubleshooting_url,
+        }
+
+
+class AgentNotFoundError(CopilotKitError):
+    """No agent of that name is registered."""
+
+    code = "AGENT_NOT_FOUND"
+    visibility = "banner"
+    troubleshooting_url = f"{TROUBLESHOOTING_URL}#i-am-getting-agent-not-found-error"
+
+    def __init__(self, name: str, available: Iterable[str]) -> None:
+        names = ", ".join(available)
+        hint = (
+            f"Available agents are: {names}. Please verify the agent name in your configuration and ensure "
+            "it matches one of the available agents."
+            if names
+            else "Please set up at least one agent before proceeding."
+        )
+        super().__init__(f"Agent '{name}' was not found. {hint}")
+
+
+class ConfigurationError(CopilotKitError):
+    """The operator's set-up cannot serve the request."""
+
+    code = "CONFIGURATION_ERROR"
+    status_code = 400
+    severity = "warning"
+    visibility = "banner"
+
+
+class MissingApiKeyError(CopilotKitError):
+    """The request needs a CopilotKit Cloud key and carries none."""
+
+    code = "MISSING_PUBLIC_API_KEY_ERROR"
+    status_code = 401
+    visibility = "banner"
+
+
+class InvalidRequestError(CopilotKitError):
+    """The request is malformed or exceeds a limit."""
+
+    code = "BAD_REQUEST"
+    status_code = 400
+
+
+class ThreadBusyError(CopilotKitError):
+    """The thread has a run in progress."""
+
+    code = "THREAD_BUSY"
+    status_code = 409
+    severity = "warning"
+
+
+class AgentError(CopilotKitError):
+    """The agent failed, and its message is meant for the client.
+
+    Attributes:
+        agent_code: the agent's own code for the failure, if it gave one.
+    """
+
+    def __init__(self, message: str, agent_code: str | None = None) -> None:
+        super().__init__(message)
+        self.agent_code = agent_code
+
+
+class ProtocolViolationError(AgentError):
+    """The agent's event stream breaks AG-UI's rules."""
+
+
+class InternalError(CopilotKitError):
+    """An error whose cause stays in the server's log, under the id that the message names."""
+
+    def __init__(self, error_id: str) -> None:
+        super().__init__(f"An internal error occurred (error id {error_id}).")
+        self.error_id = error_id

@@ -1,0 +1,123 @@
+"""The internal vocabulary: AG-UI events in JSON form (camelCase dicts), and short ways to make them.
+
+Events stay plain dicts between provider and socket; `ag_ui.core` models appear at the edges only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+Event: TypeAlias = dict[str, Any]
+
+
+def event_from(value: BaseModel | Mapping[str, Any]) -> Event:
+    """Returns an event in JSON form, from a model of `ag_ui.core` or from a mapping.
+
+    Raises:
+        TypeError: the value is neither.
+    """
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"an agent yielded {type(value).__name__}, which is no AG-UI event")
+
+
+def run_started(thread_id: str, run_id: str) -> Event:
+    """A run begins."""
+    return {"type": "RUN_STARTED", "threadId": thread_id, "runId": run_id}
+
+
+def run_finished(thread_id: str, run_id: str, interrupts: list[dict[str, Any]] | None = None) -> Event:
+    """A run ended well, or pauses for the answers to its interrupts."""
+    event: Event = {"type": "RUN_FINISHED", "threadId": thread_id, "runId": run_id}
+    if interrupts:
+        event["outcome"] = {"type": "interrupt", "interrupts": interrupts}
+    return event
+
+
+def run_error(message: str, code: str | None = None) -> Event:
+    """A run failed. The message reaches the client."""
+    event: Event = {"type": "RUN_ERROR", "message": message}
+    if code is not None:
+        event["code"] = code
+    return event
+
+
+def text_start(message_id: str, role: str = "assistant") -> Event:
+    """A text message begins."""
+    return {"type": "TEXT_MESSAGE_START", "messageId": message_id, "role": role}
+
+
+def text_content(message_id: str, delta: str) -> Event:
+    """A text message grows by `delta`."""
+    return {"type": "TEXT_MESSAGE_CONTENT", "messageId": message_id, "delta": delta}
+
+
+def text_end(message_id: str) -> Event:
+    """A text message is complete."""
+    return {"type": "TEXT_MESSAGE_END", "messageId": message_id}
+
+
+def tool_call_start(tool_call_id: str, name: str, parent_message_id: str | None = None) -> Event:
+    """A tool call begins."""
+    event: Event = {"type": "TOOL_CALL_START", "toolCallId": tool_call_id, "toolCallName": name}
+    if parent_message_id is not None:
+        event["parentMessageId"] = parent_message_id
+    return event
+
+
+def tool_call_args(tool_call_id: str, delta: str) -> Event:
+    """The JSON text of a tool call's arguments grows by `delta`."""
+    return {"type": "TOOL_CALL_ARGS", "toolCallId": tool_call_id, "delta": delta}
+
+
+def tool_call_end(tool_call_id: str) -> Event:
+    """A tool call's arguments are complete."""
+    return {"type": "TOOL_CALL_END", "toolCallId": tool_call_id}
+
+
+def tool_call_result(message_id: str, tool_call_id: str, content: str) -> Event:
+    """A tool call was answered."""
+    return {
+        "type": "TOOL_CALL_RESULT",
+        "messageId": message_id,
+        "toolCallId": tool_call_id,
+        "content": content,
+        "role": "tool",
+    }
+
+
+def state_snapshot(state: Any) -> Event:
+    """The agent's state, whole."""
+    return {"type": "STATE_SNAPSHOT", "snapshot": state}
+
+
+def state_delta(patch: list[dict[str, Any]]) -> Event:
+    """The agent's state changes by a JSON Patch."""
+    return {"type": "STATE_DELTA", "delta": patch}
+
+
+def messages_snapshot(messages: list[dict[str, Any]]) -> Event:
+    """The conversation, whole."""
+    return {"type": "MESSAGES_SNAPSHOT", "messages": messages}
+
+
+def step_started(name: str) -> Event:
+    """A step of the agent (a graph node, a flow method) begins."""
+    return {"type": "STEP_STARTED", "stepName": name}
+
+
+def step_finished(name: str) -> Event:
+    """A step of the agent is over."""
+    return {"type": "STEP_FINISHED", "stepName": name}
+
+
+def custom(name: str, value: Any) -> Event:
+    """An event outside AG-UI's own vocabulary."""
+    return {"type": "CUSTOM", "name": name, "value": value}

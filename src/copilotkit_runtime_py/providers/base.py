@@ -1,0 +1,60 @@
+"""The interface between the runtime and an agent framework."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ag_ui.core import RunAgentInput
+
+from ..context import RequestContext
+from ..events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSnapshot:
+    """What an agent's own memory holds of one thread.
+
+    Attributes:
+        state: the agent's state without its messages.
+        messages: the conversation, as AG-UI messages in JSON form.
+        interrupts: interrupts that wait for an answer, as AG-UI 1.0 `Interrupt` objects in JSON form.
+    """
+
+    state: Any = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    interrupts: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Provider(ABC):
+    """Turns one `RunAgentInput` into a stream of AG-UI events.
+
+    One provider serves all runs of one registered agent at the same time, so it keeps nothing of a run on
+    itself. The runtime iterates the stream in a task of its own and closes it; stopping a run cancels that
+    task, which a provider lets through after releasing what it holds.
+
+    Attributes:
+        description: one sentence for frontends and other agents.
+        framed: the stream comes with its own RUN_STARTED, message ends and terminal event, and lacking them
+            is a fault of the agent. Otherwise the runtime supplies whatever is missing.
+    """
+
+    framed: ClassVar[bool] = False
+    description: str = ""
+
+    @abstractmethod
+    def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+        """Streams the events of one run.
+
+        An exception ends the run with an error that names no detail, unless it is an `AgentError`, whose
+        message is meant for the client.
+        """
+
+    async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
+        """Returns what the agent itself remembers of a thread, or None where it keeps no memory of it."""
+        return None
+
+    async def aclose(self) -> None:  # noqa: B027 - most providers hold nothing
+        """Releases what the provider holds for all runs, such as a connection pool."""
