@@ -1,0 +1,295 @@
+"""The command `copilotkit-runtime-py`."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import json
+import os
+import shlex
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+from uvicorn.supervisors import ChangeReload
+
+from .settings import (
+    DEFAULT_ENDPOINT,
+    DEMO_AGENT,
+    LOCALHOST,
+    Settings,
+    SettingsError,
+    check_origin,
+    find_config,
+    parse_agents,
+)
+from .target import TargetError
+
+DEFAULT_PORT = 8000
+SHUTDOWN_SECONDS = 3
+
+_CURL_QUERY = (
+    "mutation ($data: GenerateCopilotResponseInput!) { generateCopilotResponse(data: $data) { threadId "
+    "messages @stream { __typename ... on TextMessageOutput { content @stream } } "
+    "... on CopilotResponse @defer { status { ... on BaseResponseStatus { code } } } } }"
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="copilotkit-runtime-py")
+def cli() -> None:
+    """The CopilotKit runtime as one Python process."""
+
+
+def _origins(context: click.Context, parameter: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:
+    try:
+        for origin in value:
+            check_origin(origin)
+    except SettingsError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+    return tuple(value)
+
+
+_host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+_endpoint = click.option(
+    "--endpoint", default=DEFAULT_ENDPOINT, show_default=True, metavar="PATH", help="Path of the one URL."
+)
+_cors = click.option(
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    callback=_origins,
+    help="Origin whose pages may call the server, with credentials; repeatable. '*': any origin, and "
+    "'localhost': any port of this machine, both without credentials. On a loopback host the default is "
+    "'localhost'.",
+)
+
+
+@cli.command()
+@_host
+@click.option(
+    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@_endpoint
+@click.option(
+    "--agent",
+    "agents",
+    multiple=True,
+    metavar="NAME=TARGET",
+    help="An agent: package.module:attribute, path/file.py:attribute or a URL; repeatable.",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A langgraph.json. Without --agent, the one in the working directory is taken.",
+)
+@click.option("--default-agent", metavar="NAME", help="The agent for requests that name none.")
+@_cors
+@click.option("--reload", is_flag=True, help="Start again when a Python file changes.")
+def serve(
+    host: str,
+    port: int,
+    endpoint: str,
+    agents: tuple[str, ...],
+    config: Path | None,
+    default_agent: str | None,
+    cors: tuple[str, ...],
+    reload: bool,
+) -> None:
+    """Serve agents to CopilotKit frontends."""
+    if config is None and not agents:
+        config = find_config()
+        if config is None:
+            raise click.UsageError(
+                "No agent to serve: pass --agent NAME=TARGET or --config, or start where a langgraph.json is."
+            )
+    settings = _settings(
+        agents=lambda: parse_agents(agents),
+        config=config,
+        default_agent=default_agent,
+        endpoint=endpoint,
+        cors=cors or _default_cors(host),
+    )
+    listener = _listen(host, port)
+    _warn_if_exposed(host)
+    url = _url(host, listener, endpoint)
+    _run(settings, listener, [f"CopilotKit runtime: {url}"], reload=reload)
+
+
+@cli.command()
+@_host
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"Port to listen on.  [default: {DEFAULT_PORT}, or the next free one]",
+)
+@_endpoint
+@_cors
+def demo(host: str, port: int | None, endpoint: str, cors: tuple[str, ...]) -> None:
+    """Serve a demo LangGraph agent that needs no API key."""
+    name, target = DEMO_AGENT
+    settings = _settings(
+        agents=lambda: {name: target},
+        default_agent=name,
+        endpoint=endpoint,
+        cors=cors or _default_cors(host),
+    )
+    listener = _listen_near(host, DEFAULT_PORT) if port is None else _listen(host, port)
+    _warn_if_exposed(host)
+    url = _url(host, listener, endpoint)
+    _run(
+        settings,
+        listener,
+        [
+            f"CopilotKit runtime with the agent '{name}': {url}",
+            "Give it to a frontend as runtimeUrl, open it in a browser for the playground, or try:",
+            "",
+            curl_line(url, name),
+        ],
+    )
+
+
+def main() -> None:
+    """The entry point of the command."""
+    cli()
+
+
+def curl_line(url: str, agent: str) -> str:
+    """A shell line that sends one message to an agent and shows the reply as it streams."""
+    message = {
+        "id": "1",
+        "createdAt": "2025-01-01T00:00:00.000Z",
+        "textMessage": {"role": "user", "content": "Hello, what can you do?"},
+    }
+    data = {
+        "metadata": {"requestType": "Chat"},
+        "frontend": {"actions": []},
+        "messages": [message],
+        "agentSession": {"agentName": agent},
+    }
+    body = json.dumps({"query": _CURL_QUERY, "variables": {"data": data}}, separators=(",", ":"))
+    return f"curl -N {shlex.quote(url)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+def _settings(*, agents: Callable[[], dict[str, str]], **settings: Any) -> Settings:
+    try:
+        return Settings(agents=agents(), **settings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it answers there."""
+
+    def __init__(self, config: uvicorn.Config, banner: Sequence[str]) -> None:
+        super().__init__(config)
+        self.banner = banner
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            _print_banner(self.banner)
+
+
+def _run(settings: Settings, listener: socket.socket, banner: Sequence[str], *, reload: bool = False) -> None:
+    if reload:
+        # Each reload is a new process, which reads its settings from the environment.
+        os.environ.update(settings.to_environment())
+        config = uvicorn.Config(
+            "copilotkit_runtime_py.app.main:app", reload=True, timeout_graceful_shutdown=SHUTDOWN_SECONDS
+        )
+        _print_banner(banner)
+        ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+        return
+    from .app.application import create_app
+
+    try:
+        app = create_app(settings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    except TargetError as error:
+        raise click.ClickException(str(error)) from error
+    server = _Server(uvicorn.Config(app, timeout_graceful_shutdown=SHUTDOWN_SECONDS), banner)
+    server.run([listener])
+
+
+def _print_banner(lines: Sequence[str]) -> None:
+    click.echo("\n" + "\n".join(lines) + "\n")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return _bind(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise click.ClickException(
+                f"Port {port} on {host} is taken by another program. Choose another one with --port."
+            ) from error
+        raise click.ClickException(
+            f"Cannot listen on {host}, port {port}: {error.strerror or error}."
+        ) from error
+
+
+def _listen_near(host: str, port: int) -> socket.socket:
+    for candidate in range(port, port + 20):
+        try:
+            listener = _bind(host, candidate)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                continue
+            raise click.ClickException(f"Cannot listen on {host}: {error.strerror or error}.") from error
+        if candidate != port:
+            click.secho(f"Port {port} is taken by another program: using {candidate}.", fg="yellow", err=True)
+        return listener
+    raise click.ClickException(
+        f"The ports {port} to {port + 19} on {host} are taken. Choose one with --port."
+    )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.set_inheritable(True)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _url(host: str, listener: socket.socket, endpoint: str) -> str:
+    port = listener.getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}{endpoint}"
+
+
+def _default_cors(host: str) -> tuple[str, ...]:
+    return (LOCALHOST,) if _is_loopback(host) else ()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _warn_if_exposed(host: str) -> None:
+    if not _is_loopback(host):
+        click.secho(
+            f"WARNING: {host} can be reached from other machines, and there is no authentication: "
+            "whoever reaches it can use the agents and reads the threads of all, as one anonymous user.",
+            fg="red",
+            bold=True,
+            err=True,
+        )

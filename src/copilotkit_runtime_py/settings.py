@@ -1,0 +1,126 @@
+"""What the command line and the environment say about the server."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+DEFAULT_ENDPOINT = "/api/copilotkit"
+DEMO_AGENT = ("demo", "copilotkit_runtime_py.demo.agent:graph")
+LOCALHOST = "localhost"
+ANY_ORIGIN = "*"
+
+
+class SettingsError(Exception):
+    """A setting is malformed or contradicts another. The message is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one server.
+
+    Attributes:
+        agents: the target of each agent by the agent's name; see `copilotkit_runtime_py.target`.
+        config: a `langgraph.json`, whose graphs are agents too.
+        default_agent: the agent that answers a request that names none.
+        endpoint: the path of the one URL.
+        cors: the origins whose pages may call the server. `localhost` stands for every port of this machine
+            and `*` for any origin; both go without credentials and stand alone.
+    """
+
+    agents: Mapping[str, str] = field(default_factory=dict)
+    config: Path | None = None
+    default_agent: str | None = None
+    endpoint: str = DEFAULT_ENDPOINT
+    cors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        path = self.endpoint
+        if not path.startswith("/") or any(mark in path for mark in "?#{} ") or "//" in path:
+            raise SettingsError(f"'{path}' is no endpoint: write a path such as {DEFAULT_ENDPOINT}.")
+        for origin in self.cors:
+            check_origin(origin)
+        for keyword in (ANY_ORIGIN, LOCALHOST):
+            if keyword in self.cors and len(self.cors) > 1:
+                raise SettingsError(f"The CORS origin '{keyword}' stands alone, without further origins.")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Reads `COPILOTKIT_AGENTS`, `_CONFIG`, `_DEFAULT_AGENT`, `_ENDPOINT` and `_CORS`.
+
+        Several agents (`NAME=TARGET`) or origins are separated by spaces and quoted as in a shell. Without
+        `COPILOTKIT_CORS`, pages from this machine may call the server; an empty value forbids that too.
+
+        Raises:
+            SettingsError: a value is malformed.
+        """
+        config = environ.get("COPILOTKIT_CONFIG")
+        return cls(
+            agents=parse_agents(_words(environ, "COPILOTKIT_AGENTS", "")),
+            config=Path(config) if config else None,
+            default_agent=environ.get("COPILOTKIT_DEFAULT_AGENT") or None,
+            endpoint=environ.get("COPILOTKIT_ENDPOINT") or DEFAULT_ENDPOINT,
+            cors=tuple(_words(environ, "COPILOTKIT_CORS", LOCALHOST)),
+        )
+
+    def to_environment(self) -> dict[str, str]:
+        """The environment from which `from_environment` reads these settings."""
+        return {
+            "COPILOTKIT_AGENTS": shlex.join(f"{name}={target}" for name, target in self.agents.items()),
+            "COPILOTKIT_CONFIG": str(self.config or ""),
+            "COPILOTKIT_DEFAULT_AGENT": self.default_agent or "",
+            "COPILOTKIT_ENDPOINT": self.endpoint,
+            "COPILOTKIT_CORS": shlex.join(self.cors),
+        }
+
+
+def parse_agents(pairs: Iterable[str]) -> dict[str, str]:
+    """Reads `NAME=TARGET` pairs.
+
+    Raises:
+        SettingsError: a pair has no name or no target, or a name is given twice.
+    """
+    agents: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, target = pair.partition("=")
+        if not equals or not name or not target:
+            raise SettingsError(
+                f"'{pair}' names no agent: write NAME=TARGET, such as chat=my_app.agent:graph."
+            )
+        if name in agents:
+            raise SettingsError(f"The agent '{name}' is given twice.")
+        agents[name] = target
+    return agents
+
+
+def check_origin(origin: str) -> None:
+    """Accepts an origin, `localhost` or `*`.
+
+    Raises:
+        SettingsError: a browser would never send this as a page's origin.
+    """
+    if origin in (ANY_ORIGIN, LOCALHOST):
+        return
+    parts = urlsplit(origin)
+    if not parts.scheme or not parts.netloc:
+        raise SettingsError(f"'{origin}' is no origin: write one such as https://app.example.com.")
+    plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    if origin != plain:
+        raise SettingsError(f"'{origin}' is not how a browser writes an origin: write {plain}.")
+
+
+def find_config(directory: Path | None = None) -> Path | None:
+    """The `langgraph.json` of a directory, by default the working directory."""
+    path = (directory or Path.cwd()) / "langgraph.json"
+    return path if path.is_file() else None
+
+
+def _words(environ: Mapping[str, str], name: str, default: str) -> list[str]:
+    try:
+        return shlex.split(environ.get(name, default))
+    except ValueError as error:
+        raise SettingsError(f"{name} is malformed: {error}.") from error
