@@ -1,4 +1,7 @@
-"""The input types of the GraphQL contract. An optional field that the client left out is `strawberry.UNSET`."""
+"""The input types of the GraphQL contract.
+
+An optional field that the client left out is `strawberry.UNSET`, which is falsy.
+"""
 
 from __future__ import annotations
 

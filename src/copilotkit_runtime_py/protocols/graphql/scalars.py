@@ -37,9 +37,7 @@ def format_date_time(value: object) -> str:
     if isinstance(value, str):
         value = parse_date_time(value)
     if not isinstance(value, datetime):
-        raise GraphQLError(
-            f"DateTime cannot be serialized from a non string, non numeric or non Date type {value!r}"
-        )
+        raise GraphQLError(f"DateTime cannot be serialized from {inspect(value)}")
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
     value = value.astimezone(UTC)
@@ -87,10 +85,10 @@ SCALAR_MAP: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTimeISO",
         description=(
-            "A date-time string at UTC, such as 2007-12-03T10:15:30Z, compliant with the `date-time` format outlined "
-            "in section 5.6 of the RFC 3339 profile of the ISO 8601 standard for representation of dates and times "
-            "using the Gregorian calendar.This scalar is serialized to a string in ISO 8601 format and parsed from a "
-            "string in ISO 8601 format."
+            "A date-time string at UTC, such as 2007-12-03T10:15:30Z, compliant with the `date-time` format "
+            "outlined in section 5.6 of the RFC 3339 profile of the ISO 8601 standard for representation of "
+            "dates and times using the Gregorian calendar."
+            "This scalar is serialized to a string in ISO 8601 format and parsed from a string in ISO 8601 format."
         ),
         serialize=format_date_time,
         parse_value=parse_date_time,

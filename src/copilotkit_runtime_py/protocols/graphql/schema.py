@@ -15,6 +15,7 @@ from graphql import (
     assert_valid_schema,
     specified_directives,
 )
+from strawberry import UNSET
 from strawberry.schema.config import StrawberryConfig
 
 from copilotkit_runtime_py.protocols.graphql.inputs import GenerateCopilotResponseInput, LoadAgentStateInput
@@ -54,14 +55,17 @@ class Query:
 
     @strawberry.field
     async def hello(self, info: Info) -> str:
+        """Says that the server is there."""
         return await info.context.hello()
 
     @strawberry.field
     async def available_agents(self, info: Info) -> AgentsResponse:
+        """Lists the agents that the frontend may name."""
         return await info.context.available_agents()
 
     @strawberry.field
     async def load_agent_state(self, info: Info, data: LoadAgentStateInput) -> LoadAgentStateResponse:
+        """Returns what an agent last knew of a thread."""
         return await info.context.load_agent_state(data)
 
 
@@ -74,9 +78,10 @@ class Mutation:
         self,
         info: Info,
         *,
-        properties: JSONObject | None = strawberry.UNSET,
+        properties: JSONObject | None = UNSET,
         data: GenerateCopilotResponseInput,
     ) -> CopilotResponse:
+        """Starts to answer, and returns the answer while it is made."""
         return await info.context.generate_copilot_response(data, properties or None)
 
 
@@ -98,11 +103,7 @@ def _build_schema() -> GraphQLSchema:
     built = strawberry.Schema(query=Query, mutation=Mutation, types=UNREFERENCED_TYPES, config=config)
     kwargs = built._schema.to_kwargs()
     kwargs["directives"] = tuple(_directives())
-    return assert_schema(GraphQLSchema(**kwargs))
-
-
-def assert_schema(schema: GraphQLSchema) -> GraphQLSchema:
-    """Returns the schema after graphql-core has found nothing wrong with it."""
+    schema = GraphQLSchema(**kwargs)
     assert_valid_schema(schema)
     return schema
 

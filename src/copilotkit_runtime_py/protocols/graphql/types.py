@@ -1,8 +1,8 @@
 """The output types of the GraphQL contract.
 
-Values that grow are `LiveList`s, values that come late are `Deferred`s; everything else is set at construction. The
-constructors take snake_case keyword arguments. Names, descriptions and defaults are those of CopilotRuntime 1.10.6
-(`contract/schema.graphql`).
+Values that grow are `LiveList`s, values that come late are `Deferred`s; everything else is set at
+construction, by snake_case keyword arguments. Names, descriptions and defaults are those of CopilotRuntime
+1.10.6 (`contract/schema.graphql`).
 """
 
 from __future__ import annotations
