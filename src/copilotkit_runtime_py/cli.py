@@ -16,6 +16,7 @@ import click
 import uvicorn
 from uvicorn.supervisors import ChangeReload
 
+from .errors import ConfigurationError
 from .settings import (
     DEFAULT_ENDPOINT,
     DEMO_AGENT,
@@ -210,7 +211,7 @@ def _run(settings: Settings, listener: socket.socket, banner: Sequence[str], *, 
         app = create_app(settings)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
-    except TargetError as error:
+    except (TargetError, ConfigurationError) as error:
         raise click.ClickException(str(error)) from error
     server = _Server(uvicorn.Config(app, timeout_graceful_shutdown=SHUTDOWN_SECONDS), banner)
     server.run([listener])

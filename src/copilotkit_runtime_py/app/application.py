@@ -25,15 +25,11 @@ def create_app(settings: Settings) -> FastAPI:
     """Builds the application: the agents, the endpoint, CORS, and a redirect from `/` to the endpoint.
 
     Raises:
-        SettingsError: the settings contradict what they name.
+        SettingsError: two agents share a name.
         TargetError: an agent cannot be loaded.
+        ConfigurationError: what a target names is no agent, or the default agent is not registered.
     """
     agents = load_agents(settings)
-    if settings.default_agent is not None and settings.default_agent not in agents:
-        names = ", ".join(agents) or "none"
-        raise SettingsError(
-            f"The default agent '{settings.default_agent}' is not registered (agents: {names})."
-        )
     runtime = CopilotRuntime(agents=agents, default_agent=settings.default_agent)
 
     @asynccontextmanager

@@ -1,0 +1,98 @@
+# Every target installs what it needs, uv included, and does nothing twice.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TOOLS := $(CURDIR)/.tools
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(TOOLS)/bin/uv)
+PYTHON := .venv/bin/python
+EXTRAS := --extra langgraph --extra chat
+# Node projects of the tests and benchmarks: each has a lock file.
+NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
+NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
+APT_INSTALL := apt-get install --yes --quiet --no-install-recommends
+AS_ROOT := $(shell if [ "$$(id -u)" = 0 ]; then echo env; elif sudo -n true 2>/dev/null; then echo sudo; fi)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/.demo ## Serve the demo agent, which needs no API key (make demo ARGS="--port 8080")
+	@.venv/bin/copilotkit-runtime-py demo $(ARGS)
+
+.PHONY: test
+test: .venv/.dev $(NODE_MODULES) chromium ## Run every test (make test ARGS="-k abort")
+	$(PYTHON) -m pytest $(ARGS)
+
+.PHONY: unit
+unit: .venv/.dev ## Run the tests that need only Python, in under a minute
+	$(PYTHON) -m pytest -m "not clients and not browser and not packaging and not postgres and not redis" $(ARGS)
+
+.PHONY: check
+check: .venv/.dev ## Check the format, the lint rules, the types and the lock file
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	$(UV) lock --check
+
+.PHONY: format
+format: .venv/.dev ## Format the code and mend what the lint rules can mend
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+.PHONY: bench
+bench: .venv/.dev $(NODE_MODULES) ## Measure beside the Node runtime
+	$(PYTHON) -m bench $(ARGS)
+
+.PHONY: build
+build: $(UV) ## Build the wheel and the source distribution into dist/
+	$(UV) build
+
+.PHONY: clean
+clean: ## Remove everything that make installed or built here
+	rm -rf .venv .tools dist $(NODE_MODULES:/.installed=)
+
+# --- what the targets need --------------------------------------------------------------------------------
+
+.PHONY: uv
+uv:
+
+$(TOOLS)/bin/uv:
+	@echo "Installing uv into $(TOOLS)"
+	@python3 -m venv $(TOOLS) >/dev/null 2>&1 || { $(call apt,python3-venv,Python with venv); python3 -m venv $(TOOLS); }
+	$(TOOLS)/bin/pip install --quiet uv
+
+# The demo needs no development tools; an environment that has them keeps them.
+.venv/.demo: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --locked --inexact --no-dev --extra langgraph
+	@touch $@
+
+.venv/.dev: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --locked $(EXTRAS)
+	@touch $@
+
+%/node_modules/.installed: %/package-lock.json %/package.json | node
+	npm ci --prefix $* --no-audit --no-fund
+	@touch $@
+
+.PHONY: node
+node:
+	@if ! node --version >/dev/null 2>&1 || ! npm --version >/dev/null 2>&1; then \
+		$(call apt,nodejs npm,Node.js 20 or newer); fi
+	@node -e 'if (parseInt(process.versions.node) < 20) { console.error("These tests need Node.js 20 or newer; this is " + process.version + "."); process.exit(1); }'
+
+.PHONY: chromium
+chromium:
+	@if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then \
+		$(call apt,chromium,Chromium); fi
+
+# $(call apt,PACKAGES,NAME): installs Debian packages where that is possible, else says what is missing.
+define apt
+if [ -n "$(AS_ROOT)" ] && command -v apt-get >/dev/null; then \
+	$(AS_ROOT) apt-get update --quiet && $(AS_ROOT) $(APT_INSTALL) $(1); \
+else \
+	echo "$(2) is missing, and this account cannot install it. Please install it and try again." >&2; exit 1; \
+fi
+endef
