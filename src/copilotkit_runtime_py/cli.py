@@ -147,7 +147,6 @@ def demo(host: str, port: int | None, endpoint: str, cors: tuple[str, ...]) -> N
         [
             f"CopilotKit runtime with the agent '{name}': {url}",
             "Give it to a frontend as runtimeUrl, open it in a browser for the playground, or try:",
-            "",
             curl_line(url, name),
         ],
     )

@@ -110,7 +110,7 @@ def check_origin(origin: str) -> None:
         raise SettingsError(f"'{origin}' is no origin: write one such as https://app.example.com.")
     plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     if origin != plain:
-        raise SettingsError(f"'{origin}' is not how a browser writes an origin: write {plain}.")
+        raise SettingsError(f"An origin is a scheme, a host and a port, in lower case: write {plain}.")
 
 
 def find_config(directory: Path | None = None) -> Path | None:

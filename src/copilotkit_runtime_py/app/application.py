@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
 from .. import CopilotRuntime, create_router
+from ..providers.base import Provider
+from ..providers.resolve import as_provider
 from ..settings import ANY_ORIGIN, LOCALHOST, Settings, SettingsError
 from ..target import TargetError, load_target, missing_extra
 
@@ -27,7 +28,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SettingsError: two agents share a name.
         TargetError: an agent cannot be loaded.
-        ConfigurationError: what a target names is no agent, or the default agent is not registered.
+        ConfigurationError: the default agent is not registered.
     """
     agents = load_agents(settings)
     runtime = CopilotRuntime(agents=agents, default_agent=settings.default_agent)
@@ -54,14 +55,14 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def load_agents(settings: Settings) -> dict[str, Any]:
+def load_agents(settings: Settings) -> dict[str, Provider]:
     """Loads every agent that the settings name, those of `langgraph.json` first.
 
     Raises:
         SettingsError: two agents share a name.
-        TargetError: an agent or `langgraph.json` cannot be loaded.
+        TargetError: a target or `langgraph.json` cannot be loaded, or names no agent.
     """
-    agents: dict[str, Any] = {}
+    agents: dict[str, Provider] = {}
     if settings.config is not None:
         try:
             from ..providers.langgraph.registry import load_config
@@ -71,7 +72,10 @@ def load_agents(settings: Settings) -> dict[str, Any]:
     for name, target in settings.agents.items():
         if name in agents:
             raise SettingsError(f"The agent '{name}' is given and also in {settings.config}.")
-        agents[name] = load_target(target)
+        try:
+            agents[name] = as_provider(load_target(target))
+        except (TypeError, ValueError) as error:
+            raise TargetError(f"The agent '{name}' cannot be served: {error}") from error
     return agents
 
 

@@ -43,8 +43,9 @@ def headers() -> dict[str, str]:
 
 def content_security_policy() -> str:
     """The policy under which the page runs: its own script and style, and requests to its own origin."""
+    script, style = _digest("playground.js"), _digest("playground.css")
     return (
-        f"default-src 'none'; script-src '{_digest('playground.js')}'; style-src '{_digest('playground.css')}'; "
+        f"default-src 'none'; script-src '{script}'; style-src '{style}'; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
     )
 

@@ -1,0 +1,209 @@
+import json
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from copilotkit_runtime_py.cli import cli
+
+AGENT = """
+async def agent(input):
+    yield {"type": "TEXT_MESSAGE_START", "messageId": "m1", "role": "assistant"}
+    yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": "m1", "delta": "Good morning"}
+    yield {"type": "TEXT_MESSAGE_END", "messageId": "m1"}
+"""
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+@contextmanager
+def started(directory: Path, *arguments: str) -> Iterator[list[str]]:
+    """Starts the command and yields the lines of its banner; afterwards it is stopped as by Ctrl-C."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from copilotkit_runtime_py.cli import main; main()", *arguments],
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "\n", process.communicate(timeout=10)[1]
+        lines: list[str] = []
+        while (line := process.stdout.readline()) not in ("\n", ""):
+            lines.append(line.rstrip("\n"))
+        yield lines
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    assert process.returncode in (0, -signal.SIGINT, 130)
+
+
+def test_the_version_is_the_distributions() -> None:
+    assert run("--version").output.strip().endswith(version("copilotkit-runtime-py"))
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_help_tells_the_options(command: str) -> None:
+    output = run(command, "-h").output
+
+    assert "--endpoint" in output
+    assert "--cors" in output
+
+
+def test_serve_without_agents_says_how_to_name_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = run("serve")
+
+    assert result.exit_code == 2
+    assert "pass --agent NAME=TARGET or --config, or start where a langgraph.json is" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--agent", "chat"], "write NAME=TARGET"),
+        (["--agent", "chat=nowhere"], "'nowhere' is no target"),
+        (["--agent", "chat=surely_missing:graph"], "There is no module 'surely_missing'"),
+        (["--agent", "chat=sys:maxsize"], "The agent 'chat' cannot be served: int is no agent"),
+        (["--agent", "a=json:dumps", "--agent", "a=json:loads"], "'a' is given twice"),
+        (["--agent", "a=http://127.0.0.1:1/", "--default-agent", "b"], "default agent 'b' is not registered"),
+        (["--agent", "a=http://127.0.0.1:1/", "--endpoint", "api"], "'api' is no endpoint"),
+        (["--agent", "a=http://127.0.0.1:1/", "--cors", "example.com"], "'example.com' is no origin"),
+        (["--agent", "a=http://127.0.0.1:1/", "--cors", "*", "--cors", "http://a"], "'*' stands alone"),
+        (["--config", "absent.json"], "'absent.json' does not exist"),
+    ],
+)
+def test_a_wrong_option_is_told_in_one_line(arguments: list[str], message: str) -> None:
+    result = run("serve", "--port", "0", *arguments)
+
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", [["serve", "--agent", "a=http://127.0.0.1:1/"], ["demo"]])
+def test_a_taken_port_is_told_with_the_way_out(command: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        result = run(*command, "--port", port)
+
+    assert result.exit_code == 1
+    assert (
+        f"Port {port} on 127.0.0.1 is taken by another program. Choose another one with --port."
+        in result.output
+    )
+
+
+def test_the_demo_without_langgraph_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("copilotkit_runtime_py.demo")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("langgraph", "langchain_core"):
+        for module in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
+            monkeypatch.delitem(sys.modules, module)
+        monkeypatch.setitem(sys.modules, name, None)
+
+    result = run("demo", "--port", "0")
+
+    assert result.exit_code == 1
+    assert "pip install 'copilotkit-runtime-py[langgraph]'" in result.output
+
+
+def test_serve_answers_at_the_address_that_it_prints(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text(AGENT)
+
+    with started(
+        tmp_path, "serve", "--port", "0", "--agent", "chat=agent.py:agent", "--endpoint", "/ck"
+    ) as banner:
+        url = banner[0].removeprefix("CopilotKit runtime: ")
+        answer = httpx.post(url, json={"query": "{ availableAgents { agents { name } } }"})
+        root = httpx.get(httpx.URL(url).join("/"))
+
+    assert httpx.URL(url).path == "/ck"
+    assert answer.json() == {"data": {"availableAgents": {"agents": [{"name": "chat"}]}}}
+    assert (root.status_code, root.headers["location"]) == (307, "/ck")
+
+
+def test_serve_takes_the_langgraph_json_of_the_working_directory(tmp_path: Path) -> None:
+    (tmp_path / "graph.py").write_text(
+        "from langgraph.graph import MessagesState, StateGraph\n"
+        "builder = StateGraph(MessagesState).add_node('reply', lambda state: {})\n"
+        "graph = builder.add_edge('__start__', 'reply').compile()\n"
+    )
+    (tmp_path / "langgraph.json").write_text(
+        json.dumps(
+            {"dependencies": ["."], "graphs": {"first": "./graph.py:graph", "second": "./graph.py:graph"}}
+        )
+    )
+
+    with started(tmp_path, "serve", "--port", "0") as banner:
+        url = banner[0].removeprefix("CopilotKit runtime: ")
+        answer = httpx.post(url, json={"query": "{ availableAgents { agents { name } } }"})
+
+    assert answer.json() == {"data": {"availableAgents": {"agents": [{"name": "first"}, {"name": "second"}]}}}
+
+
+def test_serve_with_reload_answers_with_the_same_settings(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text(AGENT)
+
+    with started(tmp_path, "serve", "--port", "0", "--agent", "chat=agent.py:agent", "--reload") as banner:
+        url = banner[0].removeprefix("CopilotKit runtime: ")
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
+            answer = client.post(url, json={"query": "{ availableAgents { agents { name } } }"}, timeout=30)
+
+    assert answer.json() == {"data": {"availableAgents": {"agents": [{"name": "chat"}]}}}
+
+
+def test_the_demos_curl_line_streams_a_reply(tmp_path: Path) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is not installed")
+
+    with started(tmp_path, "demo", "--port", "0") as banner:
+        line = next(line for line in banner if line.startswith("curl "))
+        answer = subprocess.run(
+            [curl, "--silent", "--show-error", "--include", *shlex.split(line)[1:]],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        ).stdout
+
+    assert 'content-type: multipart/mixed; boundary="-"' in answer.lower()
+    assert answer.count('"path":["generateCopilotResponse","messages"') > 5
+    assert answer.rstrip().endswith("-----")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_only_a_host_that_others_reach_gets_the_warning(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    # The agent cannot be loaded, so the command ends before it serves.
+    result = run("serve", "--host", host, "--port", "0", "--agent", "chat=missing.py:agent")
+
+    assert ("there is no authentication" in result.output) is (host == "0.0.0.0")
+
+
+def test_a_url_with_a_secret_is_not_printed() -> None:
+    secret = "http://user:s3cret@127.0.0.1:1/?key=s3cret"
+
+    result = run("serve", "--port", "0", "--agent", f"a={secret}", "--default-agent", "b")
+
+    assert result.exit_code == 1
+    assert "s3cret" not in result.output

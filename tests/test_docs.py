@@ -1,0 +1,154 @@
+"""The documentation's code runs, and its commands exist."""
+
+import importlib
+import json
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from copilotkit_runtime_py.cli import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+GRAPHQL = {"query": "{ hello availableAgents { agents { name } } }"}
+
+
+@dataclass(frozen=True)
+class Block:
+    page: Path
+    line: int
+    language: str
+    text: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    source = page.read_text(encoding="utf-8")
+    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", source, re.MULTILINE | re.DOTALL):
+        yield Block(page, source.count("\n", 0, match.start()) + 1, match[1], match[2])
+
+
+def commands() -> Iterator[Any]:
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language == "bash":
+                for offset, line in enumerate(block.text.splitlines(), 1):
+                    words = shlex.split(line, comments=True)
+                    if words:
+                        yield pytest.param(words, id=f"{page.name}:{block.line + offset}")
+
+
+def modules(page: Path) -> dict[str, str]:
+    """The page's Python blocks by module name. Each block names its file in its first line."""
+    found = {}
+    for block in blocks(page):
+        if block.language == "python":
+            name = re.match(r"# (\w+)\.py\n", block.text)
+            assert name, f"{page.name}:{block.line}: the first line names no file"
+            found[name[1]] = block.text
+    return found
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if modules(page)], ids=lambda page: str(page.name))
+def test_every_python_block_runs_and_every_app_answers(page: Path, on_path: Path) -> None:
+    sources = modules(page)
+    for name, source in sources.items():
+        (on_path / f"{name}.py").write_text(source, encoding="utf-8")
+
+    for name in sources:
+        module = importlib.import_module(name)
+        app = getattr(module, "app", None)
+        if isinstance(app, FastAPI):
+            check_app(app, getattr(module, "TOKEN", ""), mounted=hasattr(module, "ai"))
+
+
+def check_app(app: FastAPI, token: str, *, mounted: bool) -> None:
+    url = "/ai/copilotkit" if mounted else "/api/copilotkit"
+    with TestClient(app) as client:
+        if token:
+            assert client.post(url, json=GRAPHQL).status_code == 401
+        answer = client.post(url, json=GRAPHQL, headers={"authorization": f"Bearer {token}"})
+        assert answer.json()["data"]["hello"] == "Hello World"
+        assert len(answer.json()["data"]["availableAgents"]["agents"]) == 1
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_every_command_in_the_documentation_exists(words: list[str], tmp_path: Path) -> None:
+    program, *arguments = words
+    if program == "make":
+        assert re.search(rf"^{arguments[0]}:.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif program == "copilotkit-runtime-py":
+        check_cli([str(ROOT / "pyproject.toml") if word.endswith(".json") else word for word in arguments])
+    elif program == "uvicorn":
+        module, _, attribute = arguments[0].partition(":")
+        assert attribute == "app"
+        assert (ROOT / "src" / f"{module.replace('.', '/')}.py").is_file()
+    elif program == "pip":
+        name, extras = re.fullmatch(r"([\w-]+)\[(.*)\]", arguments[1]).groups()  # type: ignore[union-attr]
+        assert name == PROJECT["name"]
+        assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+    else:
+        raise AssertionError(f"no check for the command {program}")
+
+
+def check_cli(arguments: list[str]) -> None:
+    name, command, rest = cli.resolve_command(click.Context(cli), arguments)
+    assert command is not None
+    command.make_context(name, rest)
+
+
+def test_every_json_example_is_json() -> None:
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language == "json":
+                try:
+                    json.loads(block.text)
+                except json.JSONDecodeError:
+                    for line in block.text.splitlines():
+                        json.loads(line)
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    for page in PAGES:
+        for target, anchor in re.findall(
+            r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")
+        ):
+            linked = (page.parent / target).resolve() if target else page
+            assert linked.is_file(), f"{page.name} links to {target}"
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_links_to_every_page() -> None:
+    linked = re.findall(r"\]\((docs/[\w-]+\.md)", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+    assert set(linked) == {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")}
+
+
+def test_the_readmes_first_screen_has_the_two_commands() -> None:
+    first_screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:12]
+
+    assert [line.split("#")[0].strip() for line in first_screen if line.startswith("make ")] == [
+        "make demo",
+        "make test",
+    ]
