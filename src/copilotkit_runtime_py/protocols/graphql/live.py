@@ -1,48 +1,29 @@
-"""Values that grow while a response is on its way: the sources behind `@stream` and `@defer`."""
+"""Values that grow while a response is on its way: the sources behind `@stream` and `@defer`.
+
+They are read in two ways: synchronously, by a reader that is told of each change (`watch`) and looks when it
+suits it, and asynchronously (`async for`, `await`). Every reader sees everything, from the start.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
-
-class _Signal:
-    """Wakes everyone who waits for the next change of one value."""
-
-    __slots__ = ("_waiters",)
-
-    def __init__(self) -> None:
-        self._waiters: list[asyncio.Future[None]] = []
-
-    def notify(self) -> None:
-        if self._waiters:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-
-    async def wait(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
+Watcher = Callable[[], object]
 
 
 class LiveList(Generic[T]):
-    """An append-only list that is read while it grows.
+    """An append-only list that is read while it grows."""
 
-    Reading is synchronous (`items`, `closed`) for a reader that polls after each change, and asynchronous
-    (`async for`) for one that waits. Every reader sees every item, from the first.
-    """
-
-    __slots__ = ("_signal", "closed", "items")
+    __slots__ = ("_watchers", "closed", "items")
 
     def __init__(self, items: Iterable[T] = (), *, closed: bool = False) -> None:
         self.items: list[T] = list(items)
         self.closed = closed
-        self._signal = _Signal()
+        self._watchers: list[Watcher] = []
 
     def append(self, item: T) -> None:
         """Adds an item.
@@ -53,33 +34,58 @@ class LiveList(Generic[T]):
         if self.closed:
             raise RuntimeError("append to a closed LiveList")
         self.items.append(item)
-        self._signal.notify()
+        for watcher in self._watchers:
+            watcher()
 
     def close(self) -> None:
         """Says that no item follows. Closing twice is harmless."""
-        self.closed = True
-        self._signal.notify()
+        if not self.closed:
+            self.closed = True
+            watchers, self._watchers = self._watchers, []
+            for watcher in watchers:
+                watcher()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Calls `watcher` right after each later change, the last time when the list is closed.
+
+        The watcher must not raise, and must not change the list.
+        """
+        if not self.closed:
+            self._watchers.append(watcher)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         position = 0
-        while True:
-            while position < len(self.items):
-                yield self.items[position]
-                position += 1
-            if self.closed:
-                return
-            await self._signal.wait()
+        changed = asyncio.Event()
+        self.watch(changed.set)
+        try:
+            while True:
+                while position < len(self.items):
+                    yield self.items[position]
+                    position += 1
+                if self.closed:
+                    return
+                changed.clear()
+                await changed.wait()
+        finally:
+            if changed.set in self._watchers:
+                self._watchers.remove(changed.set)
+
+
+class LiveText(LiveList[str]):
+    """The chunks of one text. Where it is cut means nothing: a reader may see neighbouring chunks as one."""
+
+    __slots__ = ()
 
 
 class Deferred(Generic[T]):
     """A value that is set once, later. Awaiting it waits; `done` and `value` read without waiting."""
 
-    __slots__ = ("_signal", "_value", "done")
+    __slots__ = ("_value", "_watchers", "done")
 
     def __init__(self) -> None:
         self.done = False
         self._value: T | None = None
-        self._signal = _Signal()
+        self._watchers: list[Watcher] = []
 
     @classmethod
     def of(cls, value: T) -> Deferred[T]:
@@ -104,9 +110,18 @@ class Deferred(Generic[T]):
         if not self.done:
             self.done = True
             self._value = value
-            self._signal.notify()
+            watchers, self._watchers = self._watchers, []
+            for watcher in watchers:
+                watcher()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Calls `watcher` right after the value is set, if it is not set yet. The watcher must not raise."""
+        if not self.done:
+            self._watchers.append(watcher)
 
     def __await__(self) -> Generator[object, None, T]:
-        while not self.done:
-            yield from self._signal.wait().__await__()
+        if not self.done:
+            changed = asyncio.Event()
+            self.watch(changed.set)
+            yield from changed.wait().__await__()
         return self.value
