@@ -1,0 +1,107 @@
+"""The built page, a static server for it on a port of its own, the demo server, and the browser."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser.chat import Chat, OpenChat
+from tests.browser.server import serving
+
+PAGE = Path(__file__).parent / "page-1.10"
+CHROMIUM_ARGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _is_newer(made: Path, *sources: Path) -> bool:
+    return made.exists() and all(made.stat().st_mtime >= source.stat().st_mtime for source in sources)
+
+
+def _npm(*arguments: str) -> None:
+    done = subprocess.run(["npm", *arguments], cwd=PAGE, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def built_page() -> Path:
+    """The folder of the built page; packages and page are made anew only when their sources changed."""
+    installed = PAGE / "node_modules" / ".installed"
+    if not _is_newer(installed, PAGE / "package-lock.json", PAGE / "package.json"):
+        _npm("ci", "--no-audit", "--no-fund")
+        installed.touch()
+    built = PAGE / "dist" / "index.html"
+    sources = [path for path in (*PAGE.iterdir(), *(PAGE / "src").iterdir()) if path.is_file()]
+    if not _is_newer(built, installed, *sources):
+        _npm("run", "build")
+    return built.parent
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def site(built_page: Path) -> Iterator[str]:
+    """The page's origin: not the runtime's, so that every request of the page crosses origins."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(built_page)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+# Module scope: while Playwright's synchronous API is open, its thread counts as running an event loop,
+# and no asynchronous test could start one.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.fail("The browser tests need Chromium on the PATH.", pytrace=False)
+    expect.set_options(timeout=15_000)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[str]:
+    """The runtime URL of the demo server."""
+    with serving("demo") as (_, url):
+        yield url
+
+
+@pytest.fixture
+def open_chat(browser: Browser, site: str) -> Iterator[OpenChat]:
+    """Opens tabs of one browser window, each on a thread of its own."""
+    context = browser.new_context(viewport={"width": 1100, "height": 700})
+
+    def open_chat(runtime_url: str, agent: str) -> Chat:
+        return Chat(context.new_page(), site, runtime_url, agent)
+
+    yield open_chat
+    context.close()
+
+
+@pytest.fixture
+def chat(open_chat: OpenChat, demo: str) -> Chat:
+    """A chat with the demo agent."""
+    return open_chat(demo, "demo")
