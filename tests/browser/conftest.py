@@ -68,9 +68,9 @@ def site(built_page: Path) -> Iterator[str]:
     server.server_close()
 
 
-# Module scope: while Playwright's synchronous API is open, its thread counts as running an event loop,
+# Package scope: while Playwright's synchronous API is open, its thread counts as running an event loop,
 # and no asynchronous test could start one.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
@@ -82,7 +82,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def demo() -> Iterator[str]:
     """The runtime URL of the demo server."""
     with serving("demo") as (_, url):
