@@ -1,0 +1,142 @@
+"""What a person registers as an agent, and the provider that runs it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+from ag_ui.core import RunAgentInput
+
+from ..context import RequestContext
+from ..errors import ProtocolViolationError
+from ..events import Event
+from .base import AgentSnapshot, Provider
+from .function import AgentFunction, FunctionProvider, RunnableAgent, close_stream, takes_context
+from .remote import RemoteProvider
+
+if TYPE_CHECKING:
+    from langgraph.pregel import Pregel
+
+Made: TypeAlias = "AgentLike | Awaitable[AgentLike]"
+AgentFactory: TypeAlias = Callable[[], Made] | Callable[[RequestContext], Made]
+"""Makes the agent of one run."""
+
+AgentLike: TypeAlias = Union[
+    Provider, str, RunnableAgent, AgentFunction, AgentFactory, "Pregel[Any, Any, Any, Any]"
+]
+"""Whatever can be registered as an agent; see `as_provider`."""
+
+
+def as_provider(agent: AgentLike) -> Provider:
+    """Returns the provider that runs an agent.
+
+    Accepted are:
+
+    - a `Provider`, as it is;
+    - the http(s) URL of an AG-UI agent;
+    - a compiled LangGraph graph;
+    - an async generator function from `RunAgentInput` to AG-UI events;
+    - an object with `run(RunAgentInput)`;
+    - any other function, and any class: a factory that makes one of these for each run. It is given the
+      `RequestContext` if it has a first parameter that is required or named `context`, and may be async.
+
+    Raises:
+        TypeError: the agent is none of these.
+        ValueError: the URL is malformed.
+    """
+    given: Any = agent  # the kinds of callables are told apart at run time only
+    if isinstance(given, Provider):
+        return given
+    if isinstance(given, str):
+        return RemoteProvider(given)
+    if _is_compiled_graph(given):
+        from .langgraph.provider import LangGraphProvider
+
+        return LangGraphProvider(given)
+    if _is_agent(given):
+        return FunctionProvider(given)
+    if callable(given):
+        return FactoryProvider(given)
+    raise TypeError(
+        f"{type(given).__name__} is no agent{_advice(given)}. An agent is a compiled LangGraph graph, the "
+        "http(s) URL of an AG-UI agent, an async generator function, an object with run(RunAgentInput), "
+        "a Provider, or a function that returns one of these for each run."
+    )
+
+
+class FactoryProvider(Provider):
+    """Makes the agent of each run when the run starts, and closes it after the run.
+
+    A factory may return the same `Provider` twice; it is closed when the last run on it is over.
+
+    Args:
+        factory: see `as_provider`.
+    """
+
+    def __init__(self, factory: AgentFactory) -> None:
+        self._factory: Callable[..., Any] = factory
+        self._takes_context = takes_context(factory, 0)
+        self._in_use: Counter[Provider] = Counter()
+
+    async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+        """Streams the events of an agent made for this run."""
+        terminated = False
+        async with self._make(context) as provider:
+            events = provider.run(input, context)
+            try:
+                async for event in events:
+                    terminated = terminated or event.get("type") in ("RUN_FINISHED", "RUN_ERROR")
+                    yield event
+            finally:
+                await close_stream(events)
+            if provider.framed and not terminated:
+                raise ProtocolViolationError(
+                    "Run ended without emitting a terminal event", "INCOMPLETE_STREAM"
+                )
+
+    async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
+        """Returns what an agent made for this question remembers of a thread."""
+        async with self._make(context) as provider:
+            return await provider.snapshot(thread_id, context)
+
+    @asynccontextmanager
+    async def _make(self, context: RequestContext) -> AsyncIterator[Provider]:
+        agent = self._factory(context) if self._takes_context else self._factory()
+        if inspect.isawaitable(agent):
+            agent = await agent
+        provider = as_provider(agent)
+        self._in_use[provider] += 1
+        try:
+            yield provider
+        finally:
+            self._in_use[provider] -= 1
+            if not self._in_use[provider]:
+                del self._in_use[provider]
+                await provider.aclose()
+
+
+def _is_compiled_graph(agent: Any) -> bool:
+    """Whether this is a LangGraph graph. Nobody can have made one without having imported LangGraph."""
+    pregel = sys.modules.get("langgraph.pregel")
+    return pregel is not None and isinstance(agent, pregel.Pregel)
+
+
+def _is_agent(agent: Any) -> bool:
+    """Whether this runs itself. A class does not: it makes objects that do."""
+    if inspect.isclass(agent):
+        return False
+    if callable(getattr(agent, "run", None)):
+        return True
+    return inspect.isasyncgenfunction(agent) or inspect.isasyncgenfunction(getattr(agent, "__call__", None))  # noqa: B004
+
+
+def _advice(agent: Any) -> str:
+    if callable(getattr(agent, "compile", None)):
+        return " yet: call its compile() first"
+    if hasattr(agent, "__aiter__"):
+        return ", and a stream serves one run only: give the function that makes it, not its result"
+    return ""
