@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +15,7 @@ from starlette.responses import RedirectResponse
 from .. import CopilotRuntime, create_router
 from ..providers.base import Provider
 from ..providers.resolve import as_provider
-from ..settings import ANY_ORIGIN, LOCALHOST, Settings, SettingsError
+from ..settings import ANY_ORIGIN, DEMO_AGENT, LOCALHOST, Settings, SettingsError, find_config
 from ..target import TargetError, load_target, missing_extra
 
 LOCALHOST_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
@@ -77,6 +79,19 @@ def load_agents(settings: Settings) -> dict[str, Provider]:
         except (TypeError, ValueError) as error:
             raise TargetError(f"The agent '{name}' cannot be served: {error}") from error
     return agents
+
+
+def with_agents(settings: Settings) -> Settings:
+    """Fills in the agents where the settings name none: those of `langgraph.json`, else the demo agent."""
+    if settings.agents or settings.config is not None:
+        return settings
+    config = find_config()
+    if config is not None:
+        return dataclasses.replace(settings, config=config)
+    if importlib.util.find_spec("langgraph") is None:
+        return settings
+    name, target = DEMO_AGENT
+    return dataclasses.replace(settings, agents={name: target})
 
 
 def add_cors(app: FastAPI, origins: tuple[str, ...]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 
-@cache
+@lru_cache(maxsize=16)
 def page(endpoint: str) -> bytes:
     """The page for a GET of the endpoint by a browser, as UTF-8 HTML.
 

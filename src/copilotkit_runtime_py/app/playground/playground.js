@@ -2,7 +2,7 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const endpoint = location.pathname;
-  const ACCEPT = "multipart/mixed, application/graphql-response+json, application/json";
+  const ACCEPT = "application/graphql-response+json, application/json, multipart/mixed";
   const HIGHLIGHT_LIMIT = 200_000; // characters; beyond it colours cost more than they tell
   const SHOWN_PARTS = 1000;
 

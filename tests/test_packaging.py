@@ -1,0 +1,153 @@
+"""The built wheel works in fresh environments, alone and beside CopilotKit's own Python SDK."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+UV = os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
+
+pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("dist")
+    run(UV, "build", "--quiet", "--out-dir", str(directory), str(ROOT))
+    return directory
+
+
+def run(*command: str, cwd: Path | None = None) -> str:
+    """Runs a command outside the environment of the tests, and returns what it prints."""
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")
+    }
+    done = subprocess.run(command, cwd=cwd, env=inherited, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def environment(directory: Path, *requirements: str) -> Path:
+    """A fresh virtual environment; returns its `bin`."""
+    run(UV, "venv", "--quiet", "--python", sys.executable, str(directory))
+    python = str(directory / "bin" / "python")
+    run(UV, "pip", "install", "--quiet", "--python", python, *requirements)
+    return directory / "bin"
+
+
+@contextmanager
+def served(bin: Path, app: str, directory: Path) -> Iterator[httpx.Client]:
+    """Runs `uvicorn APP` in a directory, and yields a client of it."""
+    process = subprocess.Popen(
+        [str(bin / "uvicorn"), app, "--port", "0"],
+        cwd=directory,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    )
+    assert process.stderr is not None
+    try:
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if "Uvicorn running on " in line:
+                break
+        else:
+            raise AssertionError("".join(lines))
+        with httpx.Client(base_url=line.partition("running on ")[2].split()[0]) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def agents(client: httpx.Client) -> list[str]:
+    answer = client.post("/api/copilotkit", json={"query": "{ availableAgents { agents { name } } }"})
+    return [agent["name"] for agent in answer.json()["data"]["availableAgents"]["agents"]]
+
+
+def test_the_wheel_holds_the_packages_and_their_data(dist: Path) -> None:
+    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
+        "copilotkit",
+        "copilotkit_runtime_py",
+    }
+    assert "copilotkit/__init__.py" not in names
+    assert {
+        "copilotkit/runtime_py/app/main.py",
+        "copilotkit_runtime_py/py.typed",
+        "copilotkit_runtime_py/app/playground/index.html",
+        "copilotkit_runtime_py/app/playground/playground.css",
+        "copilotkit_runtime_py/app/playground/playground.js",
+    } <= names
+
+
+def test_the_source_distribution_brings_no_dependencies_of_the_tests(dist: Path) -> None:
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
+        names = archive.getnames()
+
+    assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
+    assert any(name.endswith("/tests/test_packaging.py") for name in names)
+
+
+def test_the_core_alone_serves_an_app_that_says_what_to_do(dist: Path, tmp_path: Path) -> None:
+    bin = environment(tmp_path / "venv", str(next(dist.glob("*.whl"))))
+    installed = json.loads(run(UV, "pip", "list", "--format", "json", "--python", str(bin / "python")))
+    heavy = {"langgraph", "langchain-core", "crewai", "sqlalchemy", "redis", "opentelemetry-sdk"}
+
+    with served(bin, "copilotkit.runtime_py.app.main:app", tmp_path) as client:
+        page = client.get("/api/copilotkit", headers={"accept": "text/html"})
+        names = agents(client)
+
+    assert names == []
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<title>GraphQL playground" in page.text
+    assert heavy.isdisjoint(package["name"] for package in installed)
+
+
+def test_the_command_of_the_core_alone_names_the_extra_that_the_demo_needs(
+    dist: Path, tmp_path: Path
+) -> None:
+    bin = environment(tmp_path / "venv", str(next(dist.glob("*.whl"))))
+
+    done = subprocess.run(
+        [str(bin / "copilotkit-runtime-py"), "demo", "--port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "pip install 'copilotkit-runtime-py[langgraph]'" in done.stderr
+
+
+def test_with_langgraph_the_start_path_serves_the_demo_agent(dist: Path, tmp_path: Path) -> None:
+    bin = environment(tmp_path / "venv", f"{next(dist.glob('*.whl'))}[langgraph]")
+
+    with served(bin, "copilotkit.runtime_py.app.main:app", tmp_path) as client:
+        assert agents(client) == ["demo"]
+
+
+@pytest.mark.parametrize("order", ["sdk first", "sdk last"])
+def test_the_start_path_works_beside_the_upstream_sdk(order: str, dist: Path, tmp_path: Path) -> None:
+    wheel = f"{next(dist.glob('*.whl'))}[langgraph]"
+    bin = environment(tmp_path / "venv", "copilotkit" if order == "sdk first" else wheel)
+    python = str(bin / "python")
+    run(UV, "pip", "install", "--quiet", "--python", python, wheel if order == "sdk first" else "copilotkit")
+
+    sdk = run(python, "-c", "import copilotkit; print(copilotkit.__file__)", cwd=tmp_path).strip()
+    assert sdk.endswith("site-packages/copilotkit/__init__.py")
+    with served(bin, "copilotkit.runtime_py.app.main:app", tmp_path) as client:
+        assert agents(client) == ["demo"]
