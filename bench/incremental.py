@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from copilotkit_runtime_py.protocols.graphql.document import DocumentCache
 from copilotkit_runtime_py.protocols.graphql.incremental import Execution
 from copilotkit_runtime_py.protocols.graphql.inputs import GenerateCopilotResponseInput, LoadAgentStateInput
 from copilotkit_runtime_py.protocols.graphql.live import LiveList, LiveText
-from copilotkit_runtime_py.protocols.graphql.multipart import encode_part, subsequent
+from copilotkit_runtime_py.protocols.graphql.multipart import MultipartEncoder
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import (
     AgentsResponse,
@@ -29,6 +30,7 @@ from copilotkit_runtime_py.protocols.graphql.types import (
 )
 
 OPERATIONS = (Path(graphql.__path__[0]) / "contract" / "operations.graphql").read_text()
+ENCODER = MultipartEncoder()
 VARIABLES = {"data": {"frontend": {"actions": []}, "messages": [], "metadata": {"requestType": "Chat"}}}
 
 
@@ -69,7 +71,7 @@ async def _start(execution: Execution) -> None:
 
 def write(execution: Execution) -> int:
     entries = execution.flush()
-    return len(encode_part(subsequent(entries, has_next=not execution.done)))
+    return len(ENCODER.part({"incremental": entries, "hasNext": not execution.done}))
 
 
 def chunks(execution: Execution, content: LiveList[str], count: int, burst: int) -> float:
@@ -101,24 +103,23 @@ def best(measure: Callable[[], float], repetitions: int = 5) -> float:
 
 def main(count: int = 20_000) -> None:
     documents = DocumentCache(SCHEMA)
-    for kind in (LiveText, LiveList):
-        for burst in (1, 32):
+    kinds: tuple[type[LiveList[str]], ...] = (LiveText, LiveList)
+    for kind, burst in product(kinds, (1, 32)):
 
-            def measure(kind: type[LiveList[str]] = kind, burst: int = burst) -> float:
-                execution, response = start(documents)
-                message = TextMessageOutput(id="m1", role=MessageRole.assistant, content=kind())
-                response.messages.append(message)
-                write(execution)
-                return chunks(execution, message.content, count, burst)
+        def measure(kind: type[LiveList[str]] = kind, burst: int = burst) -> float:
+            execution, response = start(documents)
+            message = TextMessageOutput(id="m1", role=MessageRole.assistant, content=kind())
+            response.messages.append(message)
+            write(execution)
+            return chunks(execution, message.content, count, burst)
 
-            print(f"{kind.__name__:9} chunks, {burst:2} at a time: {best(measure):6.2f} µs/chunk")
-    print(
-        f"messages, one at a time: {best(lambda: messages(*start(documents), count // 20)):6.2f} µs/message"
-    )
+        print(f"{kind.__name__:8} chunks, {burst:2} at a time: {best(measure):7.2f} µs/chunk")
+    cost = best(lambda: messages(*start(documents), count // 20))
+    print(f"messages,         one at a time: {cost:7.2f} µs/message")
     began = time.process_time()
     for _ in range(200):
         start(documents)
-    print(f"first payload: {(time.process_time() - began) / 200 * 1e6:6.2f} µs")
+    print(f"first payload: {(time.process_time() - began) / 200 * 1e6:7.2f} µs")
 
 
 if __name__ == "__main__":

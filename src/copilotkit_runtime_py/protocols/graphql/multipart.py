@@ -19,8 +19,8 @@ _DELIMITER: Final = b"\r\n---"
 def encode_json(payload: object) -> bytes:
     """Encodes a JSON value as compact UTF-8.
 
-    Half of a surrogate pair, which an agent sends when it cuts a text inside an emoji, becomes an escape, as in
-    JavaScript.
+    Half of a surrogate pair, which an agent sends when it cuts a text inside an emoji, becomes an escape, as
+    in JavaScript.
     """
     try:
         return orjson.dumps(payload)
