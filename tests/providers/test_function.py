@@ -1,0 +1,195 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from ag_ui.core import EventType, RunAgentInput, StateSnapshotEvent, TextMessageStartEvent
+
+from copilotkit_runtime_py import events
+from copilotkit_runtime_py.context import RequestContext
+from copilotkit_runtime_py.events import Event
+from copilotkit_runtime_py.providers.base import Provider
+from copilotkit_runtime_py.providers.function import AgentFunction, FunctionProvider, RunnableAgent
+
+INPUT = RunAgentInput.model_validate({"threadId": "t1", "runId": "r1", "messages": []})
+CONTEXT = RequestContext(owner="alice")
+
+
+async def received(provider: Provider) -> list[Event]:
+    return [event async for event in provider.run(INPUT, CONTEXT)]
+
+
+@pytest.mark.anyio
+async def test_a_function_gets_the_input_and_its_events_come_out() -> None:
+    async def agent(input: RunAgentInput) -> AsyncIterator[Event]:
+        yield events.text_start(input.run_id)
+
+    assert await received(FunctionProvider(agent)) == [events.text_start("r1")]
+
+
+@pytest.mark.anyio
+async def test_models_come_out_in_json_form() -> None:
+    async def agent(_: RunAgentInput) -> AsyncIterator[TextMessageStartEvent | StateSnapshotEvent]:
+        yield TextMessageStartEvent(type=EventType.TEXT_MESSAGE_START, message_id="m1", role="assistant")
+        yield StateSnapshotEvent(type=EventType.STATE_SNAPSHOT, snapshot={"a": None})
+
+    assert await received(FunctionProvider(agent)) == [
+        events.text_start("m1"),
+        events.state_snapshot({"a": None}),
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_function_gets_the_context_if_it_asks_for_it() -> None:
+    async def required(_: RunAgentInput, request: RequestContext) -> AsyncIterator[Event]:
+        yield events.custom("owner", request.owner)
+
+    async def by_name(_: RunAgentInput, context: RequestContext | None = None) -> AsyncIterator[Event]:
+        yield events.custom("owner", context.owner if context else None)
+
+    async def other(_: RunAgentInput, temperature: float = 0.5) -> AsyncIterator[Event]:
+        yield events.custom("temperature", temperature)
+
+    assert await received(FunctionProvider(required)) == [events.custom("owner", "alice")]
+    assert await received(FunctionProvider(by_name)) == [events.custom("owner", "alice")]
+    assert await received(FunctionProvider(other)) == [events.custom("temperature", 0.5)]
+
+
+class Counting:
+    """Counts its runs on itself, as agents with state on the instance do."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    async def run(self, input: RunAgentInput) -> AsyncIterator[Event]:
+        self.runs += 1
+        await asyncio.sleep(0)
+        yield events.custom("runs", self.runs)
+
+
+class Cloneable(Counting):
+    def clone(self) -> "Cloneable":
+        return Cloneable()
+
+
+@pytest.mark.anyio
+async def test_an_object_that_can_be_cloned_is_cloned_for_every_run() -> None:
+    agent = Cloneable()
+    provider = FunctionProvider(agent)
+    assert (
+        list(await asyncio.gather(received(provider), received(provider))) == [[events.custom("runs", 1)]] * 2
+    )
+    assert agent.runs == 0
+
+
+@pytest.mark.anyio
+async def test_an_object_that_cannot_be_cloned_is_shared() -> None:
+    agent = Counting()
+    provider = FunctionProvider(agent)
+    assert [await received(provider), await received(provider)] == [
+        [events.custom("runs", 1)],
+        [events.custom("runs", 2)],
+    ]
+
+
+@pytest.mark.anyio
+async def test_run_may_return_or_await_an_async_iterator() -> None:
+    class Stream:
+        def __aiter__(self) -> AsyncIterator[Event]:
+            return Counting().run(INPUT)
+
+    class Returning:
+        def run(self, input: RunAgentInput) -> Stream:
+            return Stream()
+
+    class Awaited:
+        async def run(self, input: RunAgentInput, context: RequestContext) -> Stream:
+            return Stream()
+
+    def function(_: RunAgentInput) -> Stream:
+        return Stream()
+
+    agents: list[RunnableAgent | AgentFunction] = [Returning(), Awaited(), function]
+    for agent in agents:
+        assert await received(FunctionProvider(agent)) == [events.custom("runs", 1)]
+
+
+@pytest.mark.anyio
+async def test_what_is_no_stream_of_events_is_named() -> None:
+    def generate(_: RunAgentInput) -> Iterator[Event]:
+        yield events.text_start("m1")
+
+    async def text(_: RunAgentInput) -> AsyncIterator[str]:
+        yield "data: {}"
+
+    with pytest.raises(TypeError, match="returned generator, which is no async iterator"):
+        await received(FunctionProvider(generate))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="yielded str, which is no AG-UI event"):
+        await received(FunctionProvider(text))  # type: ignore[arg-type]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("wrapped", [False, True], ids=["generator", "iterable with a generator"])
+async def test_closing_the_stream_closes_the_agents_generator(wrapped: bool) -> None:
+    closed: list[str] = []
+
+    async def generate(_: RunAgentInput) -> AsyncIterator[Event]:
+        try:
+            yield events.text_start("m1")
+            yield events.text_end("m1")
+        finally:
+            await asyncio.sleep(0)
+            closed.append("generator")
+
+    class Stream:
+        def __aiter__(self) -> AsyncIterator[Event]:
+            return generate(INPUT)
+
+        async def aclose(self) -> None:
+            closed.append("stream")
+
+    def wrap(_: RunAgentInput) -> Stream:
+        return Stream()
+
+    stream: Any = FunctionProvider(wrap if wrapped else generate).run(INPUT, CONTEXT)
+    assert await anext(stream) == events.text_start("m1")
+    await stream.aclose()
+    assert closed == (["generator", "stream"] if wrapped else ["generator"])
+
+
+@pytest.mark.anyio
+async def test_cancelling_the_run_cancels_the_agent_where_it_waits() -> None:
+    waiting, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def agent(_: RunAgentInput) -> AsyncIterator[Event]:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+            yield {}
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    run = asyncio.create_task(received(FunctionProvider(agent)))
+    await waiting.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert cancelled.is_set()
+
+
+@pytest.mark.anyio
+async def test_an_agents_context_variables_stay_in_its_run() -> None:
+    variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+    async def agent(_: RunAgentInput) -> AsyncIterator[Event]:
+        before = variable.get()
+        variable.set("set")
+        await asyncio.sleep(0)
+        yield events.custom("variable", [before, variable.get()])
+
+    provider = FunctionProvider(agent)
+    runs = await asyncio.gather(received(provider), received(provider))
+    assert list(runs) == [[events.custom("variable", ["unset", "set"])]] * 2
+    assert variable.get() == "unset"

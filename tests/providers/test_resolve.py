@@ -1,0 +1,195 @@
+import asyncio
+import functools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from ag_ui.core import RunAgentInput
+
+from copilotkit_runtime_py import events
+from copilotkit_runtime_py.context import RequestContext
+from copilotkit_runtime_py.errors import AgentError
+from copilotkit_runtime_py.events import Event
+from copilotkit_runtime_py.providers.base import AgentSnapshot, Provider
+from copilotkit_runtime_py.providers.function import FunctionProvider
+from copilotkit_runtime_py.providers.remote import RemoteProvider
+from copilotkit_runtime_py.providers.resolve import AgentLike, FactoryProvider, as_provider
+
+INPUT = RunAgentInput.model_validate({"threadId": "t1", "runId": "r1", "messages": []})
+ALICE = RequestContext(owner="alice")
+
+
+class Recorder(Provider):
+    """Says how many runs it has at the moment, and whether it was closed."""
+
+    def __init__(self, *sent: Event) -> None:
+        self.sent = sent or (events.custom("said", 1),)
+        self.closed = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+        await self.gate.wait()
+        for event in self.sent:
+            yield event
+
+    async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot:
+        return AgentSnapshot(state={"thread": thread_id, "owner": context.owner})
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+async def speak(input: RunAgentInput) -> AsyncIterator[Event]:
+    yield events.text_start(input.run_id)
+
+
+class Speaker:
+    async def run(self, input: RunAgentInput) -> AsyncIterator[Event]:
+        yield events.text_start(input.run_id)
+
+
+class CallableAgent:
+    async def __call__(self, input: RunAgentInput) -> AsyncIterator[Event]:
+        yield events.text_start(input.run_id)
+
+
+async def received(provider: Provider, context: RequestContext = ALICE) -> list[Event]:
+    return [event async for event in provider.run(INPUT, context)]
+
+
+def test_a_provider_stays_as_it_is() -> None:
+    provider = Recorder()
+    assert as_provider(provider) is provider
+
+
+def test_a_url_is_a_remote_agent() -> None:
+    assert type(as_provider("https://agents.example/run")) is RemoteProvider
+    with pytest.raises(ValueError, match="no http"):
+        as_provider("ftp://agents.example")
+
+
+def test_a_compiled_graph_runs_on_the_langgraph_provider() -> None:
+    from typing_extensions import TypedDict
+
+    graphs = pytest.importorskip("langgraph.graph")
+
+    class State(TypedDict):
+        n: int
+
+    graph = graphs.StateGraph(State).add_node("n", lambda state: {"n": 1}).add_edge("__start__", "n")
+    assert type(as_provider(graph.compile())).__name__ == "LangGraphProvider"
+    with pytest.raises(TypeError, match=r"StateGraph is no agent yet: call its compile\(\) first"):
+        as_provider(graph)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "agent",
+    [speak, functools.partial(speak), Speaker(), CallableAgent()],
+    ids=["function", "partial", "object with run", "callable object"],
+)
+async def test_what_runs_itself_is_run_with_the_input(agent: AgentLike) -> None:
+    provider = as_provider(agent)
+    assert type(provider) is FunctionProvider
+    assert await received(provider) == [events.text_start("r1")]
+
+
+async def make_async() -> Speaker:
+    return Speaker()
+
+
+def make_by_name(context: RequestContext | None = None) -> Recorder:
+    return Recorder(events.text_start("r1" if context else "no context"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "factory",
+    [lambda: speak, lambda _: Speaker(), make_async, make_by_name, Speaker, lambda: make_async],
+    ids=["function", "with context", "async", "context by name", "class", "factory of a factory"],
+)
+async def test_a_factory_makes_the_agent_of_each_run(factory: AgentLike) -> None:
+    provider = as_provider(factory)
+    assert type(provider) is FactoryProvider
+    assert await received(provider) == [events.text_start("r1")]
+
+
+@pytest.mark.anyio
+async def test_a_factory_may_choose_by_the_request() -> None:
+    def choose(context: RequestContext) -> Recorder:
+        return Recorder(events.custom("owner", context.owner))
+
+    provider = as_provider(choose)
+    bob = RequestContext(owner="bob")
+    runs = await asyncio.gather(received(provider), received(provider, bob))
+    assert list(runs) == [[events.custom("owner", "alice")], [events.custom("owner", "bob")]]
+    assert await as_provider(Recorder).snapshot("t1", bob) == AgentSnapshot(
+        state={"thread": "t1", "owner": "bob"}
+    )
+
+
+@pytest.mark.anyio
+async def test_what_a_factory_made_is_closed_after_its_run() -> None:
+    made: list[Recorder] = []
+
+    def make() -> Recorder:
+        made.append(Recorder(events.text_start("m1"), events.text_end("m1")))
+        return made[-1]
+
+    provider = as_provider(make)
+    await received(provider)
+    stream: Any = provider.run(INPUT, ALICE)
+    await anext(stream)
+    assert [agent.closed for agent in made] == [1, 0]
+    await stream.aclose()
+    await provider.snapshot("t1", ALICE)
+    assert [agent.closed for agent in made] == [1, 1, 1]
+
+
+@pytest.mark.anyio
+async def test_a_provider_that_a_factory_returns_twice_is_closed_after_the_last_run() -> None:
+    shared = Recorder()
+    shared.gate.clear()
+    provider = as_provider(lambda: shared)
+    waiting = asyncio.create_task(received(provider))
+    await asyncio.sleep(0)
+    assert await provider.snapshot("t1", ALICE) is not None
+    assert shared.closed == 0
+    shared.gate.set()
+    await waiting
+    assert shared.closed == 1
+
+
+@pytest.mark.anyio
+async def test_a_made_agent_that_must_end_its_run_itself_is_held_to_it() -> None:
+    class Framed(Recorder):
+        framed = True
+
+    finish = events.run_finished("t1", "r1")
+    assert await received(as_provider(lambda: Framed(finish))) == [finish]
+    with pytest.raises(AgentError, match=r"^Run ended without emitting a terminal event$"):
+        await received(as_provider(lambda: Framed(events.text_start("m1"))))
+
+
+@pytest.mark.anyio
+async def test_a_factory_that_makes_no_agent_is_told_so() -> None:
+    with pytest.raises(TypeError, match="NoneType is no agent"):
+        await received(as_provider(lambda: None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("agent", [None, 1, b"http://host", {"run": speak}, object()])
+def test_anything_else_is_refused_with_the_list_of_what_is_accepted(agent: Any) -> None:
+    with pytest.raises(TypeError) as raised:
+        as_provider(agent)
+    assert str(raised.value) == (
+        f"{type(agent).__name__} is no agent. An agent is a compiled LangGraph graph, the http(s) URL of an "
+        "AG-UI agent, an async generator function, an object with run(RunAgentInput), a Provider, or a "
+        "function that returns one of these for each run."
+    )
+
+
+def test_a_stream_in_place_of_the_function_that_makes_it_is_refused() -> None:
+    stream: Any = speak(INPUT)
+    with pytest.raises(TypeError, match="a stream serves one run only"):
+        as_provider(stream)
