@@ -1,1 +1,30 @@
 """The CopilotKit runtime for Python."""
+
+from .app.endpoint import create_router
+from .context import RequestContext
+from .errors import AgentError, CopilotKitError
+from .hooks import AfterRequest, BeforeRequest, RequestError, StopGeneration
+from .limits import Limits
+from .providers.base import AgentSnapshot, Provider
+from .runtime import CopilotRuntime
+from .state_store.base import AgentState, RunRecord, StateStore
+from .state_store.memory import MemoryStateStore
+
+__all__ = [
+    "AfterRequest",
+    "AgentError",
+    "AgentSnapshot",
+    "AgentState",
+    "BeforeRequest",
+    "CopilotKitError",
+    "CopilotRuntime",
+    "Limits",
+    "MemoryStateStore",
+    "Provider",
+    "RequestContext",
+    "RequestError",
+    "RunRecord",
+    "StateStore",
+    "StopGeneration",
+    "create_router",
+]

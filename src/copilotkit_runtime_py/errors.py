@@ -6,6 +6,7 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── MissingApiKeyError          the request needs a CopilotKit Cloud key and carries none
 ├── InvalidRequestError         the request is malformed or exceeds a limit
 ├── ThreadBusyError             the thread has a run in progress
+├── ThreadNotFoundError         the caller has no such thread
 ├── AgentError                  the agent failed, and its message is meant for the client
 │   └── ProtocolViolationError  the agent's event stream breaks AG-UI's rules
 └── InternalError               anything else; the message names an id, never the cause
@@ -33,7 +34,7 @@ class CopilotKitError(Exception):
     """
 
     code: ClassVar[str] = "UNKNOWN"
-    status_code: ClassVar[int] = 500
+    status_code: int = 500
     severity: ClassVar[str] = "critical"
     visibility: ClassVar[str] = "toast"
     troubleshooting_url: ClassVar[str | None] = None
@@ -104,6 +105,19 @@ class ThreadBusyError(CopilotKitError):
     status_code = 409
     severity = "warning"
 
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"Thread '{thread_id}' has a run in progress. Stop it, or wait for its end.")
+
+
+class ThreadNotFoundError(CopilotKitError):
+    """The caller has no such thread."""
+
+    code = "THREAD_NOT_FOUND"
+    status_code = 404
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"Thread '{thread_id}' was not found.")
+
 
 class AgentError(CopilotKitError):
     """The agent failed, and its message is meant for the client.
@@ -112,9 +126,10 @@ class AgentError(CopilotKitError):
         agent_code: the agent's own code for the failure, if it gave one.
     """
 
-    def __init__(self, message: str, agent_code: str | None = None) -> None:
+    def __init__(self, message: str, agent_code: str | None = None, *, status_code: int = 500) -> None:
         super().__init__(message)
         self.agent_code = agent_code
+        self.status_code = status_code
 
 
 class ProtocolViolationError(AgentError):

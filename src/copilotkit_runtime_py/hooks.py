@@ -1,0 +1,93 @@
+"""What a team's own code may observe and refuse."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+from .context import RequestContext
+
+E = TypeVar("E")
+Hook: TypeAlias = Callable[[E], Awaitable[None] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeforeRequest:
+    """A run is about to start. Raising refuses it.
+
+    Attributes:
+        thread_id: the thread of the run.
+        run_id: the run's id.
+        agent_name: the agent that will run.
+        input_messages: the conversation so far, as AG-UI messages in JSON form.
+        context: what the request told besides.
+    """
+
+    thread_id: str
+    run_id: str
+    agent_name: str
+    input_messages: list[dict[str, Any]]
+    context: RequestContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterRequest:
+    """A run ended well.
+
+    Attributes:
+        request: what the run was asked.
+        output_messages: what the run added to the conversation: whole AG-UI messages in JSON form.
+    """
+
+    request: BeforeRequest
+    output_messages: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopGeneration:
+    """A run was stopped, by its client or by a request to stop it. Sent once for a run.
+
+    Attributes:
+        request: what the run was asked.
+    """
+
+    request: BeforeRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestError:
+    """A request failed.
+
+    Attributes:
+        error: the exception.
+        thread_id: the thread of the run, if the request got so far.
+        run_id: the run's id, if the request got so far.
+        agent_name: the agent, if the request got so far.
+        context: what the request told besides.
+    """
+
+    error: BaseException
+    thread_id: str | None = None
+    run_id: str | None = None
+    agent_name: str | None = None
+    context: RequestContext = field(default_factory=RequestContext)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """A team's hooks, each a plain or an async function of one argument."""
+
+    on_before_request: Hook[BeforeRequest] | None = None
+    on_after_request: Hook[AfterRequest] | None = None
+    on_stop_generation: Hook[StopGeneration] | None = None
+    on_error: Hook[RequestError] | None = None
+
+
+async def call_hook(hook: Hook[E] | None, event: E) -> None:
+    """Calls a hook, if there is one. What it raises passes through."""
+    if hook is not None:
+        result = hook(event)
+        if inspect.isawaitable(result):
+            await result

@@ -1,0 +1,249 @@
+"""GraphQL input to AG-UI, and AG-UI messages to the flat form that old clients load."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from ag_ui.core import RunAgentInput
+from pydantic import ValidationError
+
+from ...errors import InvalidRequestError
+from .inputs import (
+    ActionInput,
+    ActionInputAvailability,
+    AgentStateInput,
+    GenerateCopilotResponseInput,
+    MessageInput,
+    MetaEventInput,
+)
+
+Json = dict[str, Any]
+
+
+def run_input(
+    data: GenerateCopilotResponseInput,
+    *,
+    agent_name: str,
+    properties: Mapping[str, Any],
+    interrupts: Sequence[Json] = (),
+) -> RunAgentInput:
+    """Returns what the agent is asked to do.
+
+    The run id is always the server's own. Image messages of the user become content parts, agent-state
+    messages are left out, and an action that the client sent twice counts once, the first time (what
+    reaches an agent: CopilotRuntime 1.10.6).
+
+    Args:
+        data: the request.
+        agent_name: the agent that will run.
+        properties: the frontend's properties, with the server's own on top.
+        interrupts: the AG-UI interrupts that wait for an answer on the thread, if any are known.
+
+    Raises:
+        InvalidRequestError: an action's parameters are no JSON schema.
+    """
+    session = data.agent_session or None
+    thread_id = data.thread_id or (session.thread_id if session else None) or f"ck-{uuid.uuid4()}"
+    state, config = _state_and_config(data, agent_name)
+    meta_events = data.meta_events or []
+    forwarded: Json = {"config": {k: v for k, v in config.items() if k != "streamSubgraphs"}}
+    if meta_events:
+        response = meta_events[0].response
+        forwarded["command"] = {"resume": response} if isinstance(response, str) else {}
+    forwarded["threadMetadata"] = {}
+    if session and session.node_name:
+        forwarded["nodeName"] = session.node_name
+    if "streamSubgraphs" in config:
+        forwarded["streamSubgraphs"] = config["streamSubgraphs"]
+    forwarded |= properties
+    body: Json = {
+        "threadId": thread_id,
+        "runId": str(uuid.uuid4()),
+        "messages": messages_from_input(data.messages),
+        "tools": _tools(data.frontend.actions),
+        "context": [{"description": c.description, "value": c.value} for c in data.context or ()],
+        "forwardedProps": forwarded,
+        "state": state,
+    }
+    resume = _resume(meta_events, interrupts)
+    if resume:
+        body["resume"] = resume
+    try:
+        return RunAgentInput.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequestError(f"The request cannot be served: {where}: {first['msg']}") from error
+
+
+def messages_from_input(messages: Iterable[MessageInput]) -> list[Json]:
+    """Returns the conversation as AG-UI messages in JSON form.
+
+    A message with several kinds counts as the first of text, image, action execution, result. An action
+    execution joins the message that its parent id names, if there is one before it.
+    """
+    result: list[Json] = []
+    by_id: dict[str, Json] = {}
+
+    def add(message: Json) -> Json:
+        result.append(message)
+        return by_id.setdefault(message["id"], message)
+
+    for message in messages:
+        if text := message.text_message:
+            add({"id": message.id, "role": text.role.value, "content": text.content})
+        elif image := message.image_message:
+            if image.role.value == "user":
+                add({"id": message.id, "role": "user", "content": [_image_part(image.format, image.bytes)]})
+        elif action := message.action_execution_message:
+            parent_id = action.parent_message_id or message.id
+            parent = by_id.get(parent_id)
+            if parent is None or parent["role"] != "assistant":
+                parent = add({"id": parent_id if parent is None else message.id, "role": "assistant"})
+            call = {"name": action.name, "arguments": action.arguments}
+            parent.setdefault("toolCalls", []).append(
+                {"id": message.id, "type": "function", "function": call}
+            )
+        elif answer := message.result_message:
+            add(
+                {
+                    "id": message.id,
+                    "role": "tool",
+                    "content": answer.result,
+                    "toolCallId": answer.action_execution_id,
+                }
+            )
+    return result
+
+
+def flat_messages(messages: Iterable[Json]) -> list[Json]:
+    """Returns AG-UI messages in the flat form of `loadAgentState` and of state messages.
+
+    One kind per message: `{id, role, content}`, `{id, role, format, bytes}`, `{id, name, arguments,
+    parentMessageId}` or `{id, result, actionExecutionId, actionName}` (`loadMessagesFromJsonRepresentation`
+    of `@copilotkit/runtime-client-gql`). Reasoning and activity messages have no such form.
+    """
+    flat: list[Json] = []
+    names: dict[str, str] = {}
+    for message in messages:
+        id, role, content = message.get("id"), message.get("role"), message.get("content")
+        if role == "tool":
+            call_id = message.get("toolCallId", "")
+            flat.append(
+                {
+                    "id": id,
+                    "result": as_text(content),
+                    "actionExecutionId": call_id,
+                    "actionName": message.get("toolName") or names.get(call_id, "unknown"),
+                }
+            )
+        elif role in ("user", "assistant", "system", "developer"):
+            flat.extend(_flat_content(id, role, content))
+            for call in message.get("toolCalls") or ():
+                function = call["function"]
+                names[call["id"]] = function["name"]
+                arguments = parse_json(function.get("arguments"), {})
+                flat.append(
+                    {
+                        "id": call["id"],
+                        "name": function["name"],
+                        "arguments": arguments,
+                        "parentMessageId": id,
+                    }
+                )
+    return flat
+
+
+def as_text(value: Any) -> str:
+    """Returns a string as it is, and anything else as JSON."""
+    return value if isinstance(value, str) else json_text(value)
+
+
+def json_text(value: Any) -> str:
+    """Returns a value as JSON text."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def parse_json(text: str | None, default: Any) -> Any:
+    """Returns the value of a JSON text, or `default` where it is none."""
+    try:
+        return orjson.loads(text or "")
+    except orjson.JSONDecodeError:
+        return default
+
+
+def _flat_content(id: Any, role: str, content: Any) -> Iterable[Json]:
+    if isinstance(content, str):
+        if content:
+            yield {"id": id, "role": role, "content": content}
+        return
+    texts = [part["text"] for part in content or () if part.get("type") == "text"]
+    if texts:
+        yield {"id": id, "role": role, "content": "".join(texts)}
+    for part in content or ():
+        source = part.get("source") or {}
+        if part.get("type") == "image" and source.get("type") == "data":
+            format = source["mimeType"].removeprefix("image/")
+            yield {"id": id, "role": role, "format": format, "bytes": source["value"]}
+
+
+def _image_part(format: str, data: str) -> Json:
+    mime_type = format if "/" in format else f"image/{format}"
+    return {"type": "image", "source": {"type": "data", "value": data, "mimeType": mime_type}}
+
+
+def _tools(actions: Iterable[ActionInput]) -> list[Json]:
+    tools: dict[str, Json] = {}
+    for action in actions:
+        if action.available is ActionInputAvailability.disabled or action.name in tools:
+            continue
+        parameters = parse_json(action.json_schema, None)
+        if not isinstance(parameters, dict):
+            raise InvalidRequestError(f"The jsonSchema of action '{action.name}' is no JSON object.")
+        tools[action.name] = {
+            "name": action.name,
+            "description": action.description,
+            "parameters": parameters,
+        }
+    return list(tools.values())
+
+
+def _state_and_config(data: GenerateCopilotResponseInput, agent_name: str) -> tuple[Any, Json]:
+    candidates: list[AgentStateInput] = list(data.agent_states or ())
+    if data.agent_state:
+        candidates.append(data.agent_state)
+    for entry in candidates:
+        if entry.agent_name == agent_name:
+            config = parse_json(entry.config or None, {})
+            return parse_json(entry.state, {}), config if isinstance(config, dict) else {}
+    return {}, {}
+
+
+def _resume(meta_events: Sequence[MetaEventInput], interrupts: Sequence[Json]) -> list[Json]:
+    """Addresses answers to the interrupts that they answer: by their value, else in order."""
+    waiting = list(interrupts)
+    resume: list[Json] = []
+    for event in meta_events:
+        if not isinstance(event.response, str) or not waiting:
+            continue
+        match = next((i for i in waiting if interrupt_value(i) == event.value), waiting[0])
+        waiting.remove(match)
+        resume.append(
+            {
+                "interruptId": match["id"],
+                "status": "resolved",
+                "payload": parse_json(event.response, event.response),
+            }
+        )
+    return resume
+
+
+def interrupt_value(interrupt: Json) -> str:
+    """Returns what an old client shows of an AG-UI 1.0 interrupt: its value, its message, or all of it."""
+    metadata = interrupt.get("metadata") or {}
+    if "value" in metadata:
+        return as_text(metadata["value"])
+    return interrupt.get("message") or json_text(interrupt)

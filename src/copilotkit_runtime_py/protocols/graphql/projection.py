@@ -1,0 +1,299 @@
+"""The GraphQL contract as a projection of AG-UI events: events in, message operations out.
+
+The mapping is that of CopilotRuntime 1.10.6 (`convertToLegacyEvents` of its AG-UI client and the resolver of
+`generateCopilotResponse`). It is pure: nothing here waits, and nothing knows GraphQL.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import jsonpatch
+from pydantic_core import from_json
+
+from ...events import Event
+from ...run import Entry
+from .convert import as_text, flat_messages, interrupt_value, json_text
+
+logger = logging.getLogger(__name__)
+
+TEXT_CUT: Final = "Error streaming message content"
+ARGUMENTS_CUT: Final = "An unknown error has occurred in the action execution argument stream"
+
+
+class StartText(NamedTuple):
+    """A text message of the assistant begins."""
+
+    id: str
+
+
+class StartAction(NamedTuple):
+    """An action execution begins."""
+
+    id: str
+    name: str
+    parent_id: str | None
+
+
+class Append(NamedTuple):
+    """The text or the arguments of the last message of that id grow."""
+
+    kind: str
+    id: str
+    delta: str
+
+
+class End(NamedTuple):
+    """The last message of that id is complete, or was cut off for a reason."""
+
+    kind: str
+    id: str
+    reason: str | None
+
+
+class AddResult(NamedTuple):
+    """An action was answered."""
+
+    call_id: str
+    action_name: str
+    result: str
+
+
+class AddState(NamedTuple):
+    """The agent's state, as a message."""
+
+    node_name: str
+    state: str
+    active: bool
+    running: bool
+
+
+class AddInterrupt(NamedTuple):
+    """The agent waits for an answer."""
+
+    value: str
+
+
+class AddCopilotKitInterrupt(NamedTuple):
+    """The agent waits for an answer, and shows messages (flat form) for it."""
+
+    value: str
+    messages: list[dict[str, Any]]
+
+
+class Finish(NamedTuple):
+    """The response is complete."""
+
+
+class Fail(NamedTuple):
+    """The response failed."""
+
+    message: str
+    code: str | None
+
+
+Operation: TypeAlias = (
+    StartText
+    | StartAction
+    | Append
+    | End
+    | AddResult
+    | AddState
+    | AddInterrupt
+    | AddCopilotKitInterrupt
+    | Finish
+    | Fail
+)
+
+TEXT: Final = "text"
+ACTION: Final = "action"
+
+
+class Projection:
+    """Translates one run's events.
+
+    Args:
+        state: the state that the client sent along, which the agent's patches may refer to.
+    """
+
+    def __init__(self, state: Any = None) -> None:
+        self._base = state
+        self._state: Any = {}
+        self._running = True
+        self._exited = False
+        self._node = ""
+        self._synced: list[dict[str, Any]] | None = None
+        self._predicted: list[dict[str, Any]] = []
+        self._names: dict[str, str] = {}
+        self._arguments: dict[str, str] = {}
+        self._interrupted = False
+        self._handlers: dict[str, Callable[[Event, bool], Iterable[Operation]]] = {
+            "TEXT_MESSAGE_START": self._text_start,
+            "TEXT_MESSAGE_END": self._text_end,
+            "TOOL_CALL_START": self._call_start,
+            "TOOL_CALL_END": self._call_end,
+            "TOOL_CALL_RESULT": self._call_result,
+            "STATE_SNAPSHOT": self._state_snapshot,
+            "STATE_DELTA": self._state_delta,
+            "MESSAGES_SNAPSHOT": self._messages_snapshot,
+            "STEP_STARTED": self._step_started,
+            "STEP_FINISHED": self._step_finished,
+            "CUSTOM": self._custom,
+            "RUN_FINISHED": self._run_finished,
+            "RUN_ERROR": self._run_error,
+        }
+
+    def project(self, entries: Iterable[Entry]) -> list[Operation]:
+        """Returns what a batch of events amounts to.
+
+        Deltas of one message that follow each other are joined: a client cannot tell, and each item costs
+        it a copy of the whole list.
+        """
+        operations: list[Operation] = []
+        parts: list[str] = []
+        growing: tuple[str, str] | None = None
+        for entry in entries:
+            event = entry.event
+            kind = event["type"]
+            if kind == "TEXT_MESSAGE_CONTENT":
+                target = (TEXT, event["messageId"])
+            elif kind == "TOOL_CALL_ARGS":
+                target = (ACTION, event["toolCallId"])
+            else:
+                target = None
+            if target != growing:
+                if growing is not None:
+                    operations.extend(self._grow(*growing, "".join(parts)))
+                    parts.clear()
+                growing = target
+            if target is not None:
+                parts.append(event["delta"])
+                continue
+            handler = self._handlers.get(kind)
+            if handler is not None:
+                operations.extend(handler(event, entry.cut))
+        if growing is not None:
+            operations.extend(self._grow(*growing, "".join(parts)))
+        return operations
+
+    def _grow(self, kind: str, id: str, delta: str) -> Iterable[Operation]:
+        yield Append(kind, id, delta)
+        if kind == ACTION and self._predicted:
+            arguments = self._arguments[id] = self._arguments.get(id, "") + delta
+            if self._predict(self._names.get(id), arguments):
+                yield self._state_message(active=True)
+
+    def _text_start(self, event: Event, cut: bool) -> Iterable[Operation]:
+        yield StartText(event["messageId"])
+
+    def _text_end(self, event: Event, cut: bool) -> Iterable[Operation]:
+        yield End(TEXT, event["messageId"], TEXT_CUT if cut else None)
+
+    def _call_start(self, event: Event, cut: bool) -> Iterable[Operation]:
+        id = event["toolCallId"]
+        self._names[id] = event["toolCallName"]
+        yield StartAction(id, event["toolCallName"], event.get("parentMessageId"))
+
+    def _call_end(self, event: Event, cut: bool) -> Iterable[Operation]:
+        self._arguments.pop(event["toolCallId"], None)
+        yield End(ACTION, event["toolCallId"], ARGUMENTS_CUT if cut else None)
+
+    def _call_result(self, event: Event, cut: bool) -> Iterable[Operation]:
+        id = event["toolCallId"]
+        yield AddResult(id, self._names.get(id, "unknown"), as_text(event.get("content", "")))
+
+    def _state_snapshot(self, event: Event, cut: bool) -> Iterable[Operation]:
+        snapshot = event.get("snapshot")
+        if isinstance(snapshot, dict | list):
+            self._set_state(snapshot)
+            yield self._state_message(active=True)
+
+    def _state_delta(self, event: Event, cut: bool) -> Iterable[Operation]:
+        try:
+            self._set_state(
+                jsonpatch.apply_patch(self._state if self._base is None else self._base, event["delta"])
+            )
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
+            logger.warning("skipped a state patch that does not apply")
+            return
+        yield self._state_message(active=True)
+
+    def _messages_snapshot(self, event: Event, cut: bool) -> Iterable[Operation]:
+        self._synced = event["messages"]
+        yield self._state_message(active=True, messages=self._synced)
+
+    def _step_started(self, event: Event, cut: bool) -> Iterable[Operation]:
+        self._node = event["stepName"]
+        self._predicted = []
+        yield self._state_message(active=True)
+
+    def _step_finished(self, event: Event, cut: bool) -> Iterable[Operation]:
+        self._predicted = []
+        if not cut:
+            yield self._state_message(active=False)
+
+    def _custom(self, event: Event, cut: bool) -> Iterable[Operation]:
+        name, value = event["name"], event.get("value")
+        if name in ("on_interrupt", "LangGraphInterruptEvent"):
+            self._interrupted = True
+            yield AddInterrupt(as_text(value))
+        elif name in ("on_copilotkit_interrupt", "CopilotKitLangGraphInterruptEvent"):
+            self._interrupted = True
+            data = value.get("data", value) if isinstance(value, dict) else {"value": value}
+            messages = [m for m in data.get("messages") or () if isinstance(m, dict)]
+            yield AddCopilotKitInterrupt(as_text(data.get("value")), messages)
+        elif name == "PredictState" and isinstance(value, list):
+            self._predicted = [entry for entry in value if isinstance(entry, dict)]
+        elif name == "Exit":
+            self._running = False
+            self._exited = True
+
+    def _run_finished(self, event: Event, cut: bool) -> Iterable[Operation]:
+        outcome = event.get("outcome")
+        if not self._interrupted and isinstance(outcome, dict):
+            for interrupt in outcome.get("interrupts") or ():
+                yield AddInterrupt(interrupt_value(interrupt))
+        messages = flat_messages(self._synced) if self._synced is not None else None
+        # A client learns from this message only that the agent gave up its session.
+        if self._state or messages is not None or self._exited:
+            yield self._state_message(active=False, messages=messages)
+        yield Finish()
+
+    def _run_error(self, event: Event, cut: bool) -> Iterable[Operation]:
+        yield Fail(event["message"], event.get("code"))
+
+    def _set_state(self, state: Any) -> None:
+        if isinstance(state, dict) and "messages" in state:
+            state = {key: value for key, value in state.items() if key != "messages"}
+        self._state = state
+        self._base = None
+
+    def _predict(self, name: str | None, arguments: str) -> bool:
+        """Updates the state from a call's arguments so far, if the agent announced that they tell it."""
+        entries = [entry for entry in self._predicted if entry.get("tool") == name]
+        if not entries or not isinstance(self._state, dict):
+            return False
+        try:
+            values = from_json(arguments, allow_partial="trailing-strings")
+        except ValueError:
+            return False
+        changed = False
+        for entry in entries:
+            argument, key = entry.get("tool_argument"), entry.get("state_key")
+            if not isinstance(key, str):
+                continue
+            if not argument:
+                self._state = {**self._state, key: values}
+                changed = True
+            elif isinstance(values, dict) and argument in values:
+                self._state = {**self._state, key: values[argument]}
+                changed = True
+        return changed
+
+    def _state_message(self, *, active: bool, messages: list[dict[str, Any]] | None = None) -> AddState:
+        state = self._state
+        if messages is not None:
+            state = {**(state if isinstance(state, dict) else {}), "messages": messages}
+        return AddState(self._node, json_text(state), active, self._running)

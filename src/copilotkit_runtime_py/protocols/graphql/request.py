@@ -1,0 +1,93 @@
+"""From an HTTP request to a GraphQL request."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qs
+
+import orjson
+
+_JSON: Final = "application/json"
+_GRAPHQL: Final = "application/graphql"
+
+
+class GraphQLRequest(NamedTuple):
+    """What a client asks for."""
+
+    query: str
+    operation_name: str | None
+    variables: dict[str, Any]
+
+
+class HTTPError(Exception):
+    """The HTTP request is no GraphQL request.
+
+    Attributes:
+        status_code: the HTTP status of the answer.
+        message: the text for the client, or an empty text for an answer without a body.
+        allow: the methods for the `Allow` header, if the method was the fault.
+    """
+
+    def __init__(self, status_code: int, message: str = "", *, allow: str | None = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.message = message
+        self.allow = allow
+
+
+def from_query_string(query_string: bytes) -> GraphQLRequest:
+    """Reads a GET request.
+
+    Raises:
+        HTTPError: there is no query, or the variables are no JSON object.
+    """
+    fields = {name: values[0] for name, values in parse_qs(query_string.decode("latin-1")).items()}
+    if not fields.get("query"):
+        raise HTTPError(400, "Must provide query string.", allow="GET, POST")
+    variables: Any = {}
+    if fields.get("variables"):
+        try:
+            variables = orjson.loads(fields["variables"])
+        except orjson.JSONDecodeError as error:
+            raise HTTPError(400, "Variables are invalid JSON.") from error
+    return _request({**fields, "variables": variables})
+
+
+def from_body(content_type: str | None, body: bytes) -> GraphQLRequest:
+    """Reads a POST request.
+
+    Form-encoded bodies and plain text are refused: a foreign page could send them without asking first.
+
+    Raises:
+        HTTPError: the content type is another, or the body is no GraphQL request.
+    """
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type == _GRAPHQL:
+        return _request({"query": body.decode("utf-8", "replace")})
+    if media_type != _JSON and not media_type.endswith("+json"):
+        raise HTTPError(415)
+    try:
+        params = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise HTTPError(400, "POST body sent invalid JSON.") from error
+    if isinstance(params, list):
+        raise HTTPError(400, "Batching is not supported.")
+    if not isinstance(params, dict):
+        kinds = {str: "string", bool: "boolean", int: "number", float: "number"}
+        kind = kinds.get(type(params), "null")
+        raise HTTPError(400, f"POST body is expected to be object but received {kind}")
+    return _request(params)
+
+
+def _request(params: dict[str, Any]) -> GraphQLRequest:
+    query, variables = params.get("query"), params.get("variables")
+    if query is None or query == "":
+        raise HTTPError(400, "Must provide query string.")
+    if not isinstance(query, str):
+        raise HTTPError(400, "Expected a text in the 'query' parameter.")
+    if variables is not None and not isinstance(variables, dict):
+        raise HTTPError(400, "Expected an object in the 'variables' parameter.")
+    operation_name = params.get("operationName")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise HTTPError(400, "Expected a text in the 'operationName' parameter.")
+    return GraphQLRequest(query, operation_name or None, variables or {})

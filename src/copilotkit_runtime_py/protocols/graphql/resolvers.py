@@ -1,0 +1,180 @@
+"""What answers the root fields of one GraphQL request: the bridge to the runtime."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from strawberry import UNSET
+
+from ...context import RequestContext
+from ...errors import MissingApiKeyError
+from ...run import Run
+from ...runtime import CopilotRuntime
+from .convert import flat_messages, json_text, run_input
+from .inputs import GenerateCopilotResponseInput, LoadAgentStateInput
+from .projection import Projection
+from .response import ResponseBuilder, refused_response
+from .scalars import JSON
+from .types import (
+    Agent,
+    AgentsResponse,
+    CopilotResponse,
+    FailedResponseStatus,
+    FailedResponseStatusReason,
+    LoadAgentStateResponse,
+)
+
+
+class RunResponse:
+    """The response that grows with a run.
+
+    Args:
+        run: the run.
+        state: the state that the client sent along.
+        client_run_id: the run id that the client sent.
+        wake: called when the run may have news.
+    """
+
+    def __init__(self, run: Run, state: Any, client_run_id: str | None, wake: Callable[[], None]) -> None:
+        self.run = run
+        self.builder = ResponseBuilder(run, client_run_id)
+        self._projection = Projection(state)
+        self._subscription = run.subscribe(wake)
+
+    def advance(self) -> None:
+        """Applies what the run emitted since the last call."""
+        entries = self._subscription.take()
+        if entries:
+            self.builder.apply(self._projection.project(entries))
+
+    def close(self) -> None:
+        """Leaves the run, and stops it unless it is over: this client has no other way to say stop."""
+        self._subscription.close()
+        if not self._subscription.exhausted:
+            self.run.stop()
+
+
+class RequestResolvers:
+    """Answers the root fields of one request.
+
+    Args:
+        runtime: the runtime.
+        context: what the HTTP request tells.
+        has_api_key: the request carries a CopilotKit Cloud key.
+        wake: called when a response may have grown; call `advance` then.
+    """
+
+    def __init__(
+        self,
+        runtime: CopilotRuntime,
+        context: RequestContext,
+        *,
+        has_api_key: bool,
+        wake: Callable[[], None],
+    ) -> None:
+        self._runtime = runtime
+        self._context = context
+        self._has_api_key = has_api_key
+        self._wake = wake
+        self._responses: list[RunResponse] = []
+
+    def advance(self) -> None:
+        """Brings the responses up to date with their runs."""
+        for response in self._responses:
+            response.advance()
+
+    def close(self) -> None:
+        """Leaves the runs; those that are not over are stopped."""
+        for response in self._responses:
+            response.close()
+
+    async def hello(self) -> str:
+        """Says that the server is there."""
+        return "Hello World"
+
+    async def available_agents(self) -> AgentsResponse:
+        """Lists every agent. The name is the id."""
+        return AgentsResponse(
+            agents=[
+                Agent(id=name, name=name, description=provider.description)
+                for name, provider in self._runtime.agents.items()
+            ]
+        )
+
+    async def load_agent_state(self, data: LoadAgentStateInput) -> LoadAgentStateResponse:
+        """Returns the agent's state and messages on a thread.
+
+        Raises:
+            AgentNotFoundError: no agent of that name is registered.
+        """
+        loaded = await self._runtime.load_agent_state(data.agent_name, data.thread_id, self._context)
+        return LoadAgentStateResponse(
+            thread_id=data.thread_id,
+            thread_exists=loaded is not None,
+            state=json_text(loaded.state) if loaded else "{}",
+            messages=json_text(flat_messages(loaded.messages)) if loaded else "[]",
+        )
+
+    async def generate_copilot_response(
+        self, data: GenerateCopilotResponseInput, properties: dict[str, Any] | None
+    ) -> CopilotResponse:
+        """Starts a run and returns the response that grows with it.
+
+        Raises:
+            CopilotKitError: the request was refused.
+        """
+        runtime = self._runtime
+        if data.cloud and not self._has_api_key:
+            raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
+        context = self._request_context(data, {**(properties or {}), **runtime.properties})
+        session = data.agent_session or None
+        agent_name = runtime.agent_name(session.agent_name if session else None)
+        if context.guardrails is not None:
+            return refused_response(data.thread_id or "", _NO_VALIDATOR)
+        interrupts: list[dict[str, Any]] = []
+        thread_id = data.thread_id or (session.thread_id if session else None)
+        if data.meta_events and thread_id:
+            loaded = await runtime.load_agent_state(agent_name, thread_id, context)
+            interrupts = loaded.interrupts if loaded else []
+        input = run_input(data, agent_name=agent_name, properties=context.properties, interrupts=interrupts)
+        run = await runtime.start(agent_name, input, context)
+        response = RunResponse(run, input.state, data.run_id or None, self._wake)
+        self._responses.append(response)
+        return response.builder.response
+
+    def _request_context(
+        self, data: GenerateCopilotResponseInput, properties: dict[str, Any]
+    ) -> RequestContext:
+        request_type = data.metadata.request_type
+        guardrails = data.cloud.guardrails if data.cloud else None
+        return dataclasses.replace(
+            self._context,
+            properties=properties,
+            url=data.frontend.url or None,
+            request_type=request_type.value if request_type else None,
+            node_name=(data.agent_session.node_name or None) if data.agent_session else None,
+            frontend_context=data.frontend.to_deprecate_full_context or None,
+            forwarded_parameters=_given(data.forwarded_parameters),
+            extensions=_given(data.extensions),
+            guardrails=_given(guardrails.input_validation_rules) if guardrails else None,
+        )
+
+
+_NO_VALIDATOR = FailedResponseStatus(
+    reason=FailedResponseStatusReason.GUARDRAILS_VALIDATION_FAILED,
+    details=JSON({"guardrailsReason": "This runtime has no validator for the guardrails asked for."}),
+)
+
+
+def _given(value: Any) -> dict[str, Any]:
+    """Returns the fields of an input object that the client gave, in snake case, nested ones included."""
+    if not value:
+        return {}
+    given: dict[str, Any] = {}
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        if item is not UNSET and item is not None:
+            given[field.name] = _given(item) if dataclasses.is_dataclass(item) else item
+    return given

@@ -1,0 +1,216 @@
+"""The `CopilotResponse` of one run: message operations applied to live GraphQL objects."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from ...errors import CopilotKitError
+from ...run import Run
+from .convert import as_text
+from .live import Deferred, LiveList
+from .projection import (
+    ACTION,
+    TEXT,
+    AddCopilotKitInterrupt,
+    AddInterrupt,
+    AddResult,
+    AddState,
+    Append,
+    End,
+    Fail,
+    Finish,
+    Operation,
+    StartAction,
+    StartText,
+)
+from .scalars import JSON
+from .types import (
+    ActionExecutionMessageOutput,
+    AgentStateMessageOutput,
+    BaseMessageOutput,
+    CopilotKitLangGraphInterruptEvent,
+    CopilotKitLangGraphInterruptEventData,
+    CopilotResponse,
+    FailedMessageStatus,
+    FailedResponseStatus,
+    FailedResponseStatusReason,
+    LangGraphInterruptEvent,
+    MessageRole,
+    ResultMessageOutput,
+    SuccessMessageStatus,
+    SuccessResponseStatus,
+    TextMessageOutput,
+)
+
+M = TypeVar("M", bound=BaseMessageOutput)
+
+
+class ResponseBuilder:
+    """Grows the `CopilotResponse` of a run.
+
+    Args:
+        run: the run.
+        client_run_id: the run id that the client sent, which it gets back.
+    """
+
+    def __init__(self, run: Run, client_run_id: str | None = None) -> None:
+        self.response = CopilotResponse(thread_id=run.thread_id, run_id=client_run_id)
+        self._run = run
+        self._open: dict[tuple[str, str], TextMessageOutput | ActionExecutionMessageOutput] = {}
+
+    def apply(self, operations: Iterable[Operation]) -> None:
+        """Applies operations in order."""
+        for operation in operations:
+            if isinstance(operation, Append):
+                message = self._open[operation.kind, operation.id]
+                content = message.content if isinstance(message, TextMessageOutput) else message.arguments
+                content.append(operation.delta)
+            elif isinstance(operation, StartText):
+                self._start(TEXT, TextMessageOutput(id=operation.id, role=MessageRole.assistant))
+            elif isinstance(operation, StartAction):
+                self._start(
+                    ACTION,
+                    ActionExecutionMessageOutput(
+                        id=operation.id, name=operation.name, parent_message_id=operation.parent_id
+                    ),
+                )
+            elif isinstance(operation, End):
+                self._end(operation)
+            else:
+                self._apply_rare(operation)
+
+    def _start(self, kind: str, message: TextMessageOutput | ActionExecutionMessageOutput) -> None:
+        self._open[kind, message.id] = message
+        self.response.messages.append(message)
+
+    def _end(self, operation: End) -> None:
+        message = self._open.pop((operation.kind, operation.id))
+        content = message.content if isinstance(message, TextMessageOutput) else message.arguments
+        content.close()
+        if operation.reason is None:
+            message.status.set(SuccessMessageStatus())
+        else:
+            message.status.set(FailedMessageStatus(reason=operation.reason))
+
+    def _apply_rare(self, operation: Operation) -> None:
+        response = self.response
+        if isinstance(operation, AddState):
+            response.messages.append(self._state_message(operation))
+        elif isinstance(operation, AddResult):
+            response.messages.append(
+                _complete(
+                    ResultMessageOutput(
+                        id=f"result-{operation.call_id}",
+                        action_execution_id=operation.call_id,
+                        action_name=operation.action_name,
+                        result=operation.result,
+                    )
+                )
+            )
+        elif isinstance(operation, AddInterrupt):
+            response.meta_events.append(LangGraphInterruptEvent(value=operation.value))
+        elif isinstance(operation, AddCopilotKitInterrupt):
+            messages = [message for flat in operation.messages for message in messages_from_flat(flat)]
+            data = CopilotKitLangGraphInterruptEventData(value=operation.value, messages=messages)
+            response.meta_events.append(CopilotKitLangGraphInterruptEvent(data=data))
+        elif isinstance(operation, Fail):
+            error = self._run.error
+            status_code = error.status_code if isinstance(error, CopilotKitError) else 500
+            self._close(failed_status(operation.message, operation.code, status_code))
+        elif isinstance(operation, Finish):
+            self._close(SuccessResponseStatus())
+
+    def _state_message(self, operation: AddState) -> AgentStateMessageOutput:
+        return _complete(
+            AgentStateMessageOutput(
+                id=f"ck-{uuid.uuid4()}",
+                thread_id=self.response.thread_id,
+                agent_name=self._run.agent_name,
+                node_name=operation.node_name,
+                run_id=self._run.id,
+                active=operation.active,
+                role=MessageRole.assistant,
+                state=operation.state,
+                running=operation.running,
+            )
+        )
+
+    def _close(self, status: SuccessResponseStatus | FailedResponseStatus) -> None:
+        self.response.messages.close()
+        self.response.meta_events.close()
+        self.response.status.set(status)
+
+
+def failed_status(message: str, code: str | None = None, status_code: int = 500) -> FailedResponseStatus:
+    """Returns the status of a response whose agent failed.
+
+    `details` has the shape from which `@copilotkit/react-core` 1.10 takes the text (`description`) and the
+    kind of banner (`originalError`); it knows no code of an agent, which stands in `extensions`.
+    """
+    extensions = CopilotKitError(message).extensions() | {"statusCode": status_code}
+    original = {name: extensions[name] for name in ("code", "statusCode", "severity", "visibility")}
+    if code is not None:
+        extensions["code"] = code
+    extensions["originalError"] = {"message": message}
+    details = {"description": message, "originalError": {**original, "extensions": extensions}}
+    return FailedResponseStatus(reason=FailedResponseStatusReason.UNKNOWN_ERROR, details=JSON(details))
+
+
+def refused_response(thread_id: str, status: FailedResponseStatus) -> CopilotResponse:
+    """Returns the response to a request that was refused before anything ran."""
+    return CopilotResponse(
+        thread_id=thread_id,
+        status=Deferred.of(status),
+        messages=LiveList(closed=True),
+        meta_events=LiveList(closed=True),
+    )
+
+
+def messages_from_flat(flat: dict[str, Any]) -> Iterable[BaseMessageOutput]:
+    """Returns the messages that one message in AG-UI's or in the flat form amounts to, each complete."""
+    id = str(flat.get("id") or f"ck-{uuid.uuid4()}")
+    if "result" in flat or flat.get("role") == "tool":
+        call_id = str(flat.get("actionExecutionId", flat.get("toolCallId", "")))
+        yield _complete(
+            ResultMessageOutput(
+                id=id,
+                action_execution_id=call_id,
+                action_name=str(flat.get("actionName", "unknown")),
+                result=as_text(flat.get("result", flat.get("content", ""))),
+            )
+        )
+    elif "arguments" in flat:
+        yield _action(id, str(flat.get("name", "")), as_text(flat["arguments"]), flat.get("parentMessageId"))
+    else:
+        content = as_text(flat.get("content") or "")
+        if content:
+            yield _complete(
+                TextMessageOutput(
+                    id=id,
+                    role=MessageRole(flat.get("role", "assistant")),
+                    content=LiveList([content], closed=True),
+                )
+            )
+        for call in flat.get("toolCalls") or ():
+            function = call.get("function", {})
+            yield _action(
+                str(call.get("id", "")),
+                str(function.get("name", "")),
+                as_text(function.get("arguments", "{}")),
+                id,
+            )
+
+
+def _action(id: str, name: str, arguments: str, parent_id: str | None) -> ActionExecutionMessageOutput:
+    return _complete(
+        ActionExecutionMessageOutput(
+            id=id, name=name, arguments=LiveList([arguments], closed=True), parent_message_id=parent_id
+        )
+    )
+
+
+def _complete(message: M) -> M:
+    message.status.set(SuccessMessageStatus())
+    return message

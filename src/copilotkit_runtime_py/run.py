@@ -1,0 +1,325 @@
+"""A run: the task that consumes an agent's stream, and the log of what it emitted."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import orjson
+
+from . import events
+from .errors import AgentError, CopilotKitError, InternalError
+from .events import Event
+from .limits import Limits
+from .sequence import EventSequence
+
+logger = logging.getLogger(__name__)
+
+# An agent that always has an event ready would keep the loop to itself; readers get their turn this often.
+_EVENTS_PER_TURN: Final = 64
+
+
+class RunStatus(enum.StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Entry:
+    """One event of a run's log.
+
+    Attributes:
+        event: the event.
+        data: the event's JSON, encoded once for every reader and the store.
+        cut: the event closes a message or tool call that the failing run could not complete.
+    """
+
+    __slots__ = ("cut", "data", "event")
+
+    def __init__(self, event: Event, data: bytes, cut: bool) -> None:
+        self.event = event
+        self.data = data
+        self.cut = cut
+
+
+class Subscription:
+    """A reader's place in a run's log. Behind it the log is the buffer, so a slow reader costs nothing.
+
+    Args:
+        run: the run to read.
+        wake: called, without arguments, whenever there may be something new to take.
+    """
+
+    __slots__ = ("_position", "_run", "_wake")
+
+    def __init__(self, run: Run, wake: Callable[[], None]) -> None:
+        self._run = run
+        self._wake = wake
+        self._position = 0
+        run._wakes.append(wake)
+
+    def take(self) -> list[Entry]:
+        """Returns the entries since the last call, oldest first, without waiting."""
+        entries = self._run.entries[self._position :]
+        self._position += len(entries)
+        return entries
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every entry was taken and none can follow."""
+        return self._run.ended and self._position == len(self._run.entries)
+
+    def close(self) -> None:
+        """Stops the wake-up calls."""
+        if self._wake in self._run._wakes:
+            self._run._wakes.remove(self._wake)
+
+
+class Run:
+    """One run of an agent on a thread.
+
+    The run owns its task. It emits RUN_STARTED first and exactly one terminal event last, whatever the agent
+    does, and nothing after that.
+
+    Args:
+        id: the run's id.
+        thread_id: the thread.
+        agent_name: the agent's registered name.
+        framed: see `Provider.framed`.
+        limits: the bounds of the run.
+        before_end: awaited once, after the agent let go and before readers see the terminal event.
+        after_end: awaited once, after the terminal event.
+        development: an exception's own text reaches the client.
+
+    Attributes:
+        status: how far the run is.
+        error: the exception that ended the run, if one did.
+        entries: the log.
+        ended: the terminal event is in the log.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        thread_id: str,
+        agent_name: str,
+        framed: bool,
+        limits: Limits,
+        before_end: Callable[[Run], Awaitable[None]],
+        after_end: Callable[[Run], Awaitable[None]],
+        development: bool = False,
+    ) -> None:
+        self.id = id
+        self.thread_id = thread_id
+        self.agent_name = agent_name
+        self.status = RunStatus.RUNNING
+        self.error: BaseException | None = None
+        self.entries: list[Entry] = []
+        self.ended = False
+        self.stopping = False
+        self._limits = limits
+        self._before_end = before_end
+        self._after_end = after_end
+        self._development = development
+        self._sequence = EventSequence(thread_id, id, framed=framed)
+        self._wakes: list[Callable[[], None]] = []
+        self._size = 0
+        self._timed_out: str | None = None
+        self._last_event_at = 0.0
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def start(self, stream: AsyncIterator[Event]) -> None:
+        """Starts to consume the agent's stream. Called once, on the running loop."""
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._released: asyncio.Future[None] = loop.create_future()
+        self._agent_task = loop.create_task(self._consume(stream), name=f"agent {self.agent_name} {self.id}")
+        self._agent_task.add_done_callback(self._release)
+        self._task = loop.create_task(self._supervise(), name=f"run {self.id}")
+        self._last_event_at = loop.time()
+        if self._limits.run_seconds is not None:
+            self._timers.append(loop.call_later(self._limits.run_seconds, self._time_out, "took too long"))
+        if self._limits.idle_seconds is not None:
+            self._timers.append(loop.call_later(self._limits.idle_seconds, self._check_idle))
+
+    def subscribe(self, wake: Callable[[], None]) -> Subscription:
+        """Returns a reader of the log, from its first entry."""
+        return Subscription(self, wake)
+
+    def stop(self) -> None:
+        """Asks the run to stop: the agent's task is cancelled.
+
+        Stopping twice, or after the agent has finished, is harmless.
+        """
+        if not self.stopping and not self._agent_task.done():
+            self.stopping = True
+            self._cancel_agent()
+
+    async def wait(self) -> None:
+        """Waits until the run is over and recorded. Cancelling the wait leaves the run alone."""
+        await asyncio.shield(self._task)
+
+    def terminal_event(self) -> Event | None:
+        """The event that ends the run, once there is one."""
+        return self._sequence.terminal
+
+    async def _consume(self, stream: AsyncIterator[Event]) -> None:
+        sequence, time = self._sequence, self._loop.time
+        out: list[Event] = []
+        turn = 0
+        try:
+            async for event in stream:
+                self._last_event_at = time()
+                try:
+                    sequence.push(events.event_from(event), out)
+                finally:
+                    self._publish(out)
+                if sequence.terminal is not None:
+                    return
+                self._check_limits()
+                turn += 1
+                if turn % _EVENTS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+            try:
+                sequence.finish(out)
+            finally:
+                self._publish(out)
+        finally:
+            aclose = getattr(stream, "aclose", None)
+            if aclose is not None:
+                await aclose()
+
+    async def _supervise(self) -> None:
+        """Waits until the agent lets go, or overstays a stop, and brings the run to its end."""
+        try:
+            await self._released
+        except asyncio.CancelledError:
+            self.stop()
+        for timer in self._timers:
+            timer.cancel()
+        self._conclude()
+        await self._call(self._before_end)
+        terminal = self._sequence.terminal
+        if terminal is not None:
+            self._append(terminal, cut=False)
+        self.ended = True
+        self._wake_readers()
+        await self._call(self._after_end)
+
+    async def _call(self, callback: Callable[[Run], Awaitable[None]]) -> None:
+        try:
+            await callback(self)
+        except Exception:
+            logger.exception("the end of run %s on thread %s was not recorded", self.id, self.thread_id)
+
+    def _conclude(self) -> None:
+        """Decides how the run ended and closes what the agent left open."""
+        sequence = self._sequence
+        out: list[Event] = []
+        if sequence.terminal is None:
+            if self._timed_out is not None:
+                self.error = AgentError(f"The agent {self._timed_out}.", "TIMEOUT")
+            elif not self.stopping:
+                self.error = self._agent_failure()
+            if self.error is not None:
+                self.status = RunStatus.FAILED
+                sequence.end(self._error_event(self.error), out)
+            else:
+                self.status = RunStatus.STOPPED
+                sequence.end(events.run_finished(self.thread_id, self.id), out)
+        elif sequence.terminal["type"] == "RUN_ERROR":
+            self.status = RunStatus.FAILED
+            self.error = AgentError(sequence.terminal["message"], sequence.terminal.get("code"))
+            sequence.close_open(out)
+        else:
+            self.status = RunStatus.FINISHED
+            failure = self._agent_failure()
+            if failure is not None:
+                logger.error("the agent failed after the end of run %s", self.id, exc_info=failure)
+        self._publish(out, cut=self.status is RunStatus.FAILED)
+
+    def _agent_failure(self) -> BaseException | None:
+        task = self._agent_task
+        if not task.done():
+            return None
+        if task.cancelled():
+            return None if self.stopping else asyncio.CancelledError("the agent cancelled itself")
+        return task.exception()
+
+    def _error_event(self, error: BaseException) -> Event:
+        if isinstance(error, AgentError):
+            return events.run_error(error.message, error.agent_code)
+        if isinstance(error, CopilotKitError):
+            return events.run_error(error.message, error.code)
+        error_id = uuid.uuid4().hex[:12]
+        logger.error(
+            "run %s of agent %s failed (error id %s)", self.id, self.agent_name, error_id, exc_info=error
+        )
+        if self._development:
+            return events.run_error(f"{type(error).__name__}: {error}", InternalError.code)
+        return events.run_error(InternalError(error_id).message, InternalError.code)
+
+    def _publish(self, out: list[Event], *, cut: bool = False) -> None:
+        if out:
+            for event in out:
+                self._append(event, cut=cut)
+            out.clear()
+            self._wake_readers()
+
+    def _append(self, event: Event, *, cut: bool) -> None:
+        data = orjson.dumps(event, option=orjson.OPT_NON_STR_KEYS)
+        self._size += len(data)
+        self.entries.append(Entry(event, data, cut))
+
+    def _check_limits(self) -> None:
+        limits = self._limits
+        if len(self.entries) > limits.events_per_run:
+            raise AgentError(f"The run exceeded {limits.events_per_run} events.", "LIMIT_EXCEEDED")
+        if self._size > limits.bytes_per_run:
+            raise AgentError(f"The run exceeded {limits.bytes_per_run} bytes of events.", "LIMIT_EXCEEDED")
+
+    def _wake_readers(self) -> None:
+        for wake in self._wakes:
+            wake()
+
+    def _release(self, _: object = None) -> None:
+        if not self._released.done():
+            self._released.set_result(None)
+
+    def _cancel_agent(self) -> None:
+        self._agent_task.cancel()
+        self._timers.append(self._loop.call_later(self._limits.cancel_seconds, self._give_up))
+
+    def _give_up(self) -> None:
+        if not self._agent_task.done():
+            logger.error("agent %s does not let go of run %s: ended without it", self.agent_name, self.id)
+            self._agent_task.add_done_callback(_log_late_failure)
+            self._release()
+
+    def _time_out(self, what: str) -> None:
+        if not self.stopping and not self._agent_task.done():
+            self._timed_out = what
+            self._cancel_agent()
+
+    def _check_idle(self) -> None:
+        idle = self._limits.idle_seconds
+        if idle is None:
+            return
+        remaining = self._last_event_at + idle - self._loop.time()
+        if remaining <= 0:
+            self._time_out("stayed silent for too long")
+        else:
+            self._timers.append(self._loop.call_later(remaining, self._check_idle))
+
+
+def _log_late_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("%s failed after its run had ended", task.get_name(), exc_info=task.exception())

@@ -1,0 +1,346 @@
+"""The order of one run's events: what an agent yields goes in, a valid AG-UI stream comes out."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from . import events
+from .errors import ProtocolViolationError
+from .events import Event
+
+logger = logging.getLogger(__name__)
+
+_TEXT: Final = "text message"
+_TOOL: Final = "tool call"
+_REASONING: Final = "reasoning message"
+
+# Required string fields of every known event type. AG-UI 0.1 and 1.0 agree on these, so a peer of either
+# version passes; types that neither knows come from a newer peer and are skipped.
+_REQUIRED: Final[dict[str, tuple[str, ...]]] = {
+    "RUN_STARTED": (),
+    "RUN_FINISHED": (),
+    "RUN_ERROR": ("message",),
+    "STEP_STARTED": ("stepName",),
+    "STEP_FINISHED": ("stepName",),
+    "TEXT_MESSAGE_START": ("messageId",),
+    "TEXT_MESSAGE_CONTENT": ("messageId", "delta"),
+    "TEXT_MESSAGE_END": ("messageId",),
+    "TEXT_MESSAGE_CHUNK": (),
+    "TOOL_CALL_START": ("toolCallId", "toolCallName"),
+    "TOOL_CALL_ARGS": ("toolCallId", "delta"),
+    "TOOL_CALL_END": ("toolCallId",),
+    "TOOL_CALL_CHUNK": (),
+    "TOOL_CALL_RESULT": ("messageId", "toolCallId"),
+    "STATE_SNAPSHOT": (),
+    "STATE_DELTA": (),
+    "MESSAGES_SNAPSHOT": (),
+    "ACTIVITY_SNAPSHOT": ("messageId", "activityType"),
+    "ACTIVITY_DELTA": ("messageId", "activityType"),
+    "REASONING_START": ("messageId",),
+    "REASONING_MESSAGE_START": ("messageId",),
+    "REASONING_MESSAGE_CONTENT": ("messageId", "delta"),
+    "REASONING_MESSAGE_END": ("messageId",),
+    "REASONING_MESSAGE_CHUNK": (),
+    "REASONING_END": ("messageId",),
+    "REASONING_ENCRYPTED_VALUE": ("entityId", "encryptedValue"),
+    "SUBAGENT_STARTED": (),
+    "SUBAGENT_FINISHED": (),
+    "SUBAGENT_ERROR": (),
+    "RAW": (),
+    "CUSTOM": ("name",),
+}
+_REQUIRED_LISTS: Final = {"STATE_DELTA": "delta", "ACTIVITY_DELTA": "patch", "MESSAGES_SNAPSHOT": "messages"}
+
+# An event of these types may stand between two chunks of one message.
+_CHUNK_NEUTRAL: Final = {"RAW", "ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA", "REASONING_ENCRYPTED_VALUE"}
+
+# chunk type -> (kind, START, CONTENT, END, id field, fields that START takes over)
+_CHUNKS: Final[dict[str, tuple[str, str, str, str, str, tuple[str, ...]]]] = {
+    "TEXT_MESSAGE_CHUNK": (
+        _TEXT,
+        "TEXT_MESSAGE_START",
+        "TEXT_MESSAGE_CONTENT",
+        "TEXT_MESSAGE_END",
+        "messageId",
+        ("role", "name"),
+    ),
+    "TOOL_CALL_CHUNK": (
+        _TOOL,
+        "TOOL_CALL_START",
+        "TOOL_CALL_ARGS",
+        "TOOL_CALL_END",
+        "toolCallId",
+        ("toolCallName", "parentMessageId"),
+    ),
+    "REASONING_MESSAGE_CHUNK": (
+        _REASONING,
+        "REASONING_MESSAGE_START",
+        "REASONING_MESSAGE_CONTENT",
+        "REASONING_MESSAGE_END",
+        "messageId",
+        ("role",),
+    ),
+}
+
+# event type -> (what to do, kind, id field)
+_PARTS: Final[dict[str, tuple[str, str, str]]] = {
+    "TEXT_MESSAGE_START": ("open", _TEXT, "messageId"),
+    "TEXT_MESSAGE_CONTENT": ("grow", _TEXT, "messageId"),
+    "TEXT_MESSAGE_END": ("close", _TEXT, "messageId"),
+    "TOOL_CALL_START": ("open", _TOOL, "toolCallId"),
+    "TOOL_CALL_ARGS": ("grow", _TOOL, "toolCallId"),
+    "TOOL_CALL_END": ("close", _TOOL, "toolCallId"),
+    "REASONING_MESSAGE_START": ("open", _REASONING, "messageId"),
+    "REASONING_MESSAGE_CONTENT": ("grow", _REASONING, "messageId"),
+    "REASONING_MESSAGE_END": ("close", _REASONING, "messageId"),
+}
+_START_OF: Final = {
+    _TEXT: "TEXT_MESSAGE_START",
+    _TOOL: "TOOL_CALL_START",
+    _REASONING: "REASONING_MESSAGE_START",
+}
+_END_OF: Final = {_TEXT: "TEXT_MESSAGE_END", _TOOL: "TOOL_CALL_END", _REASONING: "REASONING_MESSAGE_END"}
+_ID_OF: Final = {_TEXT: "messageId", _TOOL: "toolCallId", _REASONING: "messageId"}
+
+
+class EventSequence:
+    """Checks and completes the events of one run.
+
+    The first event out is RUN_STARTED, every message and tool call is opened before it grows and closed
+    before the end, chunk events are expanded to start, content and end, and one terminal event is the last.
+    Null members are dropped, since no AG-UI schema accepts all of them.
+
+    Args:
+        thread_id: the thread of the run.
+        run_id: the run's id.
+        framed: the agent must bring RUN_STARTED, message ends and the terminal event itself, and lacking
+            them is its fault. Otherwise they are supplied.
+
+    The texts of violations are those of AG-UI's own client, which frontends already show
+    (`@ag-ui/client`, `verifyEvents`).
+
+    Attributes:
+        started: RUN_STARTED is out.
+        terminal: the event that ends the run, once there is one. It is kept apart from the others, so that
+            the run can settle its affairs before anyone sees it.
+    """
+
+    def __init__(self, thread_id: str, run_id: str, *, framed: bool) -> None:
+        self.thread_id = thread_id
+        self.run_id = run_id
+        self.started = False
+        self.terminal: Event | None = None
+        self._framed = framed
+        self._open: dict[tuple[str, str], None] = {}
+        self._steps: dict[str, None] = {}
+        self._chunk: tuple[str, str] | None = None
+
+    def push(self, event: Event, out: list[Event]) -> None:
+        """Takes an agent's event and appends the events that follow from it to `out`.
+
+        A terminal event is kept in `terminal`; what comes after it is ignored.
+
+        Raises:
+            ProtocolViolationError: the event is malformed or out of order.
+        """
+        kind = event.get("type")
+        if kind == "TEXT_MESSAGE_CONTENT" and self._chunk is None:
+            # The hot path: nothing to look up but the message.
+            message_id, delta = event.get("messageId"), event.get("delta")
+            if (_TEXT, message_id) in self._open and isinstance(delta, str) and self.terminal is None:
+                if delta:
+                    out.append(event)
+                return
+        self._push(kind, event, out)
+
+    def finish(self, out: list[Event]) -> None:
+        """Ends the stream after the agent's last event, if it is not over already.
+
+        Raises:
+            ProtocolViolationError: a framed agent ended without a terminal event.
+        """
+        if self.terminal is not None:
+            return
+        self._close_chunk(out)
+        if self._framed:
+            raise ProtocolViolationError("Run ended without emitting a terminal event", "INCOMPLETE_STREAM")
+        self.end(events.run_finished(self.thread_id, self.run_id), out)
+
+    def end(self, terminal: Event, out: list[Event]) -> None:
+        """Ends the stream with `terminal`, after closing what is open. Does nothing if it is over already."""
+        if self.terminal is None:
+            self._start(out)
+            self.close_open(out)
+            self.terminal = terminal
+
+    def close_open(self, out: list[Event]) -> None:
+        """Closes what is open: messages and tool calls, then steps."""
+        self._chunk = None
+        for kind, id in self._open:
+            out.append({"type": _END_OF[kind], _ID_OF[kind]: id})
+        self._open.clear()
+        out.extend(events.step_finished(name) for name in self._steps)
+        self._steps.clear()
+
+    def _push(self, kind: Any, event: Event, out: list[Event]) -> None:
+        if self.terminal is not None:
+            logger.debug("ignored %s after the end of run %s", kind, self.run_id)
+            return
+        required = _REQUIRED.get(kind) if isinstance(kind, str) else None
+        if required is None:
+            logger.debug("skipped an event of unknown type %.80r in run %s", kind, self.run_id)
+            return
+        event = _without_nulls(event)
+        _check_fields(event, required)
+        if not self.started and kind != "RUN_STARTED":
+            if self._framed and kind != "RUN_ERROR":
+                raise ProtocolViolationError("First event must be 'RUN_STARTED'", "INCOMPLETE_STREAM")
+            self._start(out)
+        chunk = _CHUNKS.get(kind)
+        if chunk is not None:
+            self._expand(event, chunk, out)
+            return
+        if self._chunk is not None and kind not in _CHUNK_NEUTRAL:
+            self._close_chunk(out)
+        part = _PARTS.get(kind)
+        if part is not None:
+            self._push_part(event, part, out)
+        else:
+            self._push_other(kind, event, out)
+
+    def _start(self, out: list[Event]) -> None:
+        if not self.started:
+            self.started = True
+            out.append(events.run_started(self.thread_id, self.run_id))
+
+    def _push_part(self, event: Event, part: tuple[str, str, str], out: list[Event]) -> None:
+        action, kind, field = part
+        key = (kind, event[field])
+        if action == "open":
+            if key in self._open:
+                raise _violation(event, f"A {kind} with ID '{key[1]}' is already in progress", complete=kind)
+            self._open[key] = None
+            if kind == _TEXT:
+                event.setdefault("role", "assistant")
+        elif key not in self._open:
+            raise _violation(event, f"No active {kind} found with ID '{key[1]}'", start=kind)
+        elif action == "close":
+            del self._open[key]
+        elif not event["delta"]:
+            return
+        out.append(event)
+
+    def _push_other(self, kind: str, event: Event, out: list[Event]) -> None:
+        if kind == "RUN_STARTED":
+            if self.started:
+                raise ProtocolViolationError(
+                    "Cannot send 'RUN_STARTED' while a run is still active. The previous run must be "
+                    "finished with 'RUN_FINISHED' before starting a new run.",
+                    "INCOMPLETE_STREAM",
+                )
+            self.started = True
+        elif kind == "RUN_FINISHED":
+            if self._framed:
+                self._check_nothing_open()
+            event.setdefault("threadId", self.thread_id)
+            event.setdefault("runId", self.run_id)
+            self.end(event, out)
+            return
+        elif kind == "RUN_ERROR":
+            # What is open stays so: the run closes it as cut off.
+            self.terminal = event
+            return
+        elif kind == "STEP_STARTED":
+            name = event["stepName"]
+            if name in self._steps:
+                raise ProtocolViolationError(
+                    f"Step \"{name}\" is already active for 'STEP_STARTED'", "INCOMPLETE_STREAM"
+                )
+            self._steps[name] = None
+        elif kind == "STEP_FINISHED":
+            name = event["stepName"]
+            if name not in self._steps:
+                raise ProtocolViolationError(
+                    f"Cannot send 'STEP_FINISHED' for step \"{name}\" that was not started",
+                    "INCOMPLETE_STREAM",
+                )
+            del self._steps[name]
+        out.append(event)
+
+    def _check_nothing_open(self) -> None:
+        if self._steps:
+            names = ", ".join(self._steps)
+            raise ProtocolViolationError(
+                f"Cannot send 'RUN_FINISHED' while steps are still active: {names}", "INCOMPLETE_STREAM"
+            )
+        for kind in (_TEXT, _TOOL):
+            ids = ", ".join(id for open_kind, id in self._open if open_kind == kind)
+            if ids:
+                raise ProtocolViolationError(
+                    f"Cannot send 'RUN_FINISHED' while {kind}s are still active: {ids}", "INCOMPLETE_STREAM"
+                )
+
+    def _expand(
+        self, event: Event, chunk: tuple[str, str, str, str, str, tuple[str, ...]], out: list[Event]
+    ) -> None:
+        kind, start_type, content_type, _, field, taken_over = chunk
+        id = event.get(field)
+        metadata = {"metadata": event["metadata"]} if "metadata" in event else {}
+        if self._chunk is not None and (self._chunk[0] != kind or id not in (None, self._chunk[1])):
+            self._close_chunk(out)
+        if self._chunk is None:
+            if not isinstance(id, str):
+                raise ProtocolViolationError(
+                    f"First {event['type']} must have a {field}", "INCOMPLETE_STREAM"
+                )
+            if kind == _TOOL and not isinstance(event.get("toolCallName"), str):
+                raise ProtocolViolationError(
+                    "First TOOL_CALL_CHUNK must have a toolCallName", "INCOMPLETE_STREAM"
+                )
+            start: Event = {"type": start_type, field: id} | metadata
+            start |= {name: event[name] for name in taken_over if name in event}
+            if kind == _REASONING:
+                start["role"] = "reasoning"
+            self._push_part(start, ("open", kind, field), out)
+            self._chunk = (kind, id)
+        delta = event.get("delta")
+        if isinstance(delta, str) and delta:
+            out.append({"type": content_type, field: self._chunk[1], "delta": delta} | metadata)
+
+    def _close_chunk(self, out: list[Event]) -> None:
+        if self._chunk is not None:
+            kind, id = self._chunk
+            self._chunk = None
+            self._open.pop((kind, id), None)
+            out.append({"type": _END_OF[kind], _ID_OF[kind]: id})
+
+
+def _without_nulls(event: Event) -> Event:
+    """Drops null members, except the payloads in which null is a value."""
+    return {k: v for k, v in event.items() if v is not None or k in ("snapshot", "value", "event")}
+
+
+def _check_fields(event: Event, required: tuple[str, ...]) -> None:
+    for name in required:
+        if not isinstance(event.get(name), str):
+            raise ProtocolViolationError(
+                f"The agent sent a {event['type']} event without a text in '{name}'", "INCOMPLETE_STREAM"
+            )
+    list_field = _REQUIRED_LISTS.get(event["type"])
+    if list_field is not None and not isinstance(event.get(list_field), list):
+        raise ProtocolViolationError(
+            f"The agent sent a {event['type']} event without a list in '{list_field}'", "INCOMPLETE_STREAM"
+        )
+
+
+def _violation(
+    event: Event, problem: str, *, start: str | None = None, complete: str | None = None
+) -> ProtocolViolationError:
+    if start is not None:
+        remedy = f"Start a {start} with '{_START_OF[start]}' first."
+    else:
+        remedy = f"Complete it with '{_END_OF[complete or _TEXT]}' first."
+    return ProtocolViolationError(
+        f"Cannot send '{event['type']}' event: {problem}. {remedy}", "INCOMPLETE_STREAM"
+    )
