@@ -1,0 +1,1 @@
+"""A LangGraph agent to try the runtime with; it needs no API key."""

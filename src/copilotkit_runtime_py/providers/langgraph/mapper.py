@@ -1,0 +1,197 @@
+"""A graph's stream as AG-UI events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from langchain_core.messages import BaseMessage, convert_to_messages
+from langgraph.types import Interrupt, StreamMode
+
+from ... import events
+from ...events import Event
+from .callbacks import DispatchedEvent
+from .interrupts import announcement, to_agui_interrupt
+from .message_stream import MessageStream
+from .messages import to_agui
+from .schema import PLUMBING, GraphSchema
+from .state import to_json, visible_state
+
+STREAM_MODES: list[StreamMode] = ["messages", "values", "custom", "tasks"]
+"""The stream modes that the mapper reads."""
+
+_INTERRUPTS = "__interrupt__"
+
+Namespace = tuple[str, ...]
+
+
+class GraphMapper:
+    """Turns what `graph.astream` yields in the modes above into events. One per run.
+
+    A node is a step. Its state shows as a snapshot when its superstep ends, after the reducers, and before
+    the step finishes. Inside a subgraph, the channels that it shares with the graph show as they change.
+    What a tool call has foretold of the state stays visible until the graph changes that part itself, what
+    a node emitted by hand until the superstep ends. The last snapshot is the graph's own state.
+    """
+
+    def __init__(
+        self, thread_id: str, run_id: str, schema: GraphSchema, known: Iterable[BaseMessage]
+    ) -> None:
+        self._thread_id = thread_id
+        self._run_id = run_id
+        self._schema = schema
+        self._messages = MessageStream(known)
+        self._values: Any = None
+        self._shown: dict[str, Any] | None = None
+        self._preview: dict[str, Any] = {}
+        self._predicted: dict[str, tuple[Any, Any]] = {}
+        self._tasks: dict[str, tuple[Namespace, str]] = {}
+        self._steps: Counter[str] = Counter()
+        self._ending: list[str] = []
+        self._interrupts: dict[str, Interrupt] = {}
+
+    def start(self) -> list[Event]:
+        """Returns the events before the graph runs."""
+        return [events.run_started(self._thread_id, self._run_id)]
+
+    def feed(self, part: Any) -> list[Event]:
+        """Returns the events of one item of the stream, with or without its namespace."""
+        namespace, mode, data = part if len(part) == 3 else ((), *part)
+        match mode:
+            case "messages":
+                return self._messages.feed(*data)
+            case "values":
+                return self._state(namespace, data)
+            case "tasks":
+                return self._started(namespace, data) if "triggers" in data else self._ended(data)
+            case "custom" if isinstance(data, DispatchedEvent):
+                return self._dispatched(data.name, data.data)
+            case _:
+                return []
+
+    def finish(self) -> list[Event]:
+        """Returns the events after the graph has run."""
+        found = self._messages.close()
+        found += self._finish_steps(list(self._tasks))
+        found.append(events.state_snapshot(visible_state(self._values, self._schema)))
+        if (messages := self._conversation()) is not None:
+            found.append(events.messages_snapshot(messages))
+        pending = list(self._interrupts.values())
+        found += [events.custom("on_interrupt", announcement(interrupt)) for interrupt in pending]
+        outcome = [to_agui_interrupt(interrupt) for interrupt in pending]
+        found.append(events.run_finished(self._thread_id, self._run_id, outcome))
+        return found
+
+    def _conversation(self) -> list[dict[str, Any]] | None:
+        values = self._values
+        if not isinstance(values, Mapping) or not isinstance(values.get("messages"), list):
+            return None
+        return to_agui(convert_to_messages(values["messages"]))
+
+    # Steps
+
+    def _started(self, namespace: Namespace, task: Mapping[str, Any]) -> list[Event]:
+        found = self._flush()
+        name = task["name"]
+        if not name.startswith("__"):
+            self._tasks[task["id"]] = (namespace, name)
+            self._steps[name] += 1
+            if self._steps[name] == 1:
+                found.append(events.step_started(name))
+        return found
+
+    def _ended(self, task: Mapping[str, Any]) -> list[Event]:
+        for interrupt in task["interrupts"]:
+            self._interrupts.setdefault(interrupt["id"], Interrupt(**interrupt))
+        found = self._messages.close(task["id"])
+        self._foresee()
+        namespace, name = self._tasks.pop(task["id"], ((), None))
+        if name is None:
+            return found
+        self._ending.append(name)
+        if any(other == namespace for other, _ in self._tasks.values()):
+            found += self._flush()
+        return found
+
+    def _finish_steps(self, tasks: Iterable[str]) -> list[Event]:
+        self._ending += [self._tasks.pop(task)[1] for task in tasks]
+        return self._flush()
+
+    def _flush(self) -> list[Event]:
+        """Finishes the steps that waited for the snapshot of their superstep."""
+        found: list[Event] = []
+        for name in self._ending:
+            self._steps[name] -= 1
+            if not self._steps[name]:
+                found.append(events.step_finished(name))
+        self._ending.clear()
+        return found
+
+    # State
+
+    def _state(self, namespace: Namespace, values: Any) -> list[Event]:
+        if isinstance(values, Mapping) and _INTERRUPTS in values:
+            return []
+        if namespace:
+            shown = visible_state(values, self._schema)
+            self._preview.update((name, shown[name]) for name in shown if name in self._own())
+        else:
+            self._values = values
+            self._preview.clear()
+        found = self._show()
+        return found + self._finish_steps([id for id, (ns, _) in self._tasks.items() if ns == namespace])
+
+    def _own(self) -> Mapping[str, Any]:
+        return self._values if isinstance(self._values, Mapping) else {}
+
+    def _show(self) -> list[Event]:
+        """Returns a snapshot if the visible state has changed. A run's first state is the client's own."""
+        state = visible_state(self._values, self._schema)
+        for name, (foretold, before) in list(self._predicted.items()):
+            if state.get(name) == before:
+                state[name] = foretold
+            else:
+                del self._predicted[name]
+        state.update(self._preview)
+        first, self._shown, before = self._shown is None, state, self._shown
+        return [] if first or state == before else [events.state_snapshot(state)]
+
+    def _foresee(self) -> None:
+        """Takes over what the finished tool calls foretell."""
+        if self._messages.predicted:
+            state = visible_state(self._values, self._schema)
+            for name, foretold in self._messages.predicted.items():
+                self._predicted[name] = (foretold, state.get(name))
+            self._messages.predicted.clear()
+
+    # Events that nodes dispatch by hand, under the names of the upstream SDKs
+
+    def _dispatched(self, name: str, data: Any) -> list[Event]:
+        match name.removeprefix("copilotkit_"):
+            case "manually_emit_message" if isinstance(data, Mapping):
+                return _message(str(data["message_id"]), str(data["message"]))
+            case "manually_emit_tool_call" if isinstance(data, Mapping):
+                return _tool_call(str(data["id"]), str(data["name"]), data.get("args") or {})
+            case "manually_emit_intermediate_state" | "manually_emit_state" if isinstance(data, Mapping):
+                emitted = {key: to_json(value) for key, value in data.items() if key not in PLUMBING}
+                self._preview.update(emitted)
+                return self._show()
+            case "exit":
+                return [events.custom("Exit", True)]
+            case _:
+                return [events.custom(name, to_json(data))]
+
+
+def _message(id: str, text: str) -> list[Event]:
+    return [events.text_start(id), events.text_content(id, text), events.text_end(id)]
+
+
+def _tool_call(id: str, name: str, args: Any) -> list[Event]:
+    text = args if isinstance(args, str) else orjson.dumps(to_json(args)).decode()
+    return [
+        events.tool_call_start(id, name, id),
+        events.tool_call_args(id, text),
+        events.tool_call_end(id),
+    ]

@@ -1,0 +1,146 @@
+"""What a run starts from: the graph's memory of the thread, and the input that a request makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ag_ui.core import RunAgentInput
+from langchain_core.messages import BaseMessage, RemoveMessage, ToolMessage, convert_to_messages
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import patch_config
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.pregel import Pregel
+from langgraph.types import Command, StateSnapshot
+
+from ...context import RequestContext
+from ...errors import AgentError, ThreadNotFoundError
+from .config import USER_KEY, frontend_payload
+from .history import Turn, new_user_messages, next_turn
+from .interrupts import answers, has_answer
+from .messages import to_langchain
+from .schema import GraphSchema
+from .state import state_update
+
+Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to run the graph.
+
+    Attributes:
+        input: a new turn's input, or the answers to interrupts.
+        config: the run's configuration, with the checkpoint to go back to, if any.
+        known: the messages that the client knows already.
+    """
+
+    input: dict[str, Any] | Command[Any]
+    config: RunnableConfig
+    known: list[BaseMessage]
+
+
+async def remembered(graph: Graph, config: RunnableConfig, context: RequestContext) -> StateSnapshot | None:
+    """Returns what the graph's checkpointer holds of the configured thread, None without a checkpointer.
+
+    Raises:
+        ThreadNotFoundError: it was made by another user.
+    """
+    if not isinstance(graph.checkpointer, BaseCheckpointSaver):
+        return None
+    memory = await graph.aget_state(config)
+    owner = (memory.metadata or {}).get(USER_KEY, context.owner)
+    if owner != context.owner:
+        raise ThreadNotFoundError(config["configurable"]["thread_id"])
+    return memory
+
+
+def messages_of(memory: StateSnapshot | None) -> list[BaseMessage]:
+    """Returns the remembered conversation, empty where there is none."""
+    values = memory.values if memory is not None else None
+    messages = values.get("messages") if isinstance(values, Mapping) else None
+    return convert_to_messages(messages) if isinstance(messages, list) else []
+
+
+async def plan_run(
+    graph: Graph,
+    schema: GraphSchema,
+    input: RunAgentInput,
+    config: RunnableConfig,
+    memory: StateSnapshot | None,
+) -> Plan:
+    """Decides how a request continues the thread.
+
+    Raises:
+        AgentError: the request answers a question that nobody asked, and says nothing else.
+    """
+    sent, conversation = to_langchain(input.messages), messages_of(memory)
+    known = [*conversation, *sent]
+    answer = answers(input, memory.interrupts if memory is not None else ())
+    if answer:
+        said = new_user_messages(sent, conversation)
+        update = _update(schema, input, memory, said)
+        return Plan(Command(resume=answer, update=update or None), config, known)
+    turn = next_turn(sent, conversation, _results_in_wait(memory))
+    if has_answer(input) and not turn.messages:
+        raise AgentError("There is no open question on this thread to answer.", "NO_PENDING_INTERRUPT")
+    if turn.fork_before is not None:
+        turn, config = await _fork(graph, config, conversation, turn, turn.fork_before)
+    messages = turn.messages
+    if "messages" not in schema.reduced:
+        messages = [*conversation, *messages]
+    return Plan(_update(schema, input, memory, messages, always=True), config, known)
+
+
+def _update(
+    schema: GraphSchema,
+    input: RunAgentInput,
+    memory: StateSnapshot | None,
+    messages: Sequence[BaseMessage],
+    *,
+    always: bool = False,
+) -> dict[str, Any]:
+    """Returns the channel writes of a request: state, messages, and the frontend's tools and context."""
+    current = memory.values if memory is not None and isinstance(memory.values, Mapping) else {}
+    payload = frontend_payload(input)
+    update = state_update(input.state, current, schema)
+    if schema.accepts("messages") and (messages or always):
+        update["messages"] = list(messages)
+    if schema.accepts("copilotkit"):
+        update["copilotkit"] = {**(current.get("copilotkit") or {}), **payload}
+    if schema.accepts("ag-ui"):
+        update["ag-ui"] = {"tools": payload["actions"], "context": payload["context"]}
+    if schema.accepts("tools") and payload["actions"]:
+        update["tools"] = payload["actions"]
+    return update
+
+
+def _results_in_wait(memory: StateSnapshot | None) -> list[str]:
+    """Returns the tool calls whose results are there, but wait for the rest of an interrupted step."""
+    results = [task.result for task in memory.tasks] if memory is not None else []
+    messages = [result.get("messages") for result in results if isinstance(result, Mapping)]
+    return [
+        message.tool_call_id
+        for found in messages
+        if isinstance(found, list)
+        for message in found
+        if isinstance(message, ToolMessage)
+    ]
+
+
+async def _fork(
+    graph: Graph, config: RunnableConfig, conversation: Sequence[BaseMessage], turn: Turn, message_id: str
+) -> tuple[Turn, RunnableConfig]:
+    """Goes back to before a message was sent.
+
+    That is the newest input checkpoint without it; LangGraph writes one per turn, so nothing older is
+    loaded. A checkpointer that keeps no history leaves only taking the messages back.
+    """
+    async for past in graph.aget_state_history(config, filter={"source": "input"}):
+        if all(message.id != message_id for message in messages_of(past)):
+            checkpoint = past.config["configurable"]["checkpoint_id"]
+            return turn, patch_config(config, configurable={"checkpoint_id": checkpoint})
+    ids = [message.id for message in conversation]
+    gone = ids[ids.index(message_id) + 1 :]
+    return Turn([*(RemoveMessage(id=id) for id in gone if id), *turn.messages]), config

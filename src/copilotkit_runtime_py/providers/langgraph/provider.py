@@ -1,0 +1,152 @@
+"""Compiled LangGraph graphs as agents."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from typing import Any, TypeAlias, cast
+
+from ag_ui.core import RunAgentInput
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import merge_configs
+from langgraph.errors import GraphRecursionError
+from langgraph.graph import StateGraph
+from langgraph.pregel import Pregel
+
+from ...context import RequestContext
+from ...errors import AgentError, ConfigurationError, ThreadNotFoundError
+from ...events import Event
+from ..base import AgentSnapshot, Provider
+from .callbacks import RunCallbacks
+from .config import forwarded_props, run_config, run_context
+from .interrupts import to_agui_interrupt
+from .mapper import STREAM_MODES, GraphMapper
+from .messages import to_agui
+from .plan import Graph, messages_of, plan_run, remembered
+from .schema import GraphSchema, read_schema
+from .state import visible_state
+
+GraphSource: TypeAlias = Graph | Awaitable[Graph] | AbstractAsyncContextManager[Graph]
+GraphFactory: TypeAlias = Callable[[RequestContext], GraphSource] | Callable[[], GraphSource]
+
+
+class LangGraphProvider(Provider):
+    """Runs a compiled LangGraph graph.
+
+    With a checkpointer, the graph's own memory is the truth and a request adds to it what is new in the
+    client's history. Without one, every run starts from the history that the client sends.
+
+    A plain message that arrives while an interrupt waits for its answer starts a new turn from the graph's
+    entry: it is neither taken as the answer nor lost, and the question lapses. Tool calls that are still
+    open then get a result that says so, because model providers reject an unanswered call. The graph always
+    starts at its entry; the `nodeName` that older frontends send back does not choose another node.
+
+    Args:
+        graph: a compiled graph, or a factory that makes one for each run: a plain or async function, or one
+            that returns an async context manager, with the `RequestContext` as its only argument or none.
+        description: one sentence for frontends and other agents.
+        config: the operator's part of every run's configuration, such as `recursion_limit`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph | GraphFactory,
+        *,
+        description: str = "",
+        config: RunnableConfig | None = None,
+    ) -> None:
+        self.description = description
+        self._config = config
+        self._make = _maker(graph)
+        self._schemas: weakref.WeakKeyDictionary[Graph, GraphSchema] = weakref.WeakKeyDictionary()
+
+    async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+        """Streams one run of the graph.
+
+        Raises:
+            AgentError: the request answers a question that nobody asked, or the graph reached its recursion
+                limit.
+            ThreadNotFoundError: the graph's memory of the thread is another user's.
+        """
+        async with self._graph(context) as graph:
+            schema = self._schema(graph)
+            config = run_config(self._config, input, context, [RunCallbacks()])
+            plan = await plan_run(graph, schema, input, config, await remembered(graph, config, context))
+            mapper = GraphMapper(input.thread_id, input.run_id, schema, plan.known)
+            for event in mapper.start():
+                yield event
+            stream = graph.astream(
+                plan.input,
+                plan.config,
+                context=run_context(config, schema),
+                stream_mode=STREAM_MODES,
+                subgraphs=forwarded_props(input).get("streamSubgraphs") is not False,
+            )
+            try:
+                async with aclosing(cast(AsyncGenerator[Any], stream)) as parts:
+                    async for part in parts:
+                        for event in mapper.feed(part):
+                            yield event
+            except GraphRecursionError as error:
+                raise AgentError("The agent took too many steps.", "GRAPH_RECURSION_LIMIT") from error
+            for event in mapper.finish():
+                yield event
+
+    async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
+        """Returns what the graph's checkpointer holds of a thread.
+
+        None without a checkpointer, for a thread that it does not know, and for another user's thread.
+        """
+        config = merge_configs(self._config, {"configurable": {"thread_id": thread_id}})
+        async with self._graph(context) as graph:
+            try:
+                memory = await remembered(graph, config, context)
+            except ThreadNotFoundError:
+                return None
+            if memory is None or memory.metadata is None:
+                return None
+            return AgentSnapshot(
+                state=visible_state(memory.values, self._schema(graph)),
+                messages=to_agui(messages_of(memory)),
+                interrupts=[to_agui_interrupt(interrupt) for interrupt in memory.interrupts],
+            )
+
+    @asynccontextmanager
+    async def _graph(self, context: RequestContext) -> AsyncIterator[Graph]:
+        async with AsyncExitStack() as stack:
+            graph: Any = self._make(context)
+            if inspect.isawaitable(graph):
+                graph = await graph
+            if isinstance(graph, AbstractAsyncContextManager):
+                graph = await stack.enter_async_context(graph)
+            yield compiled(graph)
+
+    def _schema(self, graph: Graph) -> GraphSchema:
+        schema = self._schemas.get(graph)
+        if schema is None:
+            schema = self._schemas[graph] = read_schema(graph)
+        return schema
+
+
+def compiled(graph: Any) -> Graph:
+    """Returns the graph itself, or the compiled form of a graph builder.
+
+    Raises:
+        ConfigurationError: the object is no graph.
+    """
+    if isinstance(graph, StateGraph):
+        return graph.compile()
+    if isinstance(graph, Pregel):
+        return graph
+    raise ConfigurationError(f"expected a LangGraph graph, not {type(graph).__name__}")
+
+
+def _maker(graph: Any) -> Callable[[RequestContext], Any]:
+    if isinstance(graph, StateGraph | Pregel) or not callable(graph):
+        made = compiled(graph)
+        return lambda context: made
+    if inspect.signature(graph).parameters:
+        return cast(Callable[[RequestContext], Any], graph)
+    return lambda context: graph()
