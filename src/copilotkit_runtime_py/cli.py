@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import json
@@ -114,10 +115,10 @@ def serve(
         endpoint=endpoint,
         cors=cors or _default_cors(host),
     )
-    listener = _listen(host, port)
-    _warn_if_exposed(host)
-    url = _url(host, listener, endpoint)
-    _run(settings, listener, [f"CopilotKit runtime: {url}"], reload=reload)
+    with _listen(host, port) as listener:
+        _warn_if_exposed(host)
+        url = _url(host, listener, endpoint)
+        _run(settings, listener, [f"CopilotKit runtime: {url}"], reload=reload)
 
 
 @cli.command()
@@ -138,18 +139,15 @@ def demo(host: str, port: int | None, endpoint: str, cors: tuple[str, ...]) -> N
         endpoint=endpoint,
         cors=cors or _default_cors(host),
     )
-    listener = _listen_near(host, DEFAULT_PORT) if port is None else _listen(host, port)
-    _warn_if_exposed(host)
-    url = _url(host, listener, endpoint)
-    _run(
-        settings,
-        listener,
-        [
+    with _listen_near(host, DEFAULT_PORT) if port is None else _listen(host, port) as listener:
+        _warn_if_exposed(host)
+        url = _url(host, listener, endpoint)
+        banner = [
             f"CopilotKit runtime with the agent '{name}': {url}",
             "Give it to a frontend as runtimeUrl, open it in a browser for the playground, or try:",
             curl_line(url, name),
-        ],
-    )
+        ]
+        _run(settings, listener, banner)
 
 
 def main() -> None:
@@ -213,7 +211,8 @@ def _run(settings: Settings, listener: socket.socket, banner: Sequence[str], *, 
     except (TargetError, ConfigurationError) as error:
         raise click.ClickException(str(error)) from error
     server = _Server(uvicorn.Config(app, timeout_graceful_shutdown=SHUTDOWN_SECONDS), banner)
-    server.run([listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down and passes the signal on
+        server.run([listener])
 
 
 def _print_banner(lines: Sequence[str]) -> None:
