@@ -49,7 +49,7 @@ def test_the_first_example_streams_a_reply_of_the_agent(page: Page) -> None:
     assert '"code": "Success"' in merged
     page.get_by_role("tab", name="Parts").click()
     assert page.locator("#parts li").count() > 5
-    assert page.locator("#parts li").last.inner_text().endswith('{ "hasNext": false }')
+    assert page.locator("#parts li").last.inner_text().endswith('"hasNext": false }')
 
 
 @pytest.mark.parametrize(

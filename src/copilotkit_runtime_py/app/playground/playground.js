@@ -272,6 +272,7 @@
       seconds: () => ((performance.now() - start) / 1000).toFixed(2),
       get parts() { return parts; },
       result,
+      paint,
       add(text) {
         parts += 1;
         $("count").textContent = `(${parts})`;
@@ -324,6 +325,7 @@
         }
         status(`Streaming, ${shown.seconds()} s`);
       }
+      shown.paint();
       const failed = !response.ok || shown.result.errors;
       const parts = shown.parts > 1 ? ` in ${shown.parts} parts` : "";
       status(`HTTP ${response.status}${parts}, ${shown.seconds()} s`, Boolean(failed));
