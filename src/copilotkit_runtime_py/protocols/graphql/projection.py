@@ -13,11 +13,14 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import jsonpatch
 from pydantic_core import from_json
 
-from ...events import Event
+from ...events import Event, as_text, encode, interrupt_text
 from ...run import Entry
-from .convert import as_text, flat_messages, interrupt_value, json_text
+from .convert import flat_messages
 
 logger = logging.getLogger(__name__)
+
+# What the AG-UI contract calls a fault of the event stream itself; this contract has no name for it.
+STREAM_FAULT: Final = "INCOMPLETE_STREAM"
 
 TEXT_CUT: Final = "Error streaming message content"
 ARGUMENTS_CUT: Final = "An unknown error has occurred in the action execution argument stream"
@@ -254,7 +257,7 @@ class Projection:
         outcome = event.get("outcome")
         if not self._interrupted and isinstance(outcome, dict):
             for interrupt in outcome.get("interrupts") or ():
-                yield AddInterrupt(interrupt_value(interrupt))
+                yield AddInterrupt(interrupt_text(interrupt))
         messages = flat_messages(self._synced) if self._synced is not None else None
         # A client learns from this message only that the agent gave up its session.
         if self._state or messages is not None or self._exited:
@@ -262,7 +265,8 @@ class Projection:
         yield Finish()
 
     def _run_error(self, event: Event, cut: bool) -> Iterable[Operation]:
-        yield Fail(event["message"], event.get("code"))
+        code = event.get("code")
+        yield Fail(event["message"], None if code == STREAM_FAULT else code)
 
     def _set_state(self, state: Any) -> None:
         if isinstance(state, dict) and "messages" in state:
@@ -296,4 +300,4 @@ class Projection:
         state = self._state
         if messages is not None:
             state = {**(state if isinstance(state, dict) else {}), "messages": messages}
-        return AddState(self._node, json_text(state), active, self._running)
+        return AddState(self._node, encode(state).decode(), active, self._running)

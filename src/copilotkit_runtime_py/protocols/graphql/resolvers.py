@@ -10,9 +10,10 @@ from strawberry import UNSET
 
 from ...context import RequestContext
 from ...errors import MissingApiKeyError
+from ...events import encode
 from ...run import Run
 from ...runtime import CopilotRuntime
-from .convert import flat_messages, json_text, run_input
+from .convert import flat_messages, run_input
 from .inputs import GenerateCopilotResponseInput, LoadAgentStateInput
 from .projection import Projection
 from .response import ResponseBuilder, refused_response
@@ -33,13 +34,12 @@ class RunResponse:
     Args:
         run: the run.
         state: the state that the client sent along.
-        client_run_id: the run id that the client sent.
         wake: called when the run may have news.
     """
 
-    def __init__(self, run: Run, state: Any, client_run_id: str | None, wake: Callable[[], None]) -> None:
+    def __init__(self, run: Run, state: Any, wake: Callable[[], None]) -> None:
         self.run = run
-        self.builder = ResponseBuilder(run, client_run_id)
+        self.builder = ResponseBuilder(run)
         self._projection = Projection(state)
         self._subscription = run.subscribe(wake)
 
@@ -113,8 +113,8 @@ class RequestResolvers:
         return LoadAgentStateResponse(
             thread_id=data.thread_id,
             thread_exists=loaded is not None,
-            state=json_text(loaded.state) if loaded else "{}",
-            messages=json_text(flat_messages(loaded.messages)) if loaded else "[]",
+            state=encode(loaded.state).decode() if loaded else "{}",
+            messages=encode(flat_messages(loaded.messages)).decode() if loaded else "[]",
         )
 
     async def generate_copilot_response(
@@ -140,7 +140,7 @@ class RequestResolvers:
             interrupts = loaded.interrupts if loaded else []
         input = run_input(data, agent_name=agent_name, properties=context.properties, interrupts=interrupts)
         run = await runtime.start(agent_name, input, context)
-        response = RunResponse(run, input.state, data.run_id or None, self._wake)
+        response = RunResponse(run, input.state, self._wake)
         self._responses.append(response)
         return response.builder.response
 

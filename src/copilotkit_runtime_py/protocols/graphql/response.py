@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from ...errors import CopilotKitError
+from ...events import as_text
 from ...run import Run
-from .convert import as_text
 from .live import Deferred, LiveList
 from .projection import (
     ACTION,
@@ -50,13 +50,14 @@ M = TypeVar("M", bound=BaseMessageOutput)
 class ResponseBuilder:
     """Grows the `CopilotResponse` of a run.
 
+    Its `runId` is null, as CopilotRuntime 1.10.6 sends it for agents: the state messages tell the run's id.
+
     Args:
         run: the run.
-        client_run_id: the run id that the client sent, which it gets back.
     """
 
-    def __init__(self, run: Run, client_run_id: str | None = None) -> None:
-        self.response = CopilotResponse(thread_id=run.thread_id, run_id=client_run_id)
+    def __init__(self, run: Run) -> None:
+        self.response = CopilotResponse(thread_id=run.thread_id)
         self._run = run
         self._open: dict[tuple[str, str], TextMessageOutput | ActionExecutionMessageOutput] = {}
 
