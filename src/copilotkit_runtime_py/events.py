@@ -5,9 +5,11 @@ Events stay plain dicts between provider and socket; `ag_ui.core` models appear 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import orjson
 from pydantic import BaseModel
 
 Event: TypeAlias = dict[str, Any]
@@ -26,6 +28,38 @@ def event_from(value: BaseModel | Mapping[str, Any]) -> Event:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"an agent yielded {type(value).__name__}, which is no AG-UI event")
+
+
+def encode(value: Any) -> bytes:
+    """Encodes a JSON value as compact UTF-8.
+
+    Half of a surrogate pair, which an agent sends when it cuts a text inside an emoji, becomes an escape, as
+    in JavaScript.
+
+    Raises:
+        TypeError: the value is no JSON.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def as_text(value: Any) -> str:
+    """Returns a text as it is, and anything else as JSON text."""
+    return value if isinstance(value, str) else encode(value).decode()
+
+
+def interrupt_text(interrupt: Mapping[str, Any]) -> str:
+    """Returns what a client that knows no AG-UI 1.0 interrupts shows of one.
+
+    That is the value that a LangGraph graph gave (`metadata.langgraph.raw`, as AG-UI's LangGraph adapters
+    have it), else the interrupt's message, else all of it.
+    """
+    langgraph = (interrupt.get("metadata") or {}).get("langgraph") or {}
+    if "raw" in langgraph:
+        return as_text(langgraph["raw"])
+    return interrupt.get("message") or as_text(dict(interrupt))
 
 
 def run_started(thread_id: str, run_id: str) -> Event:

@@ -9,8 +9,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-import orjson
-
 from . import events
 from .errors import AgentError, CopilotKitError, InternalError
 from .events import Event
@@ -55,14 +53,15 @@ class Subscription:
     Args:
         run: the run to read.
         wake: called, without arguments, whenever there may be something new to take.
+        position: how many entries to skip.
     """
 
     __slots__ = ("_position", "_run", "_wake")
 
-    def __init__(self, run: Run, wake: Callable[[], None]) -> None:
+    def __init__(self, run: Run, wake: Callable[[], None], position: int = 0) -> None:
         self._run = run
         self._wake = wake
-        self._position = 0
+        self._position = position
         run._wakes.append(wake)
 
     def take(self) -> list[Entry]:
@@ -70,6 +69,11 @@ class Subscription:
         entries = self._run.entries[self._position :]
         self._position += len(entries)
         return entries
+
+    @property
+    def position(self) -> int:
+        """How many entries were taken or skipped."""
+        return self._position
 
     @property
     def exhausted(self) -> bool:
@@ -90,10 +94,12 @@ class Run:
 
     Args:
         id: the run's id.
+        number: the run's place among the runs of its thread.
         thread_id: the thread.
         agent_name: the agent's registered name.
         framed: see `Provider.framed`.
         limits: the bounds of the run.
+        input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
         before_end: awaited once, after the agent let go and before readers see the terminal event.
         after_end: awaited once, after the terminal event.
         development: an exception's own text reaches the client.
@@ -109,15 +115,18 @@ class Run:
         self,
         *,
         id: str,
+        number: int,
         thread_id: str,
         agent_name: str,
         framed: bool,
         limits: Limits,
+        input: Event | None = None,
         before_end: Callable[[Run], Awaitable[None]],
         after_end: Callable[[Run], Awaitable[None]],
         development: bool = False,
     ) -> None:
         self.id = id
+        self.number = number
         self.thread_id = thread_id
         self.agent_name = agent_name
         self.status = RunStatus.RUNNING
@@ -129,8 +138,9 @@ class Run:
         self._before_end = before_end
         self._after_end = after_end
         self._development = development
-        self._sequence = EventSequence(thread_id, id, framed=framed)
+        self._sequence = EventSequence(thread_id, id, framed=framed, input=input)
         self._wakes: list[Callable[[], None]] = []
+        self._terminal: Entry | None = None
         self._size = 0
         self._timed_out: str | None = None
         self._last_event_at = 0.0
@@ -150,16 +160,16 @@ class Run:
         if self._limits.idle_seconds is not None:
             self._timers.append(loop.call_later(self._limits.idle_seconds, self._check_idle))
 
-    def subscribe(self, wake: Callable[[], None]) -> Subscription:
-        """Returns a reader of the log, from its first entry."""
-        return Subscription(self, wake)
+    def subscribe(self, wake: Callable[[], None], position: int = 0) -> Subscription:
+        """Returns a reader of the log, from the entry at `position` on."""
+        return Subscription(self, wake, position)
 
     def stop(self) -> None:
         """Asks the run to stop: the agent's task is cancelled.
 
         Stopping twice, or after the agent has finished, is harmless.
         """
-        if not self.stopping and not self._agent_task.done():
+        if not self.stopping and self._sequence.terminal is None and not self._agent_task.done():
             self.stopping = True
             self._cancel_agent()
 
@@ -167,9 +177,11 @@ class Run:
         """Waits until the run is over and recorded. Cancelling the wait leaves the run alone."""
         await asyncio.shield(self._task)
 
-    def terminal_event(self) -> Event | None:
-        """The event that ends the run, once there is one."""
-        return self._sequence.terminal
+    def log(self) -> list[Entry]:
+        """The whole log, with the terminal event even before readers see it."""
+        if self._terminal is None or self.ended:
+            return list(self.entries)
+        return [*self.entries, self._terminal]
 
     async def _consume(self, stream: AsyncIterator[Event]) -> None:
         sequence, time = self._sequence, self._loop.time
@@ -177,13 +189,16 @@ class Run:
         turn = 0
         try:
             async for event in stream:
+                if self.stopping:
+                    return
                 self._last_event_at = time()
                 try:
                     sequence.push(events.event_from(event), out)
                 finally:
                     self._publish(out)
                 if sequence.terminal is not None:
-                    return
+                    # What the agent still does, such as saving its memory, keeps no reader waiting.
+                    self._release()
                 self._check_limits()
                 turn += 1
                 if turn % _EVENTS_PER_TURN == 0:
@@ -207,12 +222,24 @@ class Run:
             timer.cancel()
         self._conclude()
         await self._call(self._before_end)
-        terminal = self._sequence.terminal
-        if terminal is not None:
-            self._append(terminal, cut=False)
+        if self._terminal is not None:
+            self.entries.append(self._terminal)
         self.ended = True
         self._wake_readers()
+        await self._drain()
         await self._call(self._after_end)
+
+    async def _drain(self) -> None:
+        """Lets an agent that has sent its terminal event finish its work, within bounds."""
+        task, seconds = self._agent_task, self._limits.cancel_seconds
+        if not task.done() and not self.stopping and self._timed_out is None:
+            await asyncio.wait({task}, timeout=seconds)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=seconds)
+        failure = self._agent_failure()
+        if self.error is None and failure is not None:
+            logger.error("the agent failed after the end of run %s", self.id, exc_info=failure)
 
     async def _call(self, callback: Callable[[Run], Awaitable[None]]) -> None:
         try:
@@ -240,18 +267,19 @@ class Run:
             self.error = AgentError(sequence.terminal["message"], sequence.terminal.get("code"))
             sequence.close_open(out)
         else:
-            self.status = RunStatus.FINISHED
-            failure = self._agent_failure()
-            if failure is not None:
-                logger.error("the agent failed after the end of run %s", self.id, exc_info=failure)
+            self.status = RunStatus.STOPPED if self.stopping else RunStatus.FINISHED
         self._publish(out, cut=self.status is RunStatus.FAILED)
+        if sequence.terminal is not None:
+            self._terminal = _entry(sequence.terminal)
 
     def _agent_failure(self) -> BaseException | None:
         task = self._agent_task
         if not task.done():
             return None
         if task.cancelled():
-            return None if self.stopping else asyncio.CancelledError("the agent cancelled itself")
+            if self.stopping or self.ended:
+                return None
+            return asyncio.CancelledError("the agent cancelled itself")
         return task.exception()
 
     def _error_event(self, error: BaseException) -> Event:
@@ -270,14 +298,11 @@ class Run:
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:
         if out:
             for event in out:
-                self._append(event, cut=cut)
+                entry = _entry(event, cut)
+                self._size += len(entry.data)
+                self.entries.append(entry)
             out.clear()
             self._wake_readers()
-
-    def _append(self, event: Event, *, cut: bool) -> None:
-        data = orjson.dumps(event, option=orjson.OPT_NON_STR_KEYS)
-        self._size += len(data)
-        self.entries.append(Entry(event, data, cut))
 
     def _check_limits(self) -> None:
         limits = self._limits
@@ -318,6 +343,10 @@ class Run:
             self._time_out("stayed silent for too long")
         else:
             self._timers.append(self._loop.call_later(remaining, self._check_idle))
+
+
+def _entry(event: Event, cut: bool = False) -> Entry:
+    return Entry(event, events.encode(event), cut)
 
 
 def _log_late_failure(task: asyncio.Task[None]) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 from ag_ui.core import RunAgentInput
 
@@ -24,11 +25,13 @@ from .limits import Limits
 from .providers.base import Provider
 from .providers.resolve import AgentLike, as_provider
 from .run import Run, RunStatus
-from .state_store.base import AgentState, RunRecord, StateStore
+from .state_store.base import AgentState, RunLog, RunRecord, StateStore
 from .state_store.memory import MemoryStateStore
 from .transcript import Transcript
 
 logger = logging.getLogger(__name__)
+
+BusyThreadPolicy: TypeAlias = Literal["reject", "supersede", "enqueue"]
 
 
 class CopilotRuntime:
@@ -43,6 +46,8 @@ class CopilotRuntime:
         state_store: where threads are kept; in memory, bounded, unless given.
         limits: what a client or an agent may ask of the process.
         properties: the server's own properties. They reach agents like the frontend's, and win over them.
+        on_busy_thread: what a new run on a thread with a run in progress does: `reject` refuses it,
+            `supersede` stops the other run, `enqueue` waits for its end.
         on_before_request: called before a run starts. Raising refuses the run.
         on_after_request: called after a run ended well, with its whole messages.
         on_stop_generation: called once after a run was stopped.
@@ -61,6 +66,7 @@ class CopilotRuntime:
         state_store: StateStore | None = None,
         limits: Limits | None = None,
         properties: Mapping[str, Any] | None = None,
+        on_busy_thread: BusyThreadPolicy = "reject",
         on_before_request: Hook[BeforeRequest] | None = None,
         on_after_request: Hook[AfterRequest] | None = None,
         on_stop_generation: Hook[StopGeneration] | None = None,
@@ -75,6 +81,7 @@ class CopilotRuntime:
         self.limits = limits or Limits()
         self.properties = dict(properties or {})
         self.development = development
+        self._on_busy_thread = on_busy_thread
         self._hooks = Hooks(
             on_before_request=on_before_request,
             on_after_request=on_after_request,
@@ -134,13 +141,9 @@ class CopilotRuntime:
 
     async def _start(self, name: str, input: RunAgentInput, context: RequestContext) -> Run:
         key = (context.owner, input.thread_id)
-        while (previous := self._runs.get(key)) is not None:
-            if not previous.stopping:
-                raise ThreadBusyError(input.thread_id)
-            await previous.wait()
-        messages = [
-            message.model_dump(mode="json", by_alias=True, exclude_none=True) for message in input.messages
-        ]
+        await self._await_thread(key)
+        body = input.model_dump(mode="json", by_alias=True, exclude_none=True)
+        messages: list[dict[str, Any]] = body["messages"]
         before = BeforeRequest(
             thread_id=input.thread_id,
             run_id=input.run_id,
@@ -150,22 +153,70 @@ class CopilotRuntime:
         )
         await call_hook(self._hooks.on_before_request, before)
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=context.owner)
-        await self.state_store.begin_run(record)
         provider = self.agents[name]
+        stream = provider.run(input, context)
+        known = await self.state_store.load_state(context.owner, input.thread_id, name)
+        number = await self.state_store.begin_run(record)
         ending = _Ending(self, record, before, input.state)
         run = Run(
             id=input.run_id,
+            number=number,
             thread_id=input.thread_id,
             agent_name=name,
             framed=provider.framed,
             limits=self.limits,
+            input={**body, "messages": _unseen(messages, known)},
             before_end=ending.settle,
             after_end=ending.announce,
             development=self.development,
         )
         self._runs[key] = run
-        run.start(provider.run(input, context))
+        run.start(stream)
         return run
+
+    async def _await_thread(self, key: tuple[str, str]) -> None:
+        """Waits until a thread is free, as far as the policy has it.
+
+        Raises:
+            ThreadBusyError: the thread has a run in progress that nobody stops.
+        """
+        while (run := self._runs.get(key)) is not None:
+            if not run.stopping and not run.ended:
+                if self._on_busy_thread == "reject":
+                    raise ThreadBusyError(run.thread_id)
+                if self._on_busy_thread == "supersede":
+                    run.stop()
+            await run.wait()
+
+    async def connect(self, agent_name: str | None, thread_id: str, context: RequestContext) -> Connection:
+        """Returns what a reader needs to see a thread from its beginning, and to follow its run.
+
+        Where the log begins too late, or there is none, the agent's own memory stands in for it.
+
+        Raises:
+            AgentNotFoundError: no agent of that name is registered.
+        """
+        name = self.agent_name(agent_name)
+        run = self._runs.get((context.owner, thread_id))
+        logs = await self.state_store.read_runs(context.owner, thread_id)
+        if run is not None:
+            logs = [log for log in logs if log.number < run.number]
+        if (logs and logs[0].number == 1) or (run is not None and run.number == 1):
+            return Connection(logs=logs, snapshot=None, run=run)
+        state = await self.load_agent_state(name, thread_id, context)
+        return Connection(logs=[], snapshot=state, run=run)
+
+    async def delete_thread(self, thread_id: str, context: RequestContext) -> None:
+        """Stops the thread's run, if there is one, and deletes the thread.
+
+        Raises:
+            ThreadNotFoundError: the owner has no such thread.
+        """
+        run = self._runs.get((context.owner, thread_id))
+        if run is not None:
+            run.stop()
+            await run.wait()
+        await self.state_store.delete_thread(context.owner, thread_id)
 
     def stop(self, thread_id: str, context: RequestContext, *, run_id: str | None = None) -> bool:
         """Asks the thread's run to stop. Returns whether there was one to stop.
@@ -176,7 +227,7 @@ class CopilotRuntime:
             run_id: stop only this run.
         """
         run = self._runs.get((context.owner, thread_id))
-        if run is None or run.stopping or (run_id is not None and run.id != run_id):
+        if run is None or run.stopping or run.ended or (run_id is not None and run.id != run_id):
             return False
         run.stop()
         return True
@@ -233,6 +284,27 @@ class CopilotRuntime:
             logger.exception("the on_error hook failed")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A thread as a reader that comes now finds it.
+
+    Attributes:
+        logs: the runs that are over, in order.
+        snapshot: what stands in for them where the log does not reach back to the beginning.
+        run: the run in progress, to be read from its first entry.
+    """
+
+    logs: list[RunLog]
+    snapshot: AgentState | None
+    run: Run | None
+
+
+def _unseen(messages: list[dict[str, Any]], known: AgentState | None) -> list[dict[str, Any]]:
+    """Returns the messages that no earlier run of the agent on the thread has told of."""
+    ids = {message.get("id") for message in known.messages} if known is not None else set()
+    return [message for message in messages if message["id"] not in ids]
+
+
 class _Ending:
     """What happens at the end of one run: the store learns of it, then the hooks do."""
 
@@ -244,28 +316,22 @@ class _Ending:
         self._output: list[dict[str, Any]] = []
 
     async def settle(self, run: Run) -> None:
-        """Hands the run's log and the agent's state to the store, and frees the thread."""
-        store, record = self._runtime.state_store, self._record
-        try:
-            transcript = Transcript(self._before.input_messages, self._state)
-            for entry in run.entries:
-                transcript.add(entry.event)
-            terminal = run.terminal_event()
-            if terminal is not None:
-                transcript.add(terminal)
-            result = transcript.result()
-            known = {message["id"] for message in self._before.input_messages}
-            self._output = [message for message in result.messages if message.get("id") not in known]
-            await store.append(record, [entry.data for entry in run.entries])
-            await store.end_run(record, result)
-        finally:
-            runs, key = self._runtime._runs, (record.owner, record.thread_id)
-            if runs.get(key) is run:
-                del runs[key]
+        """Hands the run's log and the agent's state to the store."""
+        transcript = Transcript(self._before.input_messages, self._state)
+        log = run.log()
+        for entry in log:
+            transcript.add(entry.event)
+        result = transcript.result()
+        known = {message["id"] for message in self._before.input_messages}
+        self._output = [message for message in result.messages if message.get("id") not in known]
+        store = self._runtime.state_store
+        await store.append(self._record, [entry.data for entry in log])
+        await store.end_run(self._record, result)
 
     async def announce(self, run: Run) -> None:
-        """Tells the hooks how the run ended."""
+        """Lets the next run begin, and tells the hooks how this one ended."""
         hooks, before = self._runtime._hooks, self._before
+        del self._runtime._runs[self._record.owner, self._record.thread_id]
         if run.error is not None:
             await self._runtime._report(
                 RequestError(

@@ -5,6 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
+import orjson
+from ag_ui.core import Event as AGUIEvent
+from ag_ui.core import EventType
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
 from . import events
 from .errors import ProtocolViolationError
 from .events import Event
@@ -15,42 +21,22 @@ _TEXT: Final = "text message"
 _TOOL: Final = "tool call"
 _REASONING: Final = "reasoning message"
 
-# Required string fields of every known event type. AG-UI 0.1 and 1.0 agree on these, so a peer of either
-# version passes; types that neither knows come from a newer peer and are skipped.
-_REQUIRED: Final[dict[str, tuple[str, ...]]] = {
-    "RUN_STARTED": (),
-    "RUN_FINISHED": (),
-    "RUN_ERROR": ("message",),
-    "STEP_STARTED": ("stepName",),
-    "STEP_FINISHED": ("stepName",),
-    "TEXT_MESSAGE_START": ("messageId",),
-    "TEXT_MESSAGE_CONTENT": ("messageId", "delta"),
-    "TEXT_MESSAGE_END": ("messageId",),
-    "TEXT_MESSAGE_CHUNK": (),
-    "TOOL_CALL_START": ("toolCallId", "toolCallName"),
-    "TOOL_CALL_ARGS": ("toolCallId", "delta"),
-    "TOOL_CALL_END": ("toolCallId",),
-    "TOOL_CALL_CHUNK": (),
-    "TOOL_CALL_RESULT": ("messageId", "toolCallId"),
-    "STATE_SNAPSHOT": (),
-    "STATE_DELTA": (),
-    "MESSAGES_SNAPSHOT": (),
-    "ACTIVITY_SNAPSHOT": ("messageId", "activityType"),
-    "ACTIVITY_DELTA": ("messageId", "activityType"),
-    "REASONING_START": ("messageId",),
-    "REASONING_MESSAGE_START": ("messageId",),
-    "REASONING_MESSAGE_CONTENT": ("messageId", "delta"),
-    "REASONING_MESSAGE_END": ("messageId",),
-    "REASONING_MESSAGE_CHUNK": (),
-    "REASONING_END": ("messageId",),
-    "REASONING_ENCRYPTED_VALUE": ("entityId", "encryptedValue"),
-    "SUBAGENT_STARTED": (),
-    "SUBAGENT_FINISHED": (),
-    "SUBAGENT_ERROR": (),
-    "RAW": (),
-    "CUSTOM": ("name",),
+# AG-UI 1.0 knows these. Other types come from a newer peer, or an older one (THINKING_*), and are skipped.
+_KNOWN: Final = frozenset(type.value for type in EventType)
+_MODEL: Final[TypeAdapter[Any]] = TypeAdapter(AGUIEvent)
+
+# Conversations are checked no further than the runtime reads them: their messages may be of any version.
+_LOOSE: Final = {"RUN_STARTED", "MESSAGES_SNAPSHOT"}
+
+# Members that AG-UI requires and that a client reads the same when they are supplied.
+_SUPPLIED: Final[dict[str, dict[str, Any]]] = {
+    "TEXT_MESSAGE_START": {"role": "assistant"},
+    "REASONING_MESSAGE_START": {"role": "reasoning"},
+    "TOOL_CALL_RESULT": {"content": "", "role": "tool"},
+    "STATE_SNAPSHOT": {"snapshot": None},
+    "CUSTOM": {"value": None},
+    "RAW": {"event": None},
 }
-_REQUIRED_LISTS: Final = {"STATE_DELTA": "delta", "ACTIVITY_DELTA": "patch", "MESSAGES_SNAPSHOT": "messages"}
 
 # An event of these types may stand between two chunks of one message.
 _CHUNK_NEUTRAL: Final = {"RAW", "ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA", "REASONING_ENCRYPTED_VALUE"}
@@ -79,7 +65,7 @@ _CHUNKS: Final[dict[str, tuple[str, str, str, str, str, tuple[str, ...]]]] = {
         "REASONING_MESSAGE_CONTENT",
         "REASONING_MESSAGE_END",
         "messageId",
-        ("role",),
+        (),
     ),
 }
 
@@ -95,6 +81,8 @@ _PARTS: Final[dict[str, tuple[str, str, str]]] = {
     "REASONING_MESSAGE_CONTENT": ("grow", _REASONING, "messageId"),
     "REASONING_MESSAGE_END": ("close", _REASONING, "messageId"),
 }
+# event type -> (kind, id field) of the events that come by the thousand
+_GROWTH: Final = {type: part[1:] for type, part in _PARTS.items() if part[0] == "grow"}
 _START_OF: Final = {
     _TEXT: "TEXT_MESSAGE_START",
     _TOOL: "TOOL_CALL_START",
@@ -109,13 +97,15 @@ class EventSequence:
 
     The first event out is RUN_STARTED, every message and tool call is opened before it grows and closed
     before the end, chunk events are expanded to start, content and end, and one terminal event is the last.
-    Null members are dropped, since no AG-UI schema accepts all of them.
+    What comes out is the sequence's own, in plain JSON: an agent may change what it yielded, and put objects
+    into it. Null members are dropped, since no AG-UI schema accepts all of them.
 
     Args:
         thread_id: the thread of the run.
         run_id: the run's id.
         framed: the agent must bring RUN_STARTED, message ends and the terminal event itself, and lacking
             them is its fault. Otherwise they are supplied.
+        input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
 
     The texts of violations are those of AG-UI's own client, which frontends already show
     (`@ag-ui/client`, `verifyEvents`).
@@ -126,12 +116,13 @@ class EventSequence:
             the run can settle its affairs before anyone sees it.
     """
 
-    def __init__(self, thread_id: str, run_id: str, *, framed: bool) -> None:
+    def __init__(self, thread_id: str, run_id: str, *, framed: bool, input: Event | None = None) -> None:
         self.thread_id = thread_id
         self.run_id = run_id
         self.started = False
         self.terminal: Event | None = None
         self._framed = framed
+        self._input = input
         self._open: dict[tuple[str, str], None] = {}
         self._steps: dict[str, None] = {}
         self._chunk: tuple[str, str] | None = None
@@ -143,14 +134,16 @@ class EventSequence:
 
         Raises:
             ProtocolViolationError: the event is malformed or out of order.
+            TypeError: the event holds what has no JSON form.
         """
         kind = event.get("type")
-        if kind == "TEXT_MESSAGE_CONTENT" and self._chunk is None:
+        if type(kind) is str and kind in _GROWTH and len(event) == 3 and self._chunk is None:
             # The hot path: nothing to look up but the message.
-            message_id, delta = event.get("messageId"), event.get("delta")
-            if (_TEXT, message_id) in self._open and isinstance(delta, str) and self.terminal is None:
+            part, field = _GROWTH[kind]
+            id, delta = event.get(field), event.get("delta")
+            if type(id) is str and type(delta) is str and (part, id) in self._open and self.terminal is None:
                 if delta:
-                    out.append(event)
+                    out.append({"type": kind, field: id, "delta": delta})
                 return
         self._push(kind, event, out)
 
@@ -187,12 +180,16 @@ class EventSequence:
         if self.terminal is not None:
             logger.debug("ignored %s after the end of run %s", kind, self.run_id)
             return
-        required = _REQUIRED.get(kind) if isinstance(kind, str) else None
-        if required is None:
+        if not isinstance(kind, str):
+            raise ProtocolViolationError("The agent sent an event without a type", "INCOMPLETE_STREAM")
+        if kind not in _KNOWN:
             logger.debug("skipped an event of unknown type %.80r in run %s", kind, self.run_id)
             return
-        event = _without_nulls(event)
-        _check_fields(event, required)
+        event = _in_json_form(event)
+        kind = event["type"]
+        if kind in ("RUN_STARTED", "RUN_FINISHED"):
+            event = {"threadId": self.thread_id, "runId": self.run_id} | event
+        _check(event)
         if not self.started and kind != "RUN_STARTED":
             if self._framed and kind != "RUN_ERROR":
                 raise ProtocolViolationError("First event must be 'RUN_STARTED'", "INCOMPLETE_STREAM")
@@ -211,8 +208,13 @@ class EventSequence:
 
     def _start(self, out: list[Event]) -> None:
         if not self.started:
-            self.started = True
-            out.append(events.run_started(self.thread_id, self.run_id))
+            self._announce(events.run_started(self.thread_id, self.run_id), out)
+
+    def _announce(self, event: Event, out: list[Event]) -> None:
+        self.started = True
+        if self._input is not None:
+            event.setdefault("input", self._input)
+        out.append(event)
 
     def _push_part(self, event: Event, part: tuple[str, str, str], out: list[Event]) -> None:
         action, kind, field = part
@@ -221,8 +223,6 @@ class EventSequence:
             if key in self._open:
                 raise _violation(event, f"A {kind} with ID '{key[1]}' is already in progress", complete=kind)
             self._open[key] = None
-            if kind == _TEXT:
-                event.setdefault("role", "assistant")
         elif key not in self._open:
             raise _violation(event, f"No active {kind} found with ID '{key[1]}'", start=kind)
         elif action == "close":
@@ -239,12 +239,11 @@ class EventSequence:
                     "finished with 'RUN_FINISHED' before starting a new run.",
                     "INCOMPLETE_STREAM",
                 )
-            self.started = True
+            self._announce(event, out)
+            return
         elif kind == "RUN_FINISHED":
             if self._framed:
                 self._check_nothing_open()
-            event.setdefault("threadId", self.thread_id)
-            event.setdefault("runId", self.run_id)
             self.end(event, out)
             return
         elif kind == "RUN_ERROR":
@@ -298,10 +297,8 @@ class EventSequence:
                 raise ProtocolViolationError(
                     "First TOOL_CALL_CHUNK must have a toolCallName", "INCOMPLETE_STREAM"
                 )
-            start: Event = {"type": start_type, field: id} | metadata
+            start: Event = {"type": start_type, field: id} | _SUPPLIED.get(start_type, {}) | metadata
             start |= {name: event[name] for name in taken_over if name in event}
-            if kind == _REASONING:
-                start["role"] = "reasoning"
             self._push_part(start, ("open", kind, field), out)
             self._chunk = (kind, id)
         delta = event.get("delta")
@@ -316,22 +313,53 @@ class EventSequence:
             out.append({"type": _END_OF[kind], _ID_OF[kind]: id})
 
 
-def _without_nulls(event: Event) -> Event:
-    """Drops null members, except the payloads in which null is a value."""
-    return {k: v for k, v in event.items() if v is not None or k in ("snapshot", "value", "event")}
+def _in_json_form(event: Event) -> Event:
+    """Returns a deep copy in plain JSON, without null members but for payloads in which null is a value."""
+    copy = orjson.loads(orjson.dumps(event, default=to_jsonable_python, option=orjson.OPT_NON_STR_KEYS))
+    kept = {k: v for k, v in copy.items() if v is not None or k in ("snapshot", "value", "event", "result")}
+    if type(kept.get("timestamp", 0)) is not int:
+        del kept["timestamp"]
+    kept = _SUPPLIED.get(kept["type"], {}) | kept
+    if kept["type"] == "TOOL_CALL_RESULT" and not isinstance(kept["content"], str):
+        kept["content"] = _text_of(kept["content"])
+    return kept
 
 
-def _check_fields(event: Event, required: tuple[str, ...]) -> None:
-    for name in required:
-        if not isinstance(event.get(name), str):
-            raise ProtocolViolationError(
-                f"The agent sent a {event['type']} event without a text in '{name}'", "INCOMPLETE_STREAM"
-            )
-    list_field = _REQUIRED_LISTS.get(event["type"])
-    if list_field is not None and not isinstance(event.get(list_field), list):
-        raise ProtocolViolationError(
-            f"The agent sent a {event['type']} event without a list in '{list_field}'", "INCOMPLETE_STREAM"
-        )
+def _text_of(content: Any) -> str:
+    """Returns a tool's result as a text, the only form that clients of AG-UI 0.1 accept."""
+    parts = content if isinstance(content, list) else [content]
+    texts = [
+        part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts
+    ]
+    known = [text for text in texts if isinstance(text, str)]
+    return "".join(known) if len(known) == len(parts) else orjson.dumps(content).decode()
+
+
+def _check(event: Event) -> None:
+    kind = event["type"]
+    if kind not in _LOOSE:
+        try:
+            _MODEL.validate_python(event, by_alias=True, by_name=False)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"][1:])
+            raise _malformed(kind, f"{where}: {first['msg']}") from None
+    elif kind == "RUN_STARTED":
+        for name in ("threadId", "runId"):
+            if not isinstance(event[name], str):
+                raise _malformed(kind, f"{name}: Input should be a valid string")
+    else:
+        messages = event.get("messages")
+        if not isinstance(messages, list):
+            raise _malformed(kind, "messages: Input should be a valid list")
+        for place, message in enumerate(messages):
+            if not (isinstance(message, dict) and isinstance(message.get("id"), str)):
+                raise _malformed(kind, f"messages.{place}: Input should be a message with an id")
+        event["messages"] = [{k: v for k, v in message.items() if v is not None} for message in messages]
+
+
+def _malformed(kind: str, problem: str) -> ProtocolViolationError:
+    return ProtocolViolationError(f"The agent sent a malformed {kind} event: {problem}", "INCOMPLETE_STREAM")
 
 
 def _violation(

@@ -42,14 +42,53 @@ class AgentState:
     interrupts: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLog:
+    """The log of a run that is over.
+
+    Attributes:
+        number: the run's place among the runs of its thread, from 1.
+        run: the run.
+        events: its events, each as JSON.
+    """
+
+    number: int
+    run: RunRecord
+    events: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadRecord:
+    """A thread as its owner sees it in a list.
+
+    Attributes:
+        id: the thread's id.
+        agent_name: the agent of the last run.
+        name: what the owner calls it, or None.
+        archived: the owner put it aside.
+        created_at: when its first run began, in UTC.
+        updated_at: when it last changed, in UTC.
+    """
+
+    id: str
+    agent_name: str
+    name: str | None
+    archived: bool
+    created_at: datetime
+    updated_at: datetime
+
+
 class StateStore(Protocol):
     """Keeps threads: the log of their runs, and each agent's last state.
 
     Every call names the owner. A thread of another owner does not exist for the caller.
     """
 
-    async def begin_run(self, run: RunRecord) -> None:
+    async def begin_run(self, run: RunRecord) -> int:
         """Claims the thread for a run, creating the thread if there is none.
+
+        Returns:
+            The run's place among the runs of its thread, from 1.
 
         Raises:
             ThreadBusyError: the thread has a run in progress.
@@ -64,6 +103,28 @@ class StateStore(Protocol):
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
         """Returns what the agent's last run left on the thread, or None."""
+
+    async def read_runs(self, owner: str, thread_id: str) -> list[RunLog]:
+        """Returns the logs of the thread's runs that are over, in order. Old ones may be gone."""
+
+    async def list_threads(self, owner: str, agent_name: str | None = None) -> list[ThreadRecord]:
+        """Returns the owner's threads, the last changed first; all, or those an agent ran on last."""
+
+    async def update_thread(
+        self, owner: str, thread_id: str, *, name: str | None = None, archived: bool | None = None
+    ) -> ThreadRecord:
+        """Renames a thread, or puts it aside; None leaves things as they are.
+
+        Raises:
+            ThreadNotFoundError: the owner has no such thread.
+        """
+
+    async def delete_thread(self, owner: str, thread_id: str) -> None:
+        """Deletes a thread and all that is kept of it. A run in progress keeps nothing more.
+
+        Raises:
+            ThreadNotFoundError: the owner has no such thread.
+        """
 
     async def aclose(self) -> None:
         """Releases what the store holds."""

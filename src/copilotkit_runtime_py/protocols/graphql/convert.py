@@ -11,6 +11,7 @@ from ag_ui.core import RunAgentInput
 from pydantic import ValidationError
 
 from ...errors import InvalidRequestError
+from ...events import as_text, interrupt_text
 from .inputs import (
     ActionInput,
     ActionInputAvailability,
@@ -157,16 +158,6 @@ def flat_messages(messages: Iterable[Json]) -> list[Json]:
     return flat
 
 
-def as_text(value: Any) -> str:
-    """Returns a string as it is, and anything else as JSON."""
-    return value if isinstance(value, str) else json_text(value)
-
-
-def json_text(value: Any) -> str:
-    """Returns a value as JSON text."""
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-
-
 def parse_json(text: str | None, default: Any) -> Any:
     """Returns the value of a JSON text, or `default` where it is none."""
     try:
@@ -229,7 +220,7 @@ def _resume(meta_events: Sequence[MetaEventInput], interrupts: Sequence[Json]) -
     for event in meta_events:
         if not isinstance(event.response, str) or not waiting:
             continue
-        match = next((i for i in waiting if interrupt_value(i) == event.value), waiting[0])
+        match = next((i for i in waiting if interrupt_text(i) == event.value), waiting[0])
         waiting.remove(match)
         resume.append(
             {
@@ -239,11 +230,3 @@ def _resume(meta_events: Sequence[MetaEventInput], interrupts: Sequence[Json]) -
             }
         )
     return resume
-
-
-def interrupt_value(interrupt: Json) -> str:
-    """Returns what an old client shows of an AG-UI 1.0 interrupt: its value, its message, or all of it."""
-    metadata = interrupt.get("metadata") or {}
-    if "value" in metadata:
-        return as_text(metadata["value"])
-    return interrupt.get("message") or json_text(interrupt)

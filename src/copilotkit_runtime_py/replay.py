@@ -1,0 +1,139 @@
+"""What a reader gets of runs that are over: the same conversation in fewer events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import jsonpatch
+import orjson
+
+from . import events
+from .events import Event
+from .state_store.base import AgentState, RunLog
+
+logger = logging.getLogger(__name__)
+
+# START event type -> (growing type, END type, id field)
+_PARTS: Final = {
+    "TEXT_MESSAGE_START": ("TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "messageId"),
+    "TOOL_CALL_START": ("TOOL_CALL_ARGS", "TOOL_CALL_END", "toolCallId"),
+    "REASONING_MESSAGE_START": ("REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_END", "messageId"),
+}
+_GROWING: Final = {growing for growing, _, _ in _PARTS.values()}
+_ENDING: Final = {end for _, end, _ in _PARTS.values()}
+_INTERRUPTS: Final = {"on_interrupt", "on_copilotkit_interrupt"}
+
+
+def replay(logs: Sequence[RunLog]) -> list[Event]:
+    """Returns the events that show the runs of a thread again, compacted.
+
+    A run that failed long ago raises no alarm again: its RUN_ERROR is a RUN_FINISHED here, after which every
+    client accepts the next run. Only the last run's interrupts wait for an answer.
+    """
+    replayed: list[Event] = []
+    for log in logs:
+        run_events = compact(orjson.loads(data) for data in log.events)
+        last = log is logs[-1]
+        replayed.extend(e for event in run_events if (e := _historic(event, log, last=last)) is not None)
+    return replayed
+
+
+def snapshot(state: AgentState, thread_id: str, run_id: str) -> list[Event]:
+    """Returns the events that show what an agent remembers of a thread, as one run."""
+    shown = [events.run_started(thread_id, run_id)]
+    if state.state:
+        shown.append(events.state_snapshot(state.state))
+    shown.append(events.messages_snapshot(state.messages))
+    shown.extend(
+        events.custom("on_interrupt", events.interrupt_text(interrupt)) for interrupt in state.interrupts
+    )
+    shown.append(events.run_finished(thread_id, run_id, state.interrupts))
+    return shown
+
+
+def compact(run_events: Iterable[Event]) -> list[Event]:
+    """Returns a run's events with the deltas of each message joined and its state folded into one snapshot.
+
+    A message stands where it began; what came while it grew follows it. The state is folded from the one that
+    the run's input brought, and a patch that does not apply is skipped.
+    """
+    items: list[Event | _Part] = []
+    growing: dict[tuple[str, str], _Part] = {}
+    state = _State()
+    for event in run_events:
+        kind = event["type"]
+        if kind in _PARTS:
+            growing_type, end_type, field = _PARTS[kind]
+            part = _Part(event, growing_type)
+            growing[growing_type, event[field]] = growing[end_type, event[field]] = part
+            items.append(part)
+        elif kind in _GROWING or kind in _ENDING:
+            growing[kind, event.get("messageId") or event.get("toolCallId", "")].add(event)
+        elif kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
+            state.apply(event)
+        else:
+            if kind == "RUN_STARTED":
+                state.value = (event.get("input") or {}).get("state") or {}
+            elif kind in ("RUN_FINISHED", "RUN_ERROR") and state.changed:
+                items.append(events.state_snapshot(state.value))
+            items.append(event)
+    compacted: list[Event] = []
+    for item in items:
+        compacted.extend(item.events() if isinstance(item, _Part) else (item,))
+    return compacted
+
+
+class _Part:
+    """One message or tool call, with its deltas."""
+
+    def __init__(self, start: Event, growing_type: str) -> None:
+        self._start = start
+        self._growing_type = growing_type
+        self._first: Event | None = None
+        self._deltas: list[str] = []
+        self._end: Event | None = None
+
+    def add(self, event: Event) -> None:
+        if event["type"] == self._growing_type:
+            self._first = self._first or event
+            self._deltas.append(event["delta"])
+        else:
+            self._end = event
+
+    def events(self) -> Iterable[Event]:
+        yield self._start
+        if self._first is not None:
+            yield {**self._first, "delta": "".join(self._deltas)}
+        if self._end is not None:
+            yield self._end
+
+
+class _State:
+    def __init__(self) -> None:
+        self.value: Any = {}
+        self.changed = False
+
+    def apply(self, event: Event) -> None:
+        if event["type"] == "STATE_SNAPSHOT":
+            self.value = event.get("snapshot")
+        else:
+            try:
+                self.value = jsonpatch.apply_patch(self.value, event["delta"])
+            except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
+                logger.warning("skipped a state patch that does not apply")
+                return
+        self.changed = True
+
+
+def _historic(event: Event, log: RunLog, *, last: bool) -> Event | None:
+    kind = event["type"]
+    if kind == "RUN_ERROR":
+        return events.run_finished(log.run.thread_id, log.run.id)
+    if not last:
+        if kind == "RUN_FINISHED" and "outcome" in event:
+            return {key: value for key, value in event.items() if key != "outcome"}
+        if kind == "CUSTOM" and event["name"] in _INTERRUPTS:
+            return None
+    return event
