@@ -187,6 +187,11 @@ class CopilotRuntime:
                 if self._on_busy_thread == "supersede":
                     run.stop()
             await run.wait()
+            self._forget(key, run)
+
+    def _forget(self, key: tuple[str, str], run: Run) -> None:
+        if self._runs.get(key) is run:
+            del self._runs[key]
 
     async def connect(self, agent_name: str | None, thread_id: str, context: RequestContext) -> Connection:
         """Returns what a reader needs to see a thread from its beginning, and to follow its run.
@@ -331,7 +336,7 @@ class _Ending:
     async def announce(self, run: Run) -> None:
         """Lets the next run begin, and tells the hooks how this one ended."""
         hooks, before = self._runtime._hooks, self._before
-        del self._runtime._runs[self._record.owner, self._record.thread_id]
+        self._runtime._forget((self._record.owner, self._record.thread_id), run)
         if run.error is not None:
             await self._runtime._report(
                 RequestError(
