@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError, OperationType, get_operation_ast, parse
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -56,14 +57,12 @@ class GraphQLEndpoint:
             check_client_version(request.headers.get(CLIENT_VERSION))
             if request.method == "GET":
                 graphql_request = from_query_string(request.scope["query_string"])
+                refuse_mutation(graphql_request)
             elif request.method == "POST":
                 graphql_request = from_body(request.headers.get("content-type"), body)
             else:
                 raise HTTPError(405, "GraphQL only supports GET and POST requests.", allow=_METHODS)
             operation = self._operation(graphql_request)
-            if operation.is_mutation and request.method == "GET":
-                message = "Can only perform a mutation operation from a POST request."
-                raise HTTPError(405, message, allow="POST")
         except HTTPError as error:
             return _refusal(error, accept, headers)
         except RequestError as error:
@@ -237,6 +236,19 @@ class _StreamResponse(Response):
         )
 
 
+def refuse_mutation(request: GraphQLRequest) -> None:
+    """Refuses a mutation that came by GET, whether it is valid or not.
+
+    Raises:
+        HTTPError: the operation is a mutation.
+    """
+    with contextlib.suppress(GraphQLSyntaxError):
+        document = parse(request.query, no_location=True)
+        operation = get_operation_ast(document, request.operation_name)
+        if operation is not None and operation.operation is OperationType.MUTATION:
+            raise HTTPError(405, "Can only perform a mutation operation from a POST request.", allow="POST")
+
+
 def version_headers(client_version: str | None) -> dict[str, str]:
     """Returns the version header: the client's own version, or none.
 
@@ -281,14 +293,23 @@ def _answer(payload: dict[str, Any], form: Form, headers: Mapping[str, str]) -> 
 
 
 def _single(payload: dict[str, Any], accept: str | None, headers: Mapping[str, str]) -> Response:
-    """Answers with errors. The status is 200: clients show no text of any other answer."""
+    """Answers with errors.
+
+    The status is 200, because CopilotKit's clients show no text of any other answer. A client that asks for
+    GraphQL over HTTP and nothing of theirs gets the 400 which that specification wants.
+    """
     form = negotiate(accept, incremental=False)
-    return (
-        Response(status_code=406, headers=dict(headers)) if form is None else _answer(payload, form, headers)
-    )
+    if form is None:
+        return Response(status_code=406, headers=dict(headers))
+    response = _answer(payload, form, headers)
+    if form is Form.GRAPHQL_JSON and "multipart/mixed" not in (accept or ""):
+        response.status_code = 400
+    return response
 
 
 def _refusal(error: HTTPError, accept: str | None, headers: Mapping[str, str]) -> Response:
+    if not error.message:
+        return Response(status_code=error.status_code, headers=dict(headers))
     form = negotiate(accept, incremental=False)
     media_type = Form.GRAPHQL_JSON if form is Form.GRAPHQL_JSON else Form.JSON
     headers = {**headers, "content-type": f"{media_type.value}; charset=utf-8"}
