@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any, Final
 
@@ -188,7 +189,8 @@ class EventSequence:
         event = _in_json_form(event)
         kind = event["type"]
         if kind in ("RUN_STARTED", "RUN_FINISHED"):
-            event = {"threadId": self.thread_id, "runId": self.run_id} | event
+            event.setdefault("threadId", self.thread_id)
+            event.setdefault("runId", self.run_id)
         _check(event)
         if not self.started and kind != "RUN_STARTED":
             if self._framed and kind != "RUN_ERROR":
@@ -315,13 +317,19 @@ class EventSequence:
 
 def _in_json_form(event: Event) -> Event:
     """Returns a deep copy in plain JSON, without null members but for payloads in which null is a value."""
-    copy = orjson.loads(orjson.dumps(event, default=to_jsonable_python, option=orjson.OPT_NON_STR_KEYS))
+    try:
+        copy = orjson.loads(orjson.dumps(event, default=to_jsonable_python, option=orjson.OPT_NON_STR_KEYS))
+    except orjson.JSONEncodeError:  # half of a surrogate pair, perhaps: see `events.encode`
+        copy = json.loads(json.dumps(event, default=to_jsonable_python))
     kept = {k: v for k, v in copy.items() if v is not None or k in ("snapshot", "value", "event", "result")}
     if type(kept.get("timestamp", 0)) is not int:
         del kept["timestamp"]
-    kept = _SUPPLIED.get(kept["type"], {}) | kept
+    for name, value in _SUPPLIED.get(kept["type"], {}).items():
+        kept.setdefault(name, value)
     if kept["type"] == "TOOL_CALL_RESULT" and not isinstance(kept["content"], str):
         kept["content"] = _text_of(kept["content"])
+    if kept["type"] == "RUN_ERROR" and "code" in kept:
+        kept["code"] = events.as_text(kept["code"])
     return kept
 
 
@@ -332,7 +340,7 @@ def _text_of(content: Any) -> str:
         part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts
     ]
     known = [text for text in texts if isinstance(text, str)]
-    return "".join(known) if len(known) == len(parts) else orjson.dumps(content).decode()
+    return "".join(known) if len(known) == len(parts) else events.as_text(content)
 
 
 def _check(event: Event) -> None:
@@ -341,9 +349,10 @@ def _check(event: Event) -> None:
         try:
             _MODEL.validate_python(event, by_alias=True, by_name=False)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"][1:])
-            raise _malformed(kind, f"{where}: {first['msg']}") from None
+            for problem in error.errors(include_url=False, include_input=False, include_context=False):
+                if problem["type"] != "string_unicode":  # half of a surrogate pair
+                    where = ".".join(str(part) for part in problem["loc"][1:])
+                    raise _malformed(kind, f"{where}: {problem['msg']}") from None
     elif kind == "RUN_STARTED":
         for name in ("threadId", "runId"):
             if not isinstance(event[name], str):
@@ -353,8 +362,9 @@ def _check(event: Event) -> None:
         if not isinstance(messages, list):
             raise _malformed(kind, "messages: Input should be a valid list")
         for place, message in enumerate(messages):
-            if not (isinstance(message, dict) and isinstance(message.get("id"), str)):
-                raise _malformed(kind, f"messages.{place}: Input should be a message with an id")
+            named = isinstance(message, dict) and [message.get("id"), message.get("role")]
+            if not named or not all(isinstance(name, str) for name in named):
+                raise _malformed(kind, f"messages.{place}: Input should be a message with an id and a role")
         event["messages"] = [{k: v for k, v in message.items() if v is not None} for message in messages]
 
 
