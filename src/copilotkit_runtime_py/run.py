@@ -346,7 +346,8 @@ class Run:
 
 
 def _entry(event: Event, cut: bool = False) -> Entry:
-    return Entry(event, events.encode(event), cut)
+    # The encoder hands out its whole buffer, of some kB; a log of many small events keeps copies to size.
+    return Entry(event, bytes(memoryview(events.encode(event))), cut)
 
 
 def _log_late_failure(task: asyncio.Task[None]) -> None:
