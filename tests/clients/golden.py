@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.clients.driver import Clients
+from tests.clients.exchange import input_of
 from tests.clients.wire import check_stream, comparable, comparable_message, multipart
 from tests.scripted_agent import FUNCTIONS, Call, Script
 
@@ -85,7 +86,4 @@ def observe(recording: dict[str, Any], clients: Clients, url: str, calls: list[C
     wire = result["wire"]
     if wire["headers"]["content-type"].startswith("multipart/mixed"):
         check_stream(multipart(wire["body"]))
-    if not calls:
-        return outcome_of(result, None)
-    (call,) = calls
-    return outcome_of(result, {key: value for key, value in call.input.items() if key != "runId"})
+    return outcome_of(result, input_of(calls[0]) if calls else None)
