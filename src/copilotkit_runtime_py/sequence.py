@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import orjson
 from ag_ui.core import Event as AGUIEvent
-from ag_ui.core import EventType
-from pydantic import TypeAdapter, ValidationError
+from ag_ui.core import EventType, ToolCall
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from . import events
@@ -26,8 +26,28 @@ _REASONING: Final = "reasoning message"
 _KNOWN: Final = frozenset(type.value for type in EventType)
 _MODEL: Final[TypeAdapter[Any]] = TypeAdapter(AGUIEvent)
 
+
+class _RunStarted(BaseModel):
+    threadId: str
+    runId: str
+
+
+class _Message(BaseModel):
+    id: str
+    role: str
+    toolCalls: list[ToolCall] | None = None
+    toolCallId: str | None = None
+
+
+class _MessagesSnapshot(BaseModel):
+    messages: list[_Message]
+
+
 # Conversations are checked no further than the runtime reads them: their messages may be of any version.
-_LOOSE: Final = {"RUN_STARTED", "MESSAGES_SNAPSHOT"}
+_LOOSE: Final[dict[str, TypeAdapter[Any]]] = {
+    "RUN_STARTED": TypeAdapter(_RunStarted),
+    "MESSAGES_SNAPSHOT": TypeAdapter(_MessagesSnapshot),
+}
 
 # Members that AG-UI requires and that a client reads the same when they are supplied.
 _SUPPLIED: Final[dict[str, dict[str, Any]]] = {
@@ -345,27 +365,16 @@ def _text_of(content: Any) -> str:
 
 def _check(event: Event) -> None:
     kind = event["type"]
-    if kind not in _LOOSE:
-        try:
-            _MODEL.validate_python(event, by_alias=True, by_name=False)
-        except ValidationError as error:
-            for problem in error.errors(include_url=False, include_input=False, include_context=False):
-                if problem["type"] != "string_unicode":  # half of a surrogate pair
-                    where = ".".join(str(part) for part in problem["loc"][1:])
-                    raise _malformed(kind, f"{where}: {problem['msg']}") from None
-    elif kind == "RUN_STARTED":
-        for name in ("threadId", "runId"):
-            if not isinstance(event[name], str):
-                raise _malformed(kind, f"{name}: Input should be a valid string")
-    else:
-        messages = event.get("messages")
-        if not isinstance(messages, list):
-            raise _malformed(kind, "messages: Input should be a valid list")
-        for place, message in enumerate(messages):
-            named = isinstance(message, dict) and [message.get("id"), message.get("role")]
-            if not named or not all(isinstance(name, str) for name in named):
-                raise _malformed(kind, f"messages.{place}: Input should be a message with an id and a role")
-        event["messages"] = [{k: v for k, v in message.items() if v is not None} for message in messages]
+    model = _LOOSE.get(kind, _MODEL)
+    try:
+        model.validate_python(event, by_alias=True, by_name=False)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False, include_context=False):
+            if problem["type"] != "string_unicode":  # half of a surrogate pair
+                where = ".".join(str(part) for part in problem["loc"] if part != kind)
+                raise _malformed(kind, f"{where}: {problem['msg']}") from None
+    if kind == "MESSAGES_SNAPSHOT":
+        event["messages"] = [{k: v for k, v in m.items() if v is not None} for m in event["messages"]]
 
 
 def _malformed(kind: str, problem: str) -> ProtocolViolationError:

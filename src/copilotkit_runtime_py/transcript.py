@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import jsonpatch
 
@@ -12,6 +12,18 @@ from .events import Event
 from .state_store.base import AgentState
 
 logger = logging.getLogger(__name__)
+
+# event type -> (what grows, id field)
+_GROWTH: Final = {
+    "TEXT_MESSAGE_CONTENT": ("text", "messageId"),
+    "REASONING_MESSAGE_CONTENT": ("reasoning", "messageId"),
+    "TOOL_CALL_ARGS": ("call", "toolCallId"),
+}
+_END: Final = {
+    "TEXT_MESSAGE_END": ("text", "messageId"),
+    "REASONING_MESSAGE_END": ("reasoning", "messageId"),
+    "TOOL_CALL_END": ("call", "toolCallId"),
+}
 
 
 class Transcript:
@@ -26,18 +38,18 @@ class Transcript:
     def __init__(self, messages: Iterable[dict[str, Any]], state: Any) -> None:
         self.state = {} if state is None else state
         self.interrupts: list[dict[str, Any]] = []
-        self._messages = list(messages)
-        self._places = {m["id"]: i for i, m in enumerate(self._messages) if "id" in m}
-        self._calls: dict[str, dict[str, Any]] = {}
-        self._parts: dict[tuple[str, str], list[str]] = {}
+        self._growing: dict[tuple[str, str], _Growing] = {}
+        self._set_messages(messages)
 
     def add(self, event: Event) -> None:
         """Applies one event."""
         kind = event["type"]
-        if kind in ("TEXT_MESSAGE_CONTENT", "REASONING_MESSAGE_CONTENT"):
-            self._parts.setdefault(("message", event["messageId"]), []).append(event["delta"])
-        elif kind == "TOOL_CALL_ARGS":
-            self._parts.setdefault(("call", event["toolCallId"]), []).append(event["delta"])
+        if kind in _GROWTH:
+            part, field = _GROWTH[kind]
+            self._growing[part, event[field]].parts.append(event["delta"])
+        elif kind in _END:
+            part, field = _END[kind]
+            self._growing.pop((part, event[field])).join()
         else:
             handler = getattr(self, f"_on_{kind.lower()}", None)
             if handler is not None:
@@ -45,32 +57,38 @@ class Transcript:
 
     def result(self) -> AgentState:
         """Returns what the events so far leave."""
-        self._join()
+        for growing in self._growing.values():
+            growing.join()
         return AgentState(state=self.state, messages=list(self._messages), interrupts=self.interrupts)
 
     def _on_text_message_start(self, event: Event) -> None:
-        message = self._own(event["messageId"], {"role": event.get("role", "assistant")})
-        message.setdefault("content", "")
+        self._grow_text("text", event["messageId"], event.get("role", "assistant"))
 
     def _on_reasoning_message_start(self, event: Event) -> None:
-        self._own(event["messageId"], {"role": "reasoning", "content": ""})
+        self._grow_text("reasoning", event["messageId"], "reasoning")
 
     def _on_tool_call_start(self, event: Event) -> None:
         id = event["toolCallId"]
-        parent = self._own(event.get("parentMessageId") or id, {"role": "assistant"})
+        parent_id = event.get("parentMessageId") or id
+        message = self._own(parent_id, "assistant", otherwise=id)
         call = {"id": id, "type": "function", "function": {"name": event["toolCallName"], "arguments": ""}}
-        self._calls[id] = call
-        parent["toolCalls"] = [*parent.get("toolCalls", ()), call]
+        message.setdefault("toolCalls", []).append(call)
+        self._growing["call", id] = _Growing(message, call["function"], "arguments")
 
     def _on_tool_call_result(self, event: Event) -> None:
-        result = {"role": "tool", "content": event.get("content", ""), "toolCallId": event["toolCallId"]}
-        self._own(event["messageId"], result).update(result)
+        # A call has one result. A second one is a correction.
+        place = self._results.get(event["toolCallId"])
+        if place is None:
+            place = self._results[event["toolCallId"]] = len(self._messages)
+            self._add({"id": event["messageId"], "role": "tool", "toolCallId": event["toolCallId"]})
+        self._owned(place)["content"] = event.get("content", "")
 
     def _on_messages_snapshot(self, event: Event) -> None:
-        self._parts.clear()
-        self._calls.clear()
-        self._messages = list(event["messages"])
-        self._places = {m["id"]: i for i, m in enumerate(self._messages) if "id" in m}
+        for growing in self._growing.values():
+            growing.join()
+        self._set_messages(event["messages"])
+        for (part, id), growing in self._growing.items():
+            self._move(growing, part, id)
 
     def _on_state_snapshot(self, event: Event) -> None:
         self.state = event.get("snapshot")
@@ -86,24 +104,97 @@ class Transcript:
         if isinstance(outcome, dict) and outcome.get("type") == "interrupt":
             self.interrupts = list(outcome.get("interrupts", ()))
 
-    def _own(self, id: str, new: dict[str, Any]) -> dict[str, Any]:
-        """Returns the message of that id for changing, adding it if there is none."""
-        place = self._places.get(id)
-        if place is None:
-            place = self._places[id] = len(self._messages)
-            self._messages.append({"id": id, **new})
+    def _grow_text(self, part: str, id: str, role: str) -> None:
+        message = self._own(id, role, otherwise=id)
+        if not isinstance(message.setdefault("content", ""), str):
+            message["content"] = _text_of(message["content"])
+        self._growing[part, id] = _Growing(message, message, "content")
+
+    def _move(self, growing: _Growing, part: str, id: str) -> None:
+        """Lets what still grows go on in a conversation that was replaced."""
+        place = self._places.get(growing.message["id"])
+        if place is None or self._messages[place]["role"] != growing.message["role"]:
+            self._add(growing.message)
+        elif part != "call":
+            growing.message = growing.target = self._owned(place)
+            if not isinstance(growing.target.get("content"), str):
+                growing.target["content"] = _text_of(growing.target.get("content"))
         else:
-            self._messages[place] = dict(self._messages[place])
+            message = self._owned(place)
+            calls = message.setdefault("toolCalls", [])
+            known = next((i for i, call in enumerate(calls) if call["id"] == id), None)
+            if known is None:
+                calls.extend(call for call in growing.message["toolCalls"] if call["id"] == id)
+            else:
+                calls[known] = {**calls[known], "function": dict(calls[known]["function"])}
+                growing.target = calls[known]["function"]
+            growing.message = message
+
+    def _set_messages(self, messages: Iterable[dict[str, Any]]) -> None:
+        self._messages = list(messages)
+        self._places = {message["id"]: place for place, message in enumerate(self._messages)}
+        self._results = {
+            m["toolCallId"]: place for place, m in enumerate(self._messages) if "toolCallId" in m
+        }
+        self._changeable: set[int] = set()
+
+    def _add(self, message: dict[str, Any]) -> None:
+        self._changeable.add(len(self._messages))
+        self._places[message["id"]] = len(self._messages)
+        self._messages.append(message)
+
+    def _own(self, id: str, role: str, *, otherwise: str) -> dict[str, Any]:
+        """Returns the message of that id and role for changing.
+
+        If there is none, one is added; if the id belongs to a message of another role, one with the id
+        `otherwise` is.
+        """
+        for candidate in (id, otherwise):
+            place = self._places.get(candidate)
+            if place is None:
+                break
+            if self._messages[place]["role"] == role:
+                return self._owned(place)
+        self._add({"id": candidate, "role": role})
+        return self._messages[-1]
+
+    def _owned(self, place: int) -> dict[str, Any]:
+        if place not in self._changeable:
+            self._changeable.add(place)
+            message = self._messages[place] = dict(self._messages[place])
+            if "toolCalls" in message:
+                message["toolCalls"] = list(message["toolCalls"] or ())
         return self._messages[place]
 
-    def _join(self) -> None:
-        for (kind, id), parts in self._parts.items():
-            text = "".join(parts)
-            if kind == "call":
-                call = self._calls.get(id)
-                if call is not None:
-                    call["function"]["arguments"] += text
-            elif id in self._places:
-                message = self._messages[self._places[id]]
-                message["content"] = message.get("content", "") + text
-        self._parts.clear()
+
+class _Growing:
+    """A text that grows: the `member` of `target`, which is `message` or a part of it."""
+
+    __slots__ = ("member", "message", "parts", "target")
+
+    def __init__(self, message: dict[str, Any], target: dict[str, Any], member: str) -> None:
+        self.message = message
+        self.target = target
+        self.member = member
+        self.parts: list[str] = []
+
+    def join(self) -> None:
+        if self.parts:
+            self.target[self.member] = _whole(self.target[self.member] + "".join(self.parts))
+            self.parts.clear()
+
+
+def _whole(text: str) -> str:
+    """Returns a text whose surrogate pairs, halves of which an agent sent apart, are characters again."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _text_of(content: Any) -> str:
+    """Returns the text of a message's content: a text, content parts, or nothing."""
+    if isinstance(content, list):
+        return "".join(part.get("text") or "" for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
