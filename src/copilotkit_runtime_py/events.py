@@ -45,6 +45,18 @@ def encode(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
+def decode(data: bytes) -> Any:
+    """Returns the value of JSON that `encode` made.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data)
+
+
 def as_text(value: Any) -> str:
     """Returns a text as it is, and anything else as JSON text."""
     return value if isinstance(value, str) else encode(value).decode()

@@ -102,7 +102,11 @@ class StateStore(Protocol):
         """Frees the thread and keeps the agent's state. The run's events were appended before."""
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
-        """Returns what the agent's last run left on the thread, or None."""
+        """Returns what the agent's last run left on the thread, or None.
+
+        Raises:
+            ThreadNotFoundError: the thread belongs to another owner.
+        """
 
     async def read_runs(self, owner: str, thread_id: str) -> list[RunLog]:
         """Returns the logs of the thread's runs that are over, in order. Old ones may be gone."""

@@ -6,9 +6,8 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import orjson
-
 from ..errors import ThreadBusyError, ThreadNotFoundError
+from ..events import decode, encode
 from .base import AgentState, RunLog, RunRecord, ThreadRecord
 
 
@@ -121,17 +120,20 @@ class MemoryStateStore:
             return
         thread.active = None
         thread.updated_at = datetime.now(UTC)
-        encoded = orjson.dumps(state, option=orjson.OPT_NON_STR_KEYS)
+        encoded = encode({"state": state.state, "messages": state.messages, "interrupts": state.interrupts})
         self._size += len(encoded) - len(thread.states.get(run.agent_name, b""))
         thread.states[run.agent_name] = encoded
         self._evict()
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
         """See `StateStore.load_state`."""
-        thread = self._owned(owner, thread_id)
-        if thread is None or agent_name not in thread.states:
+        thread = self._threads.get(thread_id)
+        if thread is None:
             return None
-        return AgentState(**orjson.loads(thread.states[agent_name]))
+        if thread.owner != owner:
+            raise ThreadNotFoundError(thread_id)
+        state = thread.states.get(agent_name)
+        return None if state is None else AgentState(**decode(state))
 
     async def read_runs(self, owner: str, thread_id: str) -> list[RunLog]:
         """See `StateStore.read_runs`."""
