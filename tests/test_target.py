@@ -102,10 +102,10 @@ def test_a_package_that_the_module_misses_is_told_from_the_module_itself(tmp_pat
 def test_a_framework_that_an_extra_brings_is_told_with_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "langgraph", None)
-    (tmp_path / "agent.py").write_text("from langgraph.graph import StateGraph")
+    monkeypatch.setitem(sys.modules, "crewai", None)
+    (tmp_path / "agent.py").write_text("from crewai import Flow")
 
-    with pytest.raises(TargetError, match=r"pip install 'copilotkit-runtime-py\[langgraph\]'"):
+    with pytest.raises(TargetError, match=r"pip install 'copilotkit-runtime-py\[crewai\]'"):
         load_target("agent.py:graph", tmp_path)
 
 
