@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -19,8 +20,9 @@ from .errors import (
     InternalError,
     InvalidRequestError,
     ThreadBusyError,
+    ThreadNotFoundError,
 )
-from .hooks import AfterRequest, BeforeRequest, Hook, Hooks, RequestError, StopGeneration, call_hook
+from .hooks import AfterRequest, BeforeRequest, E, Hook, Hooks, RequestError, StopGeneration, call_hook
 from .limits import Limits
 from .providers.base import Provider
 from .providers.resolve import AgentLike, as_provider
@@ -89,6 +91,7 @@ class CopilotRuntime:
             on_error=on_error,
         )
         self._runs: dict[tuple[str, str], Run] = {}
+        self._live: set[Run] = set()
 
     def agent_name(self, name: str | None) -> str:
         """Returns the name of the agent that answers to `name`; None asks for the default agent.
@@ -128,7 +131,7 @@ class CopilotRuntime:
             self._check_limits(input)
             return await self._start(name, input, context)
         except Exception as error:
-            await self._report(
+            await self.report(
                 RequestError(
                     error=error,
                     thread_id=input.thread_id,
@@ -171,6 +174,7 @@ class CopilotRuntime:
             development=self.development,
         )
         self._runs[key] = run
+        self._live.add(run)
         run.start(stream)
         return run
 
@@ -242,28 +246,35 @@ class CopilotRuntime:
     ) -> AgentState | None:
         """Returns an agent's state and messages on a thread, or None where there is no such thread.
 
-        An agent with a memory of its own is asked first; then the store is.
+        An agent's own memory counts more than the store, which says whose the thread is: agents know no
+        owners.
 
         Raises:
             AgentNotFoundError: no agent of that name is registered.
         """
         name = self.agent_name(agent_name)
+        try:
+            kept = await self.state_store.load_state(context.owner, thread_id, name)
+        except ThreadNotFoundError:
+            return None
         snapshot = await self.agents[name].snapshot(thread_id, context)
         if snapshot is not None:
             return AgentState(
                 state=snapshot.state, messages=snapshot.messages, interrupts=snapshot.interrupts
             )
-        return await self.state_store.load_state(context.owner, thread_id, name)
+        return kept
 
     async def aclose(self) -> None:
         """Stops every run, waits for their ends, and releases the agents and the store."""
-        runs = list(self._runs.values())
-        for run in runs:
-            run.stop()
-        await asyncio.gather(*(run.wait() for run in runs))
-        for provider in self.agents.values():
-            await provider.aclose()
-        await self.state_store.aclose()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.state_store.aclose)
+            for provider in set(self.agents.values()):
+                stack.push_async_callback(provider.aclose)
+            while runs := list(self._live):
+                for run in runs:
+                    run.stop()
+                await asyncio.gather(*(run.wait() for run in runs), return_exceptions=True)
+                self._live.difference_update(runs)
 
     def masked(self, error: BaseException) -> CopilotKitError:
         """Returns what a client may see of an error; anything unexpected is logged under an id."""
@@ -275,6 +286,10 @@ class CopilotRuntime:
             return CopilotKitError(f"{type(error).__name__}: {error}")
         return masked
 
+    async def report(self, error: RequestError) -> None:
+        """Tells the `on_error` hook of a request that failed. `start` reports for itself."""
+        await self._tell(self._hooks.on_error, error)
+
     def _check_limits(self, input: RunAgentInput) -> None:
         limits = self.limits
         if len(input.messages) > limits.messages_per_request:
@@ -282,11 +297,12 @@ class CopilotRuntime:
         if len(input.tools or ()) > limits.tools_per_request:
             raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
 
-    async def _report(self, error: RequestError) -> None:
+    async def _tell(self, hook: Hook[E] | None, event: E) -> None:
+        """Calls a hook that has no say any more."""
         try:
-            await call_hook(self._hooks.on_error, error)
+            await call_hook(hook, event)
         except Exception:
-            logger.exception("the on_error hook failed")
+            logger.exception("the hook for %s failed", type(event).__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,24 +337,26 @@ class _Ending:
         self._output: list[dict[str, Any]] = []
 
     async def settle(self, run: Run) -> None:
-        """Hands the run's log and the agent's state to the store."""
-        transcript = Transcript(self._before.input_messages, self._state)
-        log = run.log()
-        for entry in log:
-            transcript.add(entry.event)
-        result = transcript.result()
+        """Hands the run's log and the agent's state to the store, which is told of the end in any case."""
+        store, log = self._runtime.state_store, run.log()
+        state = AgentState(state=self._state, messages=self._before.input_messages)
+        try:
+            await store.append(self._record, [entry.data for entry in log])
+            transcript = Transcript(self._before.input_messages, self._state)
+            for entry in log:
+                transcript.add(entry.event)
+            state = transcript.result()
+        finally:
+            await store.end_run(self._record, state)
         known = {message["id"] for message in self._before.input_messages}
-        self._output = [message for message in result.messages if message.get("id") not in known]
-        store = self._runtime.state_store
-        await store.append(self._record, [entry.data for entry in log])
-        await store.end_run(self._record, result)
+        self._output = [message for message in state.messages if message["id"] not in known]
 
     async def announce(self, run: Run) -> None:
         """Lets the next run begin, and tells the hooks how this one ended."""
-        hooks, before = self._runtime._hooks, self._before
-        self._runtime._forget((self._record.owner, self._record.thread_id), run)
+        runtime, hooks, before = self._runtime, self._runtime._hooks, self._before
+        runtime._forget((self._record.owner, self._record.thread_id), run)
         if run.error is not None:
-            await self._runtime._report(
+            await runtime.report(
                 RequestError(
                     error=run.error,
                     thread_id=before.thread_id,
@@ -348,8 +366,9 @@ class _Ending:
                 )
             )
         elif run.status is RunStatus.STOPPED:
-            await call_hook(hooks.on_stop_generation, StopGeneration(request=before))
+            await runtime._tell(hooks.on_stop_generation, StopGeneration(request=before))
         else:
-            await call_hook(
+            await runtime._tell(
                 hooks.on_after_request, AfterRequest(request=before, output_messages=self._output)
             )
+        runtime._live.discard(run)
