@@ -52,7 +52,7 @@ class Subscription:
 
     Args:
         run: the run to read.
-        wake: called, without arguments, whenever there may be something new to take.
+        wake: called, without arguments, whenever there may be something new to take. It must not raise.
         position: how many entries to skip.
     """
 
@@ -62,7 +62,7 @@ class Subscription:
         self._run = run
         self._wake = wake
         self._position = position
-        run._wakes.append(wake)
+        run._readers[self] = None
 
     def take(self) -> list[Entry]:
         """Returns the entries since the last call, oldest first, without waiting."""
@@ -82,8 +82,7 @@ class Subscription:
 
     def close(self) -> None:
         """Stops the wake-up calls."""
-        if self._wake in self._run._wakes:
-            self._run._wakes.remove(self._wake)
+        self._run._readers.pop(self, None)
 
 
 class Run:
@@ -139,7 +138,7 @@ class Run:
         self._after_end = after_end
         self._development = development
         self._sequence = EventSequence(thread_id, id, framed=framed, input=input)
-        self._wakes: list[Callable[[], None]] = []
+        self._readers: dict[Subscription, None] = {}
         self._terminal: Entry | None = None
         self._size = 0
         self._timed_out: str | None = None
@@ -189,7 +188,7 @@ class Run:
         turn = 0
         try:
             async for event in stream:
-                if self.stopping:
+                if self.stopping or self._timed_out is not None:
                     return
                 self._last_event_at = time()
                 try:
@@ -220,12 +219,14 @@ class Run:
             self.stop()
         for timer in self._timers:
             timer.cancel()
-        self._conclude()
-        await self._call(self._before_end)
-        if self._terminal is not None:
-            self.entries.append(self._terminal)
-        self.ended = True
-        self._wake_readers()
+        try:
+            self._conclude()
+            await self._call(self._before_end)
+        finally:
+            if self._terminal is not None:
+                self.entries.append(self._terminal)
+            self.ended = True
+            self._wake_readers()
         await self._drain()
         await self._call(self._after_end)
 
@@ -312,8 +313,8 @@ class Run:
             raise AgentError(f"The run exceeded {limits.bytes_per_run} bytes of events.", "LIMIT_EXCEEDED")
 
     def _wake_readers(self) -> None:
-        for wake in self._wakes:
-            wake()
+        for reader in list(self._readers):
+            reader._wake()
 
     def _release(self, _: object = None) -> None:
         if not self._released.done():
