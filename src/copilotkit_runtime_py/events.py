@@ -68,8 +68,8 @@ def interrupt_text(interrupt: Mapping[str, Any]) -> str:
     That is the value that a LangGraph graph gave (`metadata.langgraph.raw`, as AG-UI's LangGraph adapters
     have it), else the interrupt's message, else all of it.
     """
-    langgraph = (interrupt.get("metadata") or {}).get("langgraph") or {}
-    if "raw" in langgraph:
+    langgraph = (interrupt.get("metadata") or {}).get("langgraph")
+    if isinstance(langgraph, dict) and "raw" in langgraph:
         return as_text(langgraph["raw"])
     return interrupt.get("message") or as_text(dict(interrupt))
 

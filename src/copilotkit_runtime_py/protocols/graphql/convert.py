@@ -171,14 +171,18 @@ def _flat_content(id: Any, role: str, content: Any) -> Iterable[Json]:
         if content:
             yield {"id": id, "role": role, "content": content}
         return
-    texts = [part["text"] for part in content or () if part.get("type") == "text"]
-    if texts:
-        yield {"id": id, "role": role, "content": "".join(texts)}
-    for part in content or ():
-        source = part.get("source") or {}
-        if part.get("type") == "image" and source.get("type") == "data":
-            format = source["mimeType"].removeprefix("image/")
-            yield {"id": id, "role": role, "format": format, "bytes": source["value"]}
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    text = "".join(as_text(part.get("text", "")) for part in parts if part.get("type") == "text")
+    if text:
+        yield {"id": id, "role": role, "content": text}
+    for part in parts:
+        match part:
+            case {
+                "type": "image",
+                "source": {"type": "data", "mimeType": str(mime_type), "value": str(value)},
+            }:
+                format = mime_type.removeprefix("image/")
+                yield {"id": id, "role": role, "format": format, "bytes": value}
 
 
 def _image_part(format: str, data: str) -> Json:

@@ -130,7 +130,7 @@ class Projection:
         self._synced: list[dict[str, Any]] | None = None
         self._predicted: list[dict[str, Any]] = []
         self._names: dict[str, str] = {}
-        self._arguments: dict[str, str] = {}
+        self._arguments: dict[str, list[str]] = {}
         self._interrupted = False
         self._handlers: dict[str, Callable[[Event, bool], Iterable[Operation]]] = {
             "TEXT_MESSAGE_START": self._text_start,
@@ -183,10 +183,13 @@ class Projection:
 
     def _grow(self, kind: str, id: str, delta: str) -> Iterable[Operation]:
         yield Append(kind, id, delta)
-        if kind == ACTION and self._predicted:
-            arguments = self._arguments[id] = self._arguments.get(id, "") + delta
-            if self._predict(self._names.get(id), arguments):
-                yield self._state_message(active=True)
+        if kind == ACTION:
+            parts = self._arguments.setdefault(id, [])
+            parts.append(delta)
+            if self._predicted:
+                parts[:] = ["".join(parts)]
+                if self._predict(self._names.get(id), parts[0]):
+                    yield self._state_message(active=True)
 
     def _text_start(self, event: Event, cut: bool) -> Iterable[Operation]:
         yield StartText(event["messageId"])
@@ -244,9 +247,14 @@ class Projection:
             yield AddInterrupt(as_text(value))
         elif name in ("on_copilotkit_interrupt", "CopilotKitLangGraphInterruptEvent"):
             self._interrupted = True
-            data = value.get("data", value) if isinstance(value, dict) else {"value": value}
-            messages = [m for m in data.get("messages") or () if isinstance(m, dict)]
-            yield AddCopilotKitInterrupt(as_text(data.get("value")), messages)
+            data = value.get("data", value) if isinstance(value, dict) else value
+            if not isinstance(data, dict):
+                data = {"value": data}
+            messages = data.get("messages")
+            messages = messages if isinstance(messages, list) else []
+            yield AddCopilotKitInterrupt(
+                as_text(data.get("value")), [m for m in messages if isinstance(m, dict)]
+            )
         elif name == "PredictState" and isinstance(value, list):
             self._predicted = [entry for entry in value if isinstance(entry, dict)]
         elif name == "Exit":
@@ -291,7 +299,7 @@ class Projection:
             if not argument:
                 self._state = {**self._state, key: values}
                 changed = True
-            elif isinstance(values, dict) and argument in values:
+            elif isinstance(argument, str) and isinstance(values, dict) and argument in values:
                 self._state = {**self._state, key: values[argument]}
                 changed = True
         return changed

@@ -170,7 +170,10 @@ def refused_response(thread_id: str, status: FailedResponseStatus) -> CopilotRes
 
 
 def messages_from_flat(flat: dict[str, Any]) -> Iterable[BaseMessageOutput]:
-    """Returns the messages that one message in AG-UI's or in the flat form amounts to, each complete."""
+    """Returns the messages that one message in AG-UI's or in the flat form amounts to, each complete.
+
+    A role that this contract does not have (`reasoning`) amounts to none.
+    """
     id = str(flat.get("id") or f"ck-{uuid.uuid4()}")
     if "result" in flat or flat.get("role") == "tool":
         call_id = str(flat.get("actionExecutionId", flat.get("toolCallId", "")))
@@ -183,8 +186,10 @@ def messages_from_flat(flat: dict[str, Any]) -> Iterable[BaseMessageOutput]:
             )
         )
     elif "arguments" in flat:
-        yield _action(id, str(flat.get("name", "")), as_text(flat["arguments"]), flat.get("parentMessageId"))
-    else:
+        parent_id = flat.get("parentMessageId")
+        parent_id = parent_id if isinstance(parent_id, str) else None
+        yield _action(id, str(flat.get("name", "")), as_text(flat["arguments"]), parent_id)
+    elif str(flat.get("role", "assistant")) in MessageRole.__members__:
         content = as_text(flat.get("content") or "")
         if content:
             yield _complete(
@@ -194,14 +199,16 @@ def messages_from_flat(flat: dict[str, Any]) -> Iterable[BaseMessageOutput]:
                     content=LiveList([content], closed=True),
                 )
             )
-        for call in flat.get("toolCalls") or ():
-            function = call.get("function", {})
-            yield _action(
-                str(call.get("id", "")),
-                str(function.get("name", "")),
-                as_text(function.get("arguments", "{}")),
-                id,
-            )
+        calls = flat.get("toolCalls")
+        for call in calls if isinstance(calls, list) else ():
+            function = call.get("function") if isinstance(call, dict) else None
+            if isinstance(function, dict):
+                yield _action(
+                    str(call.get("id", "")),
+                    str(function.get("name", "")),
+                    as_text(function.get("arguments", "{}")),
+                    id,
+                )
 
 
 def _action(id: str, name: str, arguments: str, parent_id: str | None) -> ActionExecutionMessageOutput:
