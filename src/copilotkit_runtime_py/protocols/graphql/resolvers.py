@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from ag_ui.core import RunAgentInput
 from strawberry import UNSET
 
 from ...context import RequestContext
 from ...errors import MissingApiKeyError
 from ...events import encode
+from ...hooks import RequestError
 from ...run import Run
 from ...runtime import CopilotRuntime
 from .convert import flat_messages, run_input
@@ -126,23 +128,31 @@ class RequestResolvers:
             CopilotKitError: the request was refused.
         """
         runtime = self._runtime
-        if data.cloud and not self._has_api_key:
-            raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
         context = self._request_context(data, {**(properties or {}), **runtime.properties})
-        session = data.agent_session or None
-        agent_name = runtime.agent_name(session.agent_name if session else None)
-        if context.guardrails is not None:
-            return refused_response(data.thread_id or "", _NO_VALIDATOR)
-        interrupts: list[dict[str, Any]] = []
-        thread_id = data.thread_id or (session.thread_id if session else None)
-        if data.meta_events and thread_id:
-            loaded = await runtime.load_agent_state(agent_name, thread_id, context)
-            interrupts = loaded.interrupts if loaded else []
-        input = run_input(data, agent_name=agent_name, properties=context.properties, interrupts=interrupts)
+        try:
+            if data.cloud and not self._has_api_key:
+                raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
+            agent_name = runtime.agent_name(data.agent_session.agent_name if data.agent_session else None)
+            if context.guardrails is not None:
+                return refused_response(data.thread_id or "", _NO_VALIDATOR)
+            input = await self._run_input(data, agent_name, context)
+        except Exception as error:
+            await runtime.report(RequestError(error=error, context=context))
+            raise
         run = await runtime.start(agent_name, input, context)
         response = RunResponse(run, input.state, self._wake)
         self._responses.append(response)
         return response.builder.response
+
+    async def _run_input(
+        self, data: GenerateCopilotResponseInput, agent_name: str, context: RequestContext
+    ) -> RunAgentInput:
+        interrupts: list[dict[str, Any]] = []
+        thread_id = data.thread_id or (data.agent_session.thread_id if data.agent_session else None)
+        if data.meta_events and thread_id:
+            loaded = await self._runtime.load_agent_state(agent_name, thread_id, context)
+            interrupts = loaded.interrupts if loaded else []
+        return run_input(data, agent_name=agent_name, properties=context.properties, interrupts=interrupts)
 
     def _request_context(
         self, data: GenerateCopilotResponseInput, properties: dict[str, Any]
