@@ -9,6 +9,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from .content import text_of
 
+_NO_RESULT = "This call was interrupted; there is no result."
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -82,7 +84,7 @@ class _Memory:
     def knows(self, message: BaseMessage) -> bool:
         if isinstance(message, ToolMessage):
             result = self.results.get(message.tool_call_id)
-            return result is not None and not _is_stand_in(result)
+            return result is not None and (_is_stand_in(message) or not _is_stand_in(result))
         if message.id in self.by_id:
             return True
         ids = _call_ids(message)
@@ -175,17 +177,9 @@ def _call_ids(message: BaseMessage) -> list[str]:
 
 
 def _stand_in(call_id: str) -> ToolMessage:
-    return ToolMessage(
-        "This call was interrupted; there is no result.",
-        id=_stand_in_id(call_id),
-        tool_call_id=call_id,
-        status="error",
-    )
-
-
-def _stand_in_id(call_id: str) -> str:
-    return f"{call_id}-unanswered"
+    return ToolMessage(_NO_RESULT, id=f"{call_id}-unanswered", tool_call_id=call_id, status="error")
 
 
 def _is_stand_in(message: ToolMessage) -> bool:
-    return message.id == _stand_in_id(message.tool_call_id)
+    """Whether a result says that there is none. Its text tells, for ids get lost on the way."""
+    return message.content == _NO_RESULT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -74,21 +75,26 @@ class GraphMapper:
     def finish(self) -> list[Event]:
         """Returns the events after the graph has run."""
         found = self._messages.close()
+        conversation = self._conversation()
+        for message in conversation or ():
+            found += self._messages.feed(message, {})
         found += self._finish_steps(list(self._tasks))
         found.append(events.state_snapshot(visible_state(self._values, self._schema)))
-        if (messages := self._conversation()) is not None:
-            found.append(events.messages_snapshot(messages))
+        if conversation is not None:
+            found.append(events.messages_snapshot(to_agui(conversation)))
         pending = list(self._interrupts.values())
         found += [events.custom("on_interrupt", announcement(interrupt)) for interrupt in pending]
         outcome = [to_agui_interrupt(interrupt) for interrupt in pending]
         found.append(events.run_finished(self._thread_id, self._run_id, outcome))
         return found
 
-    def _conversation(self) -> list[dict[str, Any]] | None:
+    def _conversation(self) -> list[BaseMessage] | None:
+        """Returns the graph's messages at the end, also those that came in another form and have no id."""
         values = self._values
         if not isinstance(values, Mapping) or not isinstance(values.get("messages"), list):
             return None
-        return to_agui(convert_to_messages(values["messages"]))
+        messages = convert_to_messages(values["messages"])
+        return [m if m.id is not None else m.model_copy(update={"id": str(uuid.uuid4())}) for m in messages]
 
     # Steps
 
@@ -132,22 +138,19 @@ class GraphMapper:
     # State
 
     def _state(self, namespace: Namespace, values: Any) -> list[Event]:
-        if isinstance(values, Mapping) and _INTERRUPTS in values:
+        if not namespace:
+            self._values = values
+        if isinstance(values, Mapping) and _INTERRUPTS in values:  # the superstep is not over
             return []
         if namespace:
-            shown = visible_state(values, self._schema)
-            self._preview.update((name, shown[name]) for name in shown if name in self._own())
+            self._preview.update(visible_state(values, self._schema))
         else:
-            self._values = values
             self._preview.clear()
         found = self._show()
         return found + self._finish_steps([id for id, (ns, _) in self._tasks.items() if ns == namespace])
 
-    def _own(self) -> Mapping[str, Any]:
-        return self._values if isinstance(self._values, Mapping) else {}
-
     def _show(self) -> list[Event]:
-        """Returns a snapshot if the visible state has changed. A run's first state is the client's own."""
+        """Returns a snapshot if the visible state has changed. What a run starts from is the client's own."""
         state = visible_state(self._values, self._schema)
         for name, (foretold, before) in list(self._predicted.items()):
             if state.get(name) == before:
@@ -155,8 +158,9 @@ class GraphMapper:
             else:
                 del self._predicted[name]
         state.update(self._preview)
-        first, self._shown, before = self._shown is None, state, self._shown
-        return [] if first or state == before else [events.state_snapshot(state)]
+        changed = state != self._shown and bool(self._steps)
+        self._shown = state
+        return [events.state_snapshot(state)] if changed else []
 
     def _foresee(self) -> None:
         """Takes over what the finished tool calls foretell."""

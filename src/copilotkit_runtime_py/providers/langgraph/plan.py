@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -134,13 +134,32 @@ async def _fork(
 ) -> tuple[Turn, RunnableConfig]:
     """Goes back to before a message was sent.
 
-    That is the newest input checkpoint without it; LangGraph writes one per turn, so nothing older is
-    loaded. A checkpointer that keeps no history leaves only taking the messages back.
+    A checkpointer that keeps no history leaves only taking the messages back.
     """
-    async for past in graph.aget_state_history(config, filter={"source": "input"}):
+    async for past in _inputs(graph, config):
         if all(message.id != message_id for message in messages_of(past)):
             checkpoint = past.config["configurable"]["checkpoint_id"]
             return turn, patch_config(config, configurable={"checkpoint_id": checkpoint})
     ids = [message.id for message in conversation]
     gone = ids[ids.index(message_id) + 1 :]
     return Turn([*(RemoveMessage(id=id) for id in gone if id), *turn.messages]), config
+
+
+async def _inputs(graph: Graph, config: RunnableConfig) -> AsyncIterator[StateSnapshot]:
+    """Yields the states in which turns began, newest first; LangGraph keeps one for each.
+
+    It loads what it is asked for at once, so this asks for few at first.
+    """
+    limit, before = 2, None
+    while True:
+        page = [
+            past
+            async for past in graph.aget_state_history(
+                config, filter={"source": "input"}, before=before, limit=limit
+            )
+        ]
+        for past in page:
+            yield past
+        if len(page) < limit:
+            return
+        limit, before = 2 * limit, page[-1].config

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 from ag_ui.core import RunAgentInput
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphRecursionError
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
@@ -19,6 +20,7 @@ from ...context import RequestContext
 from ...errors import AgentError, ConfigurationError, ThreadNotFoundError
 from ...events import Event
 from ..base import AgentSnapshot, Provider
+from ..function import takes_context
 from .callbacks import RunCallbacks
 from .config import forwarded_props, run_config, run_context
 from .interrupts import to_agui_interrupt
@@ -28,8 +30,9 @@ from .plan import Graph, messages_of, plan_run, remembered
 from .schema import GraphSchema, read_schema
 from .state import visible_state
 
-GraphSource: TypeAlias = Graph | Awaitable[Graph] | AbstractAsyncContextManager[Graph]
-GraphFactory: TypeAlias = Callable[[RequestContext], GraphSource] | Callable[[], GraphSource]
+GraphLike: TypeAlias = Graph | StateGraph[Any, Any, Any, Any]
+Made: TypeAlias = GraphLike | Awaitable[GraphLike] | AbstractAsyncContextManager[GraphLike]
+GraphFactory: TypeAlias = Callable[[RequestContext], Made] | Callable[[], Made]
 
 
 class LangGraphProvider(Provider):
@@ -44,22 +47,28 @@ class LangGraphProvider(Provider):
     starts at its entry; the `nodeName` that older frontends send back does not choose another node.
 
     Args:
-        graph: a compiled graph, or a factory that makes one for each run: a plain or async function, or one
-            that returns an async context manager, with the `RequestContext` as its only argument or none.
+        graph: a graph, or a factory that makes one for each run: a plain or async function, or one that
+            returns an async context manager, with the `RequestContext` as its only argument or none.
         description: one sentence for frontends and other agents.
         config: the operator's part of every run's configuration, such as `recursion_limit`.
+        checkpointer: the memory of graphs that bring none.
+
+    Raises:
+        ConfigurationError: `graph` is neither a graph nor a factory.
     """
 
     def __init__(
         self,
-        graph: Graph | GraphFactory,
+        graph: GraphLike | GraphFactory,
         *,
         description: str = "",
         config: RunnableConfig | None = None,
+        checkpointer: BaseCheckpointSaver[Any] | None = None,
     ) -> None:
         self.description = description
         self._config = config
-        self._make = _maker(graph)
+        self._checkpointer = checkpointer
+        self._make = self._maker(graph)
         self._schemas: weakref.WeakKeyDictionary[Graph, GraphSchema] = weakref.WeakKeyDictionary()
 
     async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
@@ -121,7 +130,7 @@ class LangGraphProvider(Provider):
                 graph = await graph
             if isinstance(graph, AbstractAsyncContextManager):
                 graph = await stack.enter_async_context(graph)
-            yield compiled(graph)
+            yield self._compiled(graph)
 
     def _schema(self, graph: Graph) -> GraphSchema:
         schema = self._schemas.get(graph)
@@ -129,24 +138,19 @@ class LangGraphProvider(Provider):
             schema = self._schemas[graph] = read_schema(graph)
         return schema
 
-
-def compiled(graph: Any) -> Graph:
-    """Returns the graph itself, or the compiled form of a graph builder.
-
-    Raises:
-        ConfigurationError: the object is no graph.
-    """
-    if isinstance(graph, StateGraph):
-        return graph.compile()
-    if isinstance(graph, Pregel):
+    def _compiled(self, graph: Any) -> Graph:
+        if isinstance(graph, StateGraph):
+            return graph.compile(checkpointer=self._checkpointer)
+        if not isinstance(graph, Pregel):
+            raise ConfigurationError(f"Expected a LangGraph graph, not {type(graph).__name__}")
+        if graph.checkpointer is None and self._checkpointer is not None:
+            return graph.copy(update={"checkpointer": self._checkpointer})
         return graph
-    raise ConfigurationError(f"expected a LangGraph graph, not {type(graph).__name__}")
 
-
-def _maker(graph: Any) -> Callable[[RequestContext], Any]:
-    if isinstance(graph, StateGraph | Pregel) or not callable(graph):
-        made = compiled(graph)
-        return lambda context: made
-    if inspect.signature(graph).parameters:
-        return cast(Callable[[RequestContext], Any], graph)
-    return lambda context: graph()
+    def _maker(self, graph: Any) -> Callable[[RequestContext], Any]:
+        if isinstance(graph, StateGraph | Pregel) or not callable(graph):
+            compiled = self._compiled(graph)
+            return lambda context: compiled
+        if takes_context(graph, 0):
+            return cast(Callable[[RequestContext], Any], graph)
+        return lambda context: graph()
