@@ -109,6 +109,18 @@ def test_a_taken_port_is_told_with_the_way_out(command: list[str]) -> None:
     )
 
 
+def test_the_demo_takes_the_next_free_port_where_none_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The agent cannot be loaded, so the command ends before it serves.
+    monkeypatch.setattr("copilotkit_runtime_py.cli.DEMO_AGENT", ("demo", "surely_missing:graph"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr("copilotkit_runtime_py.cli.DEFAULT_PORT", port)
+
+        result = run("demo")
+
+    assert f"Port {port} is taken: using " in result.output
+
+
 def test_the_demo_without_langgraph_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("copilotkit_runtime_py.demo")]:
         monkeypatch.delitem(sys.modules, name)

@@ -9,9 +9,8 @@ import json
 import os
 import shlex
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import uvicorn
@@ -24,7 +23,6 @@ from .settings import (
     LOCALHOST,
     Settings,
     SettingsError,
-    check_origin,
     find_config,
     parse_agents,
 )
@@ -46,13 +44,15 @@ def cli() -> None:
     """The CopilotKit runtime as one Python process."""
 
 
-def _origins(context: click.Context, parameter: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Tells the operator's mistakes in a line instead of a traceback."""
     try:
-        for origin in value:
-            check_origin(origin)
+        yield
     except SettingsError as error:
-        raise click.BadParameter(str(error), context, parameter) from error
-    return tuple(value)
+        raise click.UsageError(str(error)) from error
+    except (TargetError, ConfigurationError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -63,7 +63,6 @@ _cors = click.option(
     "--cors",
     multiple=True,
     metavar="ORIGIN",
-    callback=_origins,
     help="Origin whose pages may call the server, with credentials; repeatable. '*': any origin, and "
     "'localhost': any port of this machine, both without credentials. On a loopback host the default is "
     "'localhost'.",
@@ -108,14 +107,14 @@ def serve(
             raise click.UsageError(
                 "No agent to serve: pass --agent NAME=TARGET or --config, or start where a langgraph.json is."
             )
-    settings = _settings(
-        agents=lambda: parse_agents(agents),
-        config=config,
-        default_agent=default_agent,
-        endpoint=endpoint,
-        cors=cors or _default_cors(host),
-    )
-    with _listen(host, port) as listener:
+    with _plain_errors(), _listen(host, port) as listener:
+        settings = Settings(
+            agents=parse_agents(agents),
+            config=config,
+            default_agent=default_agent,
+            endpoint=endpoint,
+            cors=cors or _default_cors(host),
+        )
         _warn_if_exposed(host)
         url = _url(host, listener, endpoint)
         _run(settings, listener, [f"CopilotKit runtime: {url}"], reload=reload)
@@ -133,13 +132,13 @@ def serve(
 def demo(host: str, port: int | None, endpoint: str, cors: tuple[str, ...]) -> None:
     """Serve a demo LangGraph agent that needs no API key."""
     name, target = DEMO_AGENT
-    settings = _settings(
-        agents=lambda: {name: target},
-        default_agent=name,
-        endpoint=endpoint,
-        cors=cors or _default_cors(host),
-    )
-    with _listen_near(host, DEFAULT_PORT) if port is None else _listen(host, port) as listener:
+    with _plain_errors(), _listen_near(host) if port is None else _listen(host, port) as listener:
+        settings = Settings(
+            agents={name: target},
+            default_agent=name,
+            endpoint=endpoint,
+            cors=cors or _default_cors(host),
+        )
         _warn_if_exposed(host)
         url = _url(host, listener, endpoint)
         banner = [
@@ -172,13 +171,6 @@ def curl_line(url: str, agent: str) -> str:
     return f"curl -N {shlex.quote(url)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
-def _settings(*, agents: Callable[[], dict[str, str]], **settings: Any) -> Settings:
-    try:
-        return Settings(agents=agents(), **settings)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
-
-
 class _Server(uvicorn.Server):
     """Says where it is once it answers there."""
 
@@ -204,13 +196,7 @@ def _run(settings: Settings, listener: socket.socket, banner: Sequence[str], *, 
         return
     from .app.application import create_app
 
-    try:
-        app = create_app(settings)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
-    except (TargetError, ConfigurationError) as error:
-        raise click.ClickException(str(error)) from error
-    server = _Server(uvicorn.Config(app, timeout_graceful_shutdown=SHUTDOWN_SECONDS), banner)
+    server = _Server(uvicorn.Config(create_app(settings), timeout_graceful_shutdown=SHUTDOWN_SECONDS), banner)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down and passes the signal on
         server.run([listener])
 
@@ -232,20 +218,19 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _listen_near(host: str, port: int) -> socket.socket:
-    for candidate in range(port, port + 20):
+def _listen_near(host: str) -> socket.socket:
+    """Listens on the default port, or where that is taken on the next free one."""
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + 20):
         try:
-            listener = _bind(host, candidate)
+            listener = _bind(host, port)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 continue
             raise click.ClickException(f"Cannot listen on {host}: {error.strerror or error}.") from error
-        if candidate != port:
-            click.secho(f"Port {port} is taken by another program: using {candidate}.", fg="yellow", err=True)
+        if port != DEFAULT_PORT:
+            click.secho(f"Port {DEFAULT_PORT} is taken: using {port}.", fg="yellow", err=True)
         return listener
-    raise click.ClickException(
-        f"The ports {port} to {port + 19} on {host} are taken. Choose one with --port."
-    )
+    raise click.ClickException(f"The ports from {DEFAULT_PORT} to {port} are taken. Choose one with --port.")
 
 
 def _bind(host: str, port: int) -> socket.socket:
