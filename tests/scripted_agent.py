@@ -16,6 +16,7 @@ and may have a `delay` before it, in milliseconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -62,6 +63,7 @@ class ScriptedAgent:
         self.calls: list[Call] = []
         self.port = 0
         self._called = threading.Condition()
+        self._serving: set[asyncio.Task[None]] = set()
         self._gates: dict[str, asyncio.Event] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -88,10 +90,9 @@ class ScriptedAgent:
 
     async def _close(self) -> None:
         self._server.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
+        for task in self._serving:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     @property
     def base_url(self) -> str:
@@ -126,6 +127,9 @@ class ScriptedAgent:
         return self._gates.setdefault(name, asyncio.Event())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         try:
             while not writer.is_closing():
                 call = await read_call(reader)
@@ -135,8 +139,14 @@ class ScriptedAgent:
                 await self._answer(call, reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
+            self._serving.discard(task)
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _answer(self, call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         script = self.scripts.get(call.agent, NO_SUCH_AGENT)

@@ -97,6 +97,7 @@ def test_multipart_wins_over_server_sent_events(serve: Serve, agent: ScriptedAge
     url = serve({"a": agent.play("a", GREETING)})
     with RawRequest(url, generate(chat("a")), accept="text/event-stream, multipart/mixed") as request:
         assert request.headers["content-type"] == 'multipart/mixed; boundary="-"'
+        check_stream(multipart(b"".join(request.chunks()).decode()))
 
 
 def test_a_mutation_without_directives_is_one_json_document(serve: Serve, agent: ScriptedAgent) -> None:
