@@ -29,15 +29,24 @@ _INTERRUPTS: Final = {"on_interrupt", "on_copilotkit_interrupt"}
 def replay(logs: Sequence[RunLog]) -> list[Event]:
     """Returns the events that show the runs of a thread again, compacted.
 
-    A run that failed long ago raises no alarm again: its RUN_ERROR is a RUN_FINISHED here, after which every
-    client accepts the next run. Only the last run's interrupts wait for an answer.
+    Only the last run's interrupts wait for an answer.
     """
-    replayed: list[Event] = []
-    for log in logs:
-        run_events = compact(orjson.loads(data) for data in log.events)
-        last = log is logs[-1]
-        replayed.extend(e for event in run_events if (e := _historic(event, log, last=last)) is not None)
-    return replayed
+    return [event for log in logs for event in replayed(log, pending=log is logs[-1]) if event is not None]
+
+
+def replayed(log: RunLog, *, pending: bool) -> list[Event | None]:
+    """Returns the events that show a run again, compacted, with None for those that are not shown any more.
+
+    A run that failed long ago raises no alarm again: its RUN_ERROR is a RUN_FINISHED here, after which every
+    client accepts the next run.
+
+    Args:
+        log: the run.
+        pending: its interrupts wait for an answer.
+    """
+    return [
+        _historic(event, log, pending=pending) for event in compact(orjson.loads(data) for data in log.events)
+    ]
 
 
 def snapshot(state: AgentState, thread_id: str, run_id: str) -> list[Event]:
@@ -127,11 +136,11 @@ class _State:
         self.changed = True
 
 
-def _historic(event: Event, log: RunLog, *, last: bool) -> Event | None:
+def _historic(event: Event, log: RunLog, *, pending: bool) -> Event | None:
     kind = event["type"]
     if kind == "RUN_ERROR":
         return events.run_finished(log.run.thread_id, log.run.id)
-    if not last:
+    if not pending:
         if kind == "RUN_FINISHED" and "outcome" in event:
             return {key: value for key, value in event.items() if key != "outcome"}
         if kind == "CUSTOM" and event["name"] in _INTERRUPTS:
