@@ -192,6 +192,7 @@ class Stream:
         "changed",
         "execution",
         "field",
+        "finished",
         "index",
         "item",
         "joins",
@@ -218,6 +219,7 @@ class Stream:
         self.index = self.position = field.stream.initial_count
         self.joins = isinstance(source, LiveText) and self.item.exact is str
         self.payload: Payload | None = None
+        self.finished = False
         self.changed = True
         source.watch(self.touch)
 
@@ -230,7 +232,7 @@ class Stream:
     def advance(self, out: list[Entry]) -> None:
         """Adds the entries of the new items."""
         self.changed = False
-        if self.payload is None:
+        if self.payload is None and not self.finished:
             self._pull(out)
 
     def _pull(self, out: list[Entry]) -> None:
@@ -282,7 +284,7 @@ class Stream:
             self._pull(out)
 
     def _finish(self) -> None:
-        self.changed = True  # nothing touches it any more
+        self.finished = True
         self.execution.pending -= 1
 
 
