@@ -33,6 +33,7 @@ class Server:
             env={**environment, "PYTHONUNBUFFERED": "1"},
         )
         self._said: list[str] = []
+        self._over = False
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -44,6 +45,9 @@ class Server:
                 with self._changed:
                     self._said.append(line)
                     self._changed.notify_all()
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
 
     @property
     def output(self) -> str:
@@ -54,14 +58,14 @@ class Server:
         """Waits until the process has printed something that matches.
 
         Raises:
-            TimeoutError: it has not, for too long.
+            TimeoutError: it has not for too long, or has ended.
         """
         found: re.Match[str] | None = None
 
         def matches() -> bool:
             nonlocal found
             found = re.search(pattern, "".join(self._said))
-            return found is not None
+            return found is not None or self._over
 
         with self._changed:
             self._changed.wait_for(matches, SECONDS_TO_SAY_SOMETHING)
