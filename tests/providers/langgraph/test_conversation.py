@@ -5,11 +5,19 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Send, interrupt
 from typing_extensions import TypedDict
 
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
@@ -355,6 +363,81 @@ async def test_of_two_parallel_calls_the_unanswered_one_gets_a_stand_in() -> Non
     assert [message.text for message in model.calls[-1][2:]] == [
         "painted",
         "This call was interrupted; there is no result.",
+    ]
+
+
+async def test_a_late_result_goes_to_its_call_behind_which_the_conversation_went_on() -> None:
+    class Both(MessagesState):
+        pass
+
+    answers = in_turn(
+        [*calling("c1", "count", "{}"), *calling("c2", "paint", "{}", index=1)], ["One."], ["Painted."]
+    )
+
+    async def chat(state: Both) -> dict[str, Any]:
+        return {"messages": [await answers.ainvoke(state["messages"])]}
+
+    async def count(state: Both) -> dict[str, Any]:
+        return {"messages": [ToolMessage("1", tool_call_id="c1")]}
+
+    builder = StateGraph(Both)
+    builder.add_node("chat", chat)
+    builder.add_node("count", count)
+    builder.add_edge(START, "chat")
+    builder.add_conditional_edges("chat", lambda s: "count" if s["messages"][-1].tool_calls else "__end__")
+    builder.add_edge("count", "chat")
+    provider = LangGraphProvider(builder.compile(checkpointer=InMemorySaver()))
+    first = messages(await collect(provider, request(user("both", "u1"))))
+
+    events = await collect(provider, request(*first, result("painted", "c2")))
+
+    assert kinds(answers.calls[-1]) == [
+        ("human", "both"),
+        ("ai", ""),
+        ("tool", "1"),
+        ("tool", "painted"),
+        ("ai", "One."),
+    ]
+    assert [message["role"] for message in messages(events)] == [
+        "user",
+        "assistant",
+        "tool",
+        "tool",
+        "assistant",
+        "assistant",
+    ]
+
+
+async def test_a_finished_tool_keeps_its_result_when_the_user_ignores_the_question_of_another() -> None:
+    model = in_turn([*calling("c1", "count", "{}"), *calling("c2", "ask", "{}", index=1)], ["Fine."])
+
+    async def chat(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    async def tool(state: Any) -> dict[str, Any]:
+        answer = interrupt("Sure?") if state["name"] == "ask" else "1"
+        return {"messages": [ToolMessage(answer, tool_call_id=state["id"])]}
+
+    def route(state: MessagesState) -> Any:
+        calls: Any = state["messages"][-1]
+        return [Send("tool", call) for call in calls.tool_calls]
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("chat", chat)
+    builder.add_node("tool", tool)
+    builder.add_edge(START, "chat")
+    builder.add_conditional_edges("chat", route, ["tool"])
+    provider = LangGraphProvider(builder.compile(checkpointer=InMemorySaver()))
+    first = messages(await collect(provider, request(user("both", "u1"))))
+
+    await collect(provider, request(*first, user("never mind", "u2")))
+
+    assert [(m.type, m.text) for m in model.calls[-1]] == [
+        ("human", "both"),
+        ("ai", ""),
+        ("tool", "1"),
+        ("tool", "This call was interrupted; there is no result."),
+        ("human", "never mind"),
     ]
 
 

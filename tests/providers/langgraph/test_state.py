@@ -147,9 +147,10 @@ async def test_the_clients_state_reaches_declared_input_channels_only() -> None:
     assert [message.content for message in seen[0]["messages"]] == ["hi"]
 
 
-async def test_state_that_the_client_echoes_is_not_added_to_itself() -> None:
+@pytest.mark.parametrize("schema", [StdlibState, DataclassState, ModelState])
+async def test_state_that_the_client_echoes_is_not_added_to_itself(schema: Any) -> None:
     provider = LangGraphProvider(
-        chain(StdlibState, a=lambda s: {"log": ["a"]}).compile(checkpointer=InMemorySaver())
+        chain(schema, a=lambda s: {"log": ["a"]}).compile(checkpointer=InMemorySaver())
     )
 
     first = snapshots(await collect(provider, request()))[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -17,7 +17,7 @@ class Turn:
     """What a request adds to a conversation.
 
     Attributes:
-        messages: the messages to append.
+        messages: the new messages.
         fork_before: the id of the remembered message to go back to: it and all after it are replaced.
     """
 
@@ -25,9 +25,7 @@ class Turn:
     fork_before: str | None = None
 
 
-def next_turn(
-    sent: Sequence[BaseMessage], remembered: Sequence[BaseMessage], answered: Iterable[str] = ()
-) -> Turn:
+def next_turn(sent: Sequence[BaseMessage], remembered: Sequence[BaseMessage]) -> Turn:
     """Compares the history that a client sent with the one that the graph remembers.
 
     A client sends the conversation as it knows it with every request. The rules:
@@ -39,21 +37,12 @@ def next_turn(
     - Otherwise what stands after the last known message is new. Unknown messages before it are not: the
       graph has dropped them, or never kept them. New tool results count wherever they stand.
     - Where a conversation is remembered but no message is known, what stands after the last answer is new.
-    - Every tool call gets a result before another message follows, if need be one that says there is none.
-
-    Args:
-        sent: the client's messages.
-        remembered: the graph's messages; empty where it remembers none.
-        answered: calls whose results the graph holds but has not yet added to its messages.
     """
     sent = _without_instructions(sent)
     if not remembered:
-        return Turn(_with_results([], sent, ()))
+        return Turn(list(sent))
     memory = _Memory(remembered)
-    if fork := _fork(sent, memory):
-        return fork
-    new = _new_messages(sent, memory)
-    return Turn(_with_results(_open_calls(remembered, answered), new, memory.calls))
+    return _fork(sent, memory) or Turn(_new_messages(sent, memory))
 
 
 def new_user_messages(sent: Sequence[BaseMessage], remembered: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -63,6 +52,23 @@ def new_user_messages(sent: Sequence[BaseMessage], remembered: Sequence[BaseMess
     """
     sent = _without_instructions(sent)
     return [m for m in _new_messages(sent, _Memory(remembered)) if isinstance(m, HumanMessage)]
+
+
+def continued(remembered: Sequence[BaseMessage], new: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Returns the conversation with new messages, such that a model provider accepts it.
+
+    Every tool call is followed by one result before any other message comes. A new result goes to its call,
+    wherever that is, and a call that was never answered gets a result that says so. A late result takes
+    the place of such a stand-in, and a result without a call is left out. The calls of the last message
+    stay open as long as none of them is answered: the graph may do it.
+    """
+    whole = list(remembered)
+    for message in new:
+        if isinstance(message, ToolMessage):
+            _place(whole, message)
+        else:
+            whole.append(message)
+    return _with_stand_ins(whole) if new else whole
 
 
 def _without_instructions(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
@@ -96,18 +102,12 @@ class _Memory:
             return False
         return text_of(known.content) != text_of(message.content)
 
-    def adopt(self, message: BaseMessage) -> BaseMessage:
-        """Lets a late result take the place of its stand-in."""
-        if isinstance(message, ToolMessage) and (stand_in := self.results.get(message.tool_call_id)):
-            return message.model_copy(update={"id": stand_in.id})
-        return message
-
 
 def _fork(sent: Sequence[BaseMessage], memory: _Memory) -> Turn | None:
     for index, message in enumerate(sent):
         if memory.edited(message):
             later = [m for m in sent[index + 1 :] if not memory.knows(m)]
-            return Turn(_with_results([], [message, *later], ()), fork_before=message.id)
+            return Turn([message, *later], fork_before=message.id)
     last = sent[-1] if sent else None
     if isinstance(last, HumanMessage) and last.id in memory.by_id and last.id != memory.last_id:
         return Turn([last], fork_before=last.id)
@@ -118,8 +118,7 @@ def _new_messages(sent: Sequence[BaseMessage], memory: _Memory) -> list[BaseMess
     known = [index for index, message in enumerate(sent) if memory.knows(message)]
     start = known[-1] + 1 if known else _after_last_answer(sent)
     early = [m for m in sent[:start] if isinstance(m, ToolMessage) and not memory.knows(m)]
-    early = [m for m in early if m.tool_call_id in memory.calls]
-    return [memory.adopt(message) for message in (*early, *sent[start:])]
+    return [*early, *sent[start:]]
 
 
 def _after_last_answer(sent: Sequence[BaseMessage]) -> int:
@@ -130,45 +129,40 @@ def _after_last_answer(sent: Sequence[BaseMessage]) -> int:
     return start - 1 if start < len(sent) and isinstance(sent[start], ToolMessage) else start
 
 
-def _open_calls(messages: Sequence[BaseMessage], answered: Iterable[str]) -> list[str]:
-    """Returns the calls of the last message that wait for a result."""
-    done = set(answered)
-    for message in reversed(messages):
+def _place(messages: list[BaseMessage], result: ToolMessage) -> None:
+    """Puts a tool result behind its call, after the results that are there."""
+    calls = [index for index, message in enumerate(messages) if result.tool_call_id in _call_ids(message)]
+    if not calls:
+        return
+    end = _end_of_results(messages, calls[-1])
+    for index in range(calls[-1] + 1, end):
+        there = messages[index]
+        if isinstance(there, ToolMessage) and there.tool_call_id == result.tool_call_id:
+            if _is_stand_in(there):
+                messages[index] = result.model_copy(update={"id": there.id})
+            return
+    messages.insert(end, result)
+
+
+def _with_stand_ins(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
+    whole: list[BaseMessage] = []
+    missing: list[str] = []
+    for index, message in enumerate(messages):
         if not isinstance(message, ToolMessage):
-            return [id for id in _call_ids(message) if id not in done]
-        done.add(message.tool_call_id)
-    return []
+            whole += map(_stand_in, missing)
+            ids = _call_ids(message)
+            open_end = _end_of_results(messages, index) == len(messages) and answered.isdisjoint(ids)
+            missing = [] if open_end else [id for id in ids if id not in answered]
+        whole.append(message)
+    return [*whole, *map(_stand_in, missing)]
 
 
-def _with_results(
-    waiting: Sequence[str], messages: Sequence[BaseMessage], calls: Iterable[str]
-) -> list[BaseMessage]:
-    """Returns the messages such that every call is followed by one result, and every result has its call.
-
-    The calls of the last message stay open when none of them has a result: the graph may answer them.
-
-    Args:
-        waiting: calls before these messages that have no result yet.
-        messages: the messages to complete.
-        calls: all calls that were made before these messages.
-    """
-    if not messages:
-        return []
-    results: dict[str, ToolMessage] = {}
-    for message in messages:
-        if isinstance(message, ToolMessage) and not (
-            _is_stand_in(message) and message.tool_call_id in results
-        ):
-            results[message.tool_call_id] = message
-    completed: list[BaseMessage] = [results[id] for id in results if id in {*calls, *waiting}]
-    completed += [_stand_in(id) for id in waiting if id not in results]
-    others = [message for message in messages if not isinstance(message, ToolMessage)]
-    for message in others:
-        completed.append(message)
-        ids = _call_ids(message)
-        if message is not others[-1] or results.keys() & set(ids):
-            completed += [results.get(id) or _stand_in(id) for id in ids]
-    return completed
+def _end_of_results(messages: Sequence[BaseMessage], call: int) -> int:
+    end = call + 1
+    while end < len(messages) and isinstance(messages[end], ToolMessage):
+        end += 1
+    return end
 
 
 def _call_ids(message: BaseMessage) -> list[str]:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ag_ui.core import RunAgentInput
-from langchain_core.messages import BaseMessage, RemoveMessage, ToolMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, convert_to_messages
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
-from langgraph.types import Command, StateSnapshot
+from langgraph.types import Command, Overwrite, StateSnapshot
 
 from ...context import RequestContext
 from ...errors import AgentError, ThreadNotFoundError
 from .config import USER_KEY, frontend_payload
-from .history import Turn, new_user_messages, next_turn
+from .history import continued, new_user_messages, next_turn
 from .interrupts import answers, has_answer
 from .messages import to_langchain
 from .schema import GraphSchema
@@ -76,37 +76,43 @@ async def plan_run(
         AgentError: the request answers a question that nobody asked, and says nothing else.
     """
     sent, conversation = to_langchain(input.messages), messages_of(memory)
-    known = [*conversation, *sent]
-    answer = answers(input, memory.interrupts if memory is not None else ())
-    if answer:
-        said = new_user_messages(sent, conversation)
-        update = _update(schema, input, memory, said)
-        return Plan(Command(resume=answer, update=update or None), config, known)
-    turn = next_turn(sent, conversation, _results_in_wait(memory))
+    current = memory.values if memory is not None and isinstance(memory.values, Mapping) else {}
+    update = _update(schema, input, current)
+    if answer := answers(input, memory.interrupts if memory is not None else ()):
+        if said := new_user_messages(sent, conversation):
+            update |= _written(schema, conversation, [*conversation, *said])
+        return Plan(Command(resume=answer, update=update or None), config, [*conversation, *sent])
+    turn = next_turn(sent, conversation)
     if has_answer(input) and not turn.messages:
         raise AgentError("There is no open question on this thread to answer.", "NO_PENDING_INTERRUPT")
+    held, kept = _without_waiting(conversation, memory), conversation
     if turn.fork_before is not None:
-        turn, config = await _fork(graph, config, conversation, turn, turn.fork_before)
-    messages = turn.messages
-    if "messages" not in schema.reduced:
-        messages = [*conversation, *messages]
-    return Plan(_update(schema, input, memory, messages, always=True), config, known)
+        kept = conversation[: [message.id for message in conversation].index(turn.fork_before)]
+        if (past := await _state_before(graph, config, turn.fork_before)) is not None:
+            held = kept = messages_of(past)
+            checkpoint = past.config["configurable"]["checkpoint_id"]
+            config = patch_config(config, configurable={"checkpoint_id": checkpoint})
+    whole = continued(kept, turn.messages)
+    return Plan({**update, **_written(schema, held, whole)}, config, [*whole, *sent])
 
 
-def _update(
-    schema: GraphSchema,
-    input: RunAgentInput,
-    memory: StateSnapshot | None,
-    messages: Sequence[BaseMessage],
-    *,
-    always: bool = False,
+def _written(
+    schema: GraphSchema, before: Sequence[BaseMessage], after: Sequence[BaseMessage]
 ) -> dict[str, Any]:
-    """Returns the channel writes of a request: state, messages, and the frontend's tools and context."""
-    current = memory.values if memory is not None and isinstance(memory.values, Mapping) else {}
+    """Returns the write that brings the graph's messages from one list to another."""
+    if not schema.accepts("messages"):
+        return {}
+    if "messages" not in schema.reduced:
+        return {"messages": list(after)}
+    if len(after) >= len(before) and all(a is b for a, b in zip(after, before, strict=False)):
+        return {"messages": list(after[len(before) :])}
+    return {"messages": Overwrite(list(after))}
+
+
+def _update(schema: GraphSchema, input: RunAgentInput, current: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a request writes besides messages: state, and the frontend's tools and context."""
     payload = frontend_payload(input)
     update = state_update(input.state, current, schema)
-    if schema.accepts("messages") and (messages or always):
-        update["messages"] = list(messages)
     if schema.accepts("copilotkit"):
         update["copilotkit"] = {**(current.get("copilotkit") or {}), **payload}
     if schema.accepts("ag-ui"):
@@ -116,33 +122,24 @@ def _update(
     return update
 
 
-def _results_in_wait(memory: StateSnapshot | None) -> list[str]:
-    """Returns the tool calls whose results are there, but wait for the rest of an interrupted step."""
-    results = [task.result for task in memory.tasks] if memory is not None else []
-    messages = [result.get("messages") for result in results if isinstance(result, Mapping)]
-    return [
-        message.tool_call_id
-        for found in messages
-        if isinstance(found, list)
-        for message in found
-        if isinstance(message, ToolMessage)
-    ]
+def _without_waiting(messages: list[BaseMessage], memory: StateSnapshot | None) -> list[BaseMessage]:
+    """Returns the messages without those that wait for the rest of an interrupted step.
 
-
-async def _fork(
-    graph: Graph, config: RunnableConfig, conversation: Sequence[BaseMessage], turn: Turn, message_id: str
-) -> tuple[Turn, RunnableConfig]:
-    """Goes back to before a message was sent.
-
-    A checkpointer that keeps no history leaves only taking the messages back.
+    LangGraph shows them, but drops them when a new turn begins instead.
     """
+    results = [task.result for task in memory.tasks] if memory is not None else []
+    waiting = [result.get("messages") for result in results if isinstance(result, Mapping)]
+    lists = [found for found in waiting if isinstance(found, list)]
+    ids = {message.id for found in lists for message in found if isinstance(message, BaseMessage)}
+    return [message for message in messages if message.id not in ids]
+
+
+async def _state_before(graph: Graph, config: RunnableConfig, message_id: str) -> StateSnapshot | None:
+    """Returns the newest state in which a turn began without a message; None if no history is kept."""
     async for past in _inputs(graph, config):
         if all(message.id != message_id for message in messages_of(past)):
-            checkpoint = past.config["configurable"]["checkpoint_id"]
-            return turn, patch_config(config, configurable={"checkpoint_id": checkpoint})
-    ids = [message.id for message in conversation]
-    gone = ids[ids.index(message_id) + 1 :]
-    return Turn([*(RemoveMessage(id=id) for id in gone if id), *turn.messages]), config
+            return past
+    return None
 
 
 async def _inputs(graph: Graph, config: RunnableConfig) -> AsyncIterator[StateSnapshot]:
