@@ -23,7 +23,6 @@ from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 
 VARIABLES = {"yes": True, "no": False, "two": 2}
 VARIABLE_TYPES = {"yes": "Boolean!", "no": "Boolean!", "two": "Int!"}
-DATA = {"frontend": {"actions": []}, "messages": [], "metadata": {}}
 
 
 @dataclass
@@ -126,5 +125,5 @@ def _is_deep(type_: GraphQLOutputType) -> bool:
 
 @st.composite
 def documents(draw: st.DrawFn, *, incremental: bool = True) -> str:
-    """A document with one mutation, `run`, whose variables are `data` and those in `VARIABLES`."""
+    """A document with one mutation, `run`, whose variables are `data` and some of those in `VARIABLES`."""
     return DocumentBuilder(draw, incremental).document()

@@ -23,28 +23,16 @@ from hypothesis import strategies as st
 
 from copilotkit_runtime_py.protocols.graphql.document import Document
 from copilotkit_runtime_py.protocols.graphql.incremental import Execution
-from copilotkit_runtime_py.protocols.graphql.inputs import GenerateCopilotResponseInput
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import CopilotResponse
 
 from .merging import merged, merged_by_id, text_joined
-from .random_documents import DATA, VARIABLES, documents
+from .one_response import DATA, OneResponse
+from .random_documents import VARIABLES, documents
 from .random_responses import Step, scripts
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 INCREMENTAL = {GraphQLDeferDirective.name, GraphQLStreamDirective.name}
-
-
-class OneResponse:
-    """Resolvers that answer with a response that the test completes."""
-
-    def __init__(self, response: CopilotResponse) -> None:
-        self.response = response
-
-    async def generate_copilot_response(
-        self, data: GenerateCopilotResponseInput, properties: dict[str, Any] | None
-    ) -> CopilotResponse:
-        return self.response
 
 
 class WithoutIncremental(Visitor):

@@ -156,7 +156,8 @@ class DocumentCache:
     Args:
         schema: what documents are validated against.
         max_documents: how many are kept.
-        max_characters: how long the texts of those that are kept may be, together.
+        max_characters: how long the texts of those that are kept may be, together. A single one is kept if it
+            takes no more than a sixteenth of that.
     """
 
     def __init__(
@@ -179,12 +180,16 @@ class DocumentCache:
             self._documents.move_to_end(text)
             return document
         document = Document(self.schema, self._parse(text))
+        if len(text) <= self._max_characters // 16:
+            self._keep(text, document)
+        return document
+
+    def _keep(self, text: str, document: Document) -> None:
         self._documents[text] = document
         self._characters += len(text)
         while len(self._documents) > self._max_documents or self._characters > self._max_characters:
             evicted, _ = self._documents.popitem(last=False)
             self._characters -= len(evicted)
-        return document
 
     def _parse(self, text: str) -> DocumentNode:
         try:

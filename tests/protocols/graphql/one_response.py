@@ -1,0 +1,55 @@
+"""Resolvers whose answers the test holds in its hands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphql import parse
+
+from copilotkit_runtime_py.protocols.graphql.document import Document, Operation
+from copilotkit_runtime_py.protocols.graphql.inputs import GenerateCopilotResponseInput, LoadAgentStateInput
+from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
+from copilotkit_runtime_py.protocols.graphql.types import (
+    Agent,
+    AgentsResponse,
+    CopilotResponse,
+    LoadAgentStateResponse,
+)
+
+DATA = {"frontend": {"actions": []}, "messages": [], "metadata": {}}
+"""The smallest valid input of the mutation."""
+
+
+class OneResponse:
+    """Resolvers that answer with a response that the test fills."""
+
+    def __init__(self, response: CopilotResponse | None = None) -> None:
+        self.response = response or CopilotResponse(thread_id="t")
+        self.calls: list[object] = []
+
+    async def hello(self) -> str:
+        return "Hello World"
+
+    async def available_agents(self) -> AgentsResponse:
+        return AgentsResponse(agents=[Agent(id=name, name=name, description="") for name in ("a", "b", "c")])
+
+    async def load_agent_state(self, data: LoadAgentStateInput) -> LoadAgentStateResponse:
+        self.calls.append(data)
+        return LoadAgentStateResponse(
+            thread_id=data.thread_id, thread_exists=False, state="{}", messages="[]"
+        )
+
+    async def generate_copilot_response(
+        self, data: GenerateCopilotResponseInput, properties: dict[str, Any] | None
+    ) -> CopilotResponse:
+        self.calls.append((data, properties))
+        return self.response
+
+
+def operation(text: str, variables: dict[str, Any] | None = None) -> Operation:
+    """The only operation of a document; `generateCopilotResponse` may stand without its argument."""
+    if "mutation" not in text and "generateCopilotResponse" in text:
+        text = text.replace("generateCopilotResponse", "generateCopilotResponse(data: $data)")
+        text = f"mutation ($data: GenerateCopilotResponseInput!) {text}"
+        variables = {"data": DATA, **(variables or {})}
+    return Document(SCHEMA, parse(text)).operation(None, variables)
