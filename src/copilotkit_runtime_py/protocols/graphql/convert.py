@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import dropwhile
 from typing import Any
 
 import orjson
@@ -156,6 +157,15 @@ def flat_messages(messages: Iterable[Json]) -> list[Json]:
                     }
                 )
     return flat
+
+
+def without_instructions(messages: Iterable[Json]) -> Iterable[Json]:
+    """Leaves out the system messages at the start.
+
+    `@copilotkit/react-core` writes its instructions anew before every request, so a page that got them back
+    with the conversation would send them twice, and once more after every reload.
+    """
+    return dropwhile(lambda message: message.get("role") == "system", messages)
 
 
 def parse_json(text: str | None, default: Any) -> Any:

@@ -15,7 +15,7 @@ from ...events import encode
 from ...hooks import RequestError
 from ...run import Run
 from ...runtime import CopilotRuntime
-from .convert import flat_messages, run_input
+from .convert import flat_messages, run_input, without_instructions
 from .inputs import GenerateCopilotResponseInput, LoadAgentStateInput
 from .projection import Projection
 from .response import ResponseBuilder, refused_response
@@ -112,11 +112,12 @@ class RequestResolvers:
             AgentNotFoundError: no agent of that name is registered.
         """
         loaded = await self._runtime.load_agent_state(data.agent_name, data.thread_id, self._context)
+        messages = flat_messages(without_instructions(loaded.messages)) if loaded else []
         return LoadAgentStateResponse(
             thread_id=data.thread_id,
             thread_exists=loaded is not None,
             state=encode(loaded.state).decode() if loaded else "{}",
-            messages=encode(flat_messages(loaded.messages)).decode() if loaded else "[]",
+            messages=encode(messages).decode(),
         )
 
     async def generate_copilot_response(
