@@ -148,9 +148,9 @@ class Chat:
         expect(self.answers.last).to_contain_text(re.compile(re.escape(words), re.IGNORECASE))
         self.wait_until_idle()
 
-    def wait_until_writing(self) -> None:
-        """Waits until the first answer has grown on the screen a few times."""
-        self.tab.wait_for_function("window.shownTexts.length >= 5")
+    def wait_until_written(self, words: int) -> None:
+        """Waits until the first answer has that many words on the screen."""
+        expect(self.answers.first).to_have_text(re.compile(rf"^(\S+\s+){{{words},}}"))
 
     def expect_no_trouble(self) -> None:
         """Nothing went wrong so far that a person or a developer could see."""

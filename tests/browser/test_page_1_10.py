@@ -79,7 +79,7 @@ def test_an_interrupt_is_shown_and_its_answer_resumes_the_agent(chat: Chat, butt
 
 def test_after_stop_the_answer_stays_as_it_is_and_the_thread_takes_the_next_message(chat: Chat) -> None:
     chat.send("Tell me a long story")
-    chat.wait_until_writing()
+    chat.wait_until_written(5)
     chat.stop()
     chat.wait_until_idle()
     stopped = chat.conversation

@@ -29,12 +29,12 @@ def test_stop_cancels_the_agent_of_this_tab_and_no_other(
     stopped, running = open_chat(url, "ticker"), open_chat(url, "ticker")
     for chat in (stopped, running):
         chat.send("Tick")
-        chat.wait_until_writing()
+        chat.wait_until_written(5)
     stopped.stop()
     server.wait_for(f"cancelled: {stopped.thread_id}")
     stopped.wait_until_idle()
-    text, others = stopped.conversation, len(running.shown_texts)
-    running.tab.wait_for_function(f"window.shownTexts.length >= {others + 5}")
+    text = stopped.conversation
+    running.wait_until_written(5 + len(running.conversation[1].split()))
     assert f"cancelled: {running.thread_id}" not in server.output
     assert stopped.conversation == text
     running.expect_no_trouble()
@@ -47,6 +47,6 @@ def test_a_page_that_goes_away_cancels_the_agent(
     server, url = ticking
     chat = open_chat(url, "ticker")
     chat.send("Tick")
-    chat.wait_until_writing()
+    chat.wait_until_written(5)
     getattr(chat.tab, way)()
     server.wait_for(f"cancelled: {chat.thread_id}")
