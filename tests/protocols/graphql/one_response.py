@@ -25,7 +25,7 @@ class OneResponse:
 
     def __init__(self, response: CopilotResponse | None = None) -> None:
         self.response = response or CopilotResponse(thread_id="t")
-        self.calls: list[object] = []
+        self.calls: list[Any] = []
 
     async def hello(self) -> str:
         return "Hello World"
@@ -47,9 +47,13 @@ class OneResponse:
 
 
 def operation(text: str, variables: dict[str, Any] | None = None) -> Operation:
-    """The only operation of a document; `generateCopilotResponse` may stand without its argument."""
-    if "mutation" not in text and "generateCopilotResponse" in text:
-        text = text.replace("generateCopilotResponse", "generateCopilotResponse(data: $data)")
-        text = f"mutation ($data: GenerateCopilotResponseInput!) {text}"
-        variables = {"data": DATA, **(variables or {})}
+    """The only operation of a document."""
     return Document(SCHEMA, parse(text)).operation(None, variables)
+
+
+def selecting(selection: str, fragments: str = "") -> Operation:
+    """The mutation, with that selection of the response."""
+    text = (
+        "mutation ($data: GenerateCopilotResponseInput!) { generateCopilotResponse(data: $data) { %s } } %s"
+    )
+    return operation(text % (selection, fragments), {"data": DATA})

@@ -188,7 +188,7 @@ def test_a_long_document_is_not_kept_and_takes_no_place() -> None:
 
 def test_the_texts_that_are_kept_are_bounded_together() -> None:
     cache = DocumentCache(SCHEMA, max_characters=16 * 14)
-    texts = [f"{{ x{number:02}:hello }}" for number in range(17)]
+    texts = [f"{{ x{number:02}:hello }}" for number in range(20)]
     documents = [cache.document(text) for text in texts]
 
     assert cache.document(texts[-1]) is documents[-1]
