@@ -3,12 +3,14 @@
 from .app.endpoint import create_router
 from .context import RequestContext
 from .errors import AgentError, CopilotKitError
+from .headers import HeaderPolicy
 from .hooks import AfterRequest, BeforeRequest, RequestError, StopGeneration
 from .limits import Limits
 from .providers.base import AgentSnapshot, Provider
 from .runtime import CopilotRuntime
 from .state_store.base import AgentState, RunRecord, StateStore
 from .state_store.memory import MemoryStateStore
+from .transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 
 __all__ = [
     "AfterRequest",
@@ -18,13 +20,18 @@ __all__ = [
     "BeforeRequest",
     "CopilotKitError",
     "CopilotRuntime",
+    "HeaderPolicy",
     "Limits",
     "MemoryStateStore",
     "Provider",
+    "Recording",
     "RequestContext",
     "RequestError",
     "RunRecord",
     "StateStore",
     "StopGeneration",
+    "TranscriptionError",
+    "TranscriptionProblem",
+    "TranscriptionService",
     "create_router",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 # Platform and proxy headers say nothing to an agent, and CopilotKit's own carry the cloud key (the default
@@ -32,17 +33,58 @@ _DENIED_PREFIXES: Final = (
     "x-copilotkit-",
 )
 
+# These describe one connection or one body. Sent along with another body, they would break the request.
+_HOP_BY_HOP: Final = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 
-def forwarded_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Returns the headers that may be passed on to agents: `authorization`, and `x-*` with exceptions.
 
-    Cookies never are. Of a header that came twice, the last counts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderPolicy:
+    """Which headers of a request are passed on to agents.
+
+    Without `allow` these are `authorization` and all `x-*` but those of proxies, platforms and CopilotKit
+    itself. Headers that the server sets for an agent win over what a client sends, whatever the policy.
+
+    Attributes:
+        allow: only these, instead of the above. Cookies go along if they are named here, and never else.
+        deny: never these.
+        deny_prefixes: never those that begin so.
     """
-    forwarded: dict[str, str] = {}
-    for raw_name, value in headers:
-        name = raw_name.lower()
-        if name == "authorization" or (
-            name.startswith("x-") and name not in _DENIED and not name.startswith(_DENIED_PREFIXES)
-        ):
-            forwarded[name] = value
-    return forwarded
+
+    allow: Collection[str] | None = None
+    deny: Collection[str] = ()
+    deny_prefixes: Collection[str] = ()
+
+    def forwarded(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Returns the headers to pass on, names in lower case. Of one that came twice, the last counts."""
+        allow = None if self.allow is None else {name.lower() for name in self.allow}
+        deny = {name.lower() for name in self.deny}
+        deny_prefixes = tuple(prefix.lower() for prefix in self.deny_prefixes)
+        forwarded: dict[str, str] = {}
+        for raw_name, value in headers:
+            name = raw_name.lower()
+            allowed = _by_default(name) if allow is None else name in allow and name not in _HOP_BY_HOP
+            if allowed and name not in deny and not name.startswith(deny_prefixes):
+                forwarded[name] = value
+        return forwarded
+
+
+def _by_default(name: str) -> bool:
+    return name == "authorization" or (
+        name.startswith("x-") and name not in _DENIED and not name.startswith(_DENIED_PREFIXES)
+    )

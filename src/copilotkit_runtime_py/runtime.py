@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -30,6 +30,7 @@ from .run import Run, RunStatus
 from .state_store.base import AgentState, RunLog, RunRecord, StateStore
 from .state_store.memory import MemoryStateStore
 from .transcript import Transcript
+from .transcription import TranscriptionService
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,9 @@ class CopilotRuntime:
         on_after_request: called after a run ended well, with its whole messages.
         on_stop_generation: called once after a run was stopped.
         on_error: called after a request failed.
-        development: the text of exceptions reaches clients. Never in production.
+        transcription_service: turns recordings into text for frontends with a microphone button.
+        development: the text of exceptions reaches clients, and every client can watch the events of all
+            runs. Never in production.
 
     Raises:
         ConfigurationError: an agent is none of the above, or the default agent is not registered.
@@ -73,6 +76,7 @@ class CopilotRuntime:
         on_after_request: Hook[AfterRequest] | None = None,
         on_stop_generation: Hook[StopGeneration] | None = None,
         on_error: Hook[RequestError] | None = None,
+        transcription_service: TranscriptionService | None = None,
         development: bool = False,
     ) -> None:
         self.agents: dict[str, Provider] = {name: as_provider(agent) for name, agent in agents.items()}
@@ -82,6 +86,7 @@ class CopilotRuntime:
         self.state_store: StateStore = state_store if state_store is not None else MemoryStateStore()
         self.limits = limits or Limits()
         self.properties = dict(properties or {})
+        self.transcription_service = transcription_service
         self.development = development
         self._on_busy_thread = on_busy_thread
         self._hooks = Hooks(
@@ -91,6 +96,8 @@ class CopilotRuntime:
             on_error=on_error,
         )
         self._runs: dict[tuple[str, str], Run] = {}
+        self._asides: dict[tuple[str, str], Run] = {}
+        self._observers: list[Callable[[Run], None]] = []
         self._live: set[Run] = set()
 
     def agent_name(self, name: str | None) -> str:
@@ -157,7 +164,7 @@ class CopilotRuntime:
         await call_hook(self._hooks.on_before_request, before)
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=context.owner)
         provider = self.agents[name]
-        stream = provider.run(input, context)
+        stream = provider.run(_for_agent(input), context)
         known = await self.state_store.load_state(context.owner, input.thread_id, name)
         number = await self.state_store.begin_run(record)
         ending = _Ending(self, record, before, input.state)
@@ -176,7 +183,53 @@ class CopilotRuntime:
         self._runs[key] = run
         self._live.add(run)
         run.start(stream)
+        for observer in list(self._observers):
+            observer(run)
         return run
+
+    def start_aside(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
+        """Starts a run that leaves no trace, such as one that makes suggestions.
+
+        No store, hook or lock knows of it, so its thread may have another run at the same time. `stop` ends
+        it like any other.
+
+        Raises:
+            AgentNotFoundError: no agent of that name is registered.
+            InvalidRequestError: the request exceeds a limit.
+        """
+        name = self.agent_name(agent_name)
+        self._check_limits(input)
+        key = (context.owner, input.thread_id)
+
+        async def forget(run: Run) -> None:
+            if self._asides.get(key) is run:
+                del self._asides[key]
+            self._live.discard(run)
+
+        provider = self.agents[name]
+        run = Run(
+            id=input.run_id,
+            number=0,
+            thread_id=input.thread_id,
+            agent_name=name,
+            framed=provider.framed,
+            limits=self.limits,
+            before_end=_nothing,
+            after_end=forget,
+            development=self.development,
+        )
+        self._asides[key] = run
+        self._live.add(run)
+        run.start(provider.run(_for_agent(input), context))
+        return run
+
+    def observe(self, observer: Callable[[Run], None]) -> Callable[[], None]:
+        """Has `observer` called with every run that starts from now on. Returns the function that ends this.
+
+        Runs of all owners are told: this is for development.
+        """
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
 
     async def _await_thread(self, key: tuple[str, str]) -> None:
         """Waits until a thread is free, as far as the policy has it.
@@ -197,10 +250,18 @@ class CopilotRuntime:
         if self._runs.get(key) is run:
             del self._runs[key]
 
-    async def connect(self, agent_name: str | None, thread_id: str, context: RequestContext) -> Connection:
-        """Returns what a reader needs to see a thread from its beginning, and to follow its run.
+    async def connect(
+        self, agent_name: str | None, thread_id: str, context: RequestContext, *, since: int = 1
+    ) -> Connection:
+        """Returns what a reader needs to see a thread from a run on, and to follow the run in progress.
 
         Where the log begins too late, or there is none, the agent's own memory stands in for it.
+
+        Args:
+            agent_name: the agent whose memory that would be.
+            thread_id: the thread.
+            context: who reads. A thread of another owner has nothing for them.
+            since: the place of the first run to read among the runs of its thread.
 
         Raises:
             AgentNotFoundError: no agent of that name is registered.
@@ -210,8 +271,12 @@ class CopilotRuntime:
         logs = await self.state_store.read_runs(context.owner, thread_id)
         if run is not None:
             logs = [log for log in logs if log.number < run.number]
-        if (logs and logs[0].number == 1) or (run is not None and run.number == 1):
-            return Connection(logs=logs, snapshot=None, run=run)
+        latest = run.number if run is not None else logs[-1].number if logs else 0
+        if since > latest:
+            since = 1
+        reaches_back = (logs and logs[0].number <= since) or (run is not None and run.number <= since)
+        if reaches_back:
+            return Connection(logs=[log for log in logs if log.number >= since], snapshot=None, run=run)
         state = await self.load_agent_state(name, thread_id, context)
         return Connection(logs=[], snapshot=state, run=run)
 
@@ -235,11 +300,19 @@ class CopilotRuntime:
             context: who asks. Another owner's thread has no run for them.
             run_id: stop only this run.
         """
+        stopped = False
+        for runs in (self._runs, self._asides):
+            run = runs.get((context.owner, thread_id))
+            if run is None or run.stopping or run.ended or (run_id is not None and run.id != run_id):
+                continue
+            run.stop()
+            stopped = True
+        return stopped
+
+    def active_run(self, thread_id: str, context: RequestContext) -> Run | None:
+        """Returns the thread's run in progress, if there is one that was not asked to stop."""
         run = self._runs.get((context.owner, thread_id))
-        if run is None or run.stopping or run.ended or (run_id is not None and run.id != run_id):
-            return False
-        run.stop()
-        return True
+        return None if run is None or run.stopping or run.ended else run
 
     async def load_agent_state(
         self, agent_name: str, thread_id: str, context: RequestContext
@@ -318,6 +391,18 @@ class Connection:
     logs: list[RunLog]
     snapshot: AgentState | None
     run: Run | None
+
+
+def _for_agent(input: RunAgentInput) -> RunAgentInput:
+    """Returns the input without its activity messages, which are for frontends only."""
+    messages = [message for message in input.messages if message.role != "activity"]
+    if len(messages) == len(input.messages):
+        return input
+    return input.model_copy(update={"messages": messages})
+
+
+async def _nothing(run: Run) -> None:
+    """What is to be done at the end of a run that leaves no trace."""
 
 
 def _unseen(messages: list[dict[str, Any]], known: AgentState | None) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from pydantic_core import to_jsonable_python
 from . import events
 from .errors import ProtocolViolationError
 from .events import Event
+from .protocols.agui.compat import portable
 
 logger = logging.getLogger(__name__)
 
@@ -346,21 +347,9 @@ def _in_json_form(event: Event) -> Event:
         del kept["timestamp"]
     for name, value in _SUPPLIED.get(kept["type"], {}).items():
         kept.setdefault(name, value)
-    if kept["type"] == "TOOL_CALL_RESULT" and not isinstance(kept["content"], str):
-        kept["content"] = _text_of(kept["content"])
     if kept["type"] == "RUN_ERROR" and "code" in kept:
         kept["code"] = events.as_text(kept["code"])
-    return kept
-
-
-def _text_of(content: Any) -> str:
-    """Returns a tool's result as a text, the only form that clients of AG-UI 0.1 accept."""
-    parts = content if isinstance(content, list) else [content]
-    texts = [
-        part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts
-    ]
-    known = [text for text in texts if isinstance(text, str)]
-    return "".join(known) if len(known) == len(parts) else events.as_text(content)
+    return portable(kept)
 
 
 def _check(event: Event) -> None:

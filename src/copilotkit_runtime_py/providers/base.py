@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -37,12 +37,15 @@ class Provider(ABC):
 
     Attributes:
         description: one sentence for frontends and other agents.
+        capabilities: what the agent can do, as an AG-UI 1.0 `AgentCapabilities` object in JSON form, or None
+            where that is not known.
         framed: the stream comes with its own RUN_STARTED, message ends and terminal event, and lacking them
             is a fault of the agent. Otherwise the runtime supplies whatever is missing.
     """
 
     framed: ClassVar[bool] = False
     description: str = ""
+    capabilities: Mapping[str, Any] | None = None
 
     @abstractmethod
     def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:

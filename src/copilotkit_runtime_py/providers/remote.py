@@ -23,6 +23,7 @@ from ag_ui.core import RunAgentInput
 from ..context import RequestContext
 from ..errors import AgentError
 from ..events import Event
+from ..protocols.agui.compat import RemoteEvents, remote_input
 from ..protocols.sse import EventStreamParser, EventTooLargeError
 from .base import Provider
 
@@ -35,18 +36,6 @@ _REFUSAL_BYTES: Final = 2048
 # Below the 5 seconds after which uvicorn and Node close a connection that nobody uses: a request on a
 # connection that the server is just closing is lost, and may not be repeated.
 _KEEP_ALIVE_SECONDS: Final = 4.0
-
-# All that AG-UI 0.1 knows of a RunAgentInput. Peers of that version refuse other members.
-_INPUT_FIELDS: Final = {
-    "thread_id",
-    "run_id",
-    "tools",
-    "context",
-    "forwarded_props",
-    "state",
-    "messages",
-    "resume",
-}
 
 
 class RemoteProvider(Provider):
@@ -107,18 +96,18 @@ class RemoteProvider(Provider):
         try:
             if not response.is_success:
                 raise await self._refusal(response)
-            parser = EventStreamParser(self._max_event_bytes)
+            parser, events = EventStreamParser(self._max_event_bytes), RemoteEvents()
             received = False
             async with _chunks(response) as chunks:
                 async for chunk in chunks:
                     for data in parser.feed(chunk):
                         if data:
                             received = True
-                            yield _event_from(data)
+                            yield events.translate(_event_from(data))
             for data in parser.finish():
                 if data:
                     received = True
-                    yield _event_from(data)
+                    yield events.translate(_event_from(data))
             if not received:
                 self._log("sent no event, and the content type %s", response.headers.get("content-type"))
         except httpx.RequestError as error:
@@ -147,7 +136,7 @@ class RemoteProvider(Provider):
             "POST",
             self._url,
             headers=headers,
-            content=_body(input),
+            content=remote_input(input),
             extensions={"timeout": self._timeouts},
         )
         try:
@@ -206,18 +195,6 @@ def _checked_url(url: str) -> httpx.URL:
 
 def _chunks(response: httpx.Response) -> aclosing[AsyncGenerator[bytes]]:
     return aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes()))
-
-
-def _body(input: RunAgentInput) -> bytes:
-    """Returns the input as AG-UI 0.1 and 1.0 both take it.
-
-    The optional members of 1.0 are required by some 0.1 servers. Activity messages are for frontends only.
-    """
-    messages = [message for message in input.messages if message.role != "activity"]
-    if len(messages) < len(input.messages):
-        input = input.model_copy(update={"messages": messages})
-    body = input.model_dump(mode="json", by_alias=True, exclude_none=True, include=_INPUT_FIELDS)
-    return orjson.dumps({"state": {}, "tools": [], "context": [], "forwardedProps": {}} | body)
 
 
 def _event_from(data: bytes) -> Event:

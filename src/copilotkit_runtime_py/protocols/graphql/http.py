@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from graphql import GraphQLError, GraphQLSyntaxError, OperationType, get_operation_ast, parse
@@ -14,7 +14,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ...context import RequestContext
-from ...headers import forwarded_headers
 from ...runtime import CopilotRuntime
 from .document import DocumentCache, Operation, RequestError
 from .incremental import Execution
@@ -41,11 +40,19 @@ class GraphQLEndpoint:
 
     Args:
         runtime: the runtime.
+        context: makes the context of a request.
         heartbeat_seconds: the longest silence on a stream, so that proxies keep it open.
     """
 
-    def __init__(self, runtime: CopilotRuntime, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+    def __init__(
+        self,
+        runtime: CopilotRuntime,
+        *,
+        context: Callable[[Request], RequestContext],
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
         self._runtime = runtime
+        self._context = context
         self._heartbeat_seconds = heartbeat_seconds
         self._documents = DocumentCache(SCHEMA)
 
@@ -80,7 +87,8 @@ class GraphQLEndpoint:
     async def _execute(
         self, operation: Operation, request: Request, form: Form, headers: Mapping[str, str]
     ) -> Response:
-        exchange = _Exchange(self._runtime, operation, request)
+        has_api_key = API_KEY in request.headers
+        exchange = _Exchange(self._runtime, operation, self._context(request), has_api_key=has_api_key)
         try:
             first = await exchange.execution.start()
             if first is not None and exchange.execution.done:
@@ -96,13 +104,12 @@ class GraphQLEndpoint:
 class _Exchange:
     """One operation while it is executed: the execution, and the runs behind it."""
 
-    def __init__(self, runtime: CopilotRuntime, operation: Operation, request: Request) -> None:
-        context = RequestContext(headers=forwarded_headers(request.headers.items()))
+    def __init__(
+        self, runtime: CopilotRuntime, operation: Operation, context: RequestContext, *, has_api_key: bool
+    ) -> None:
         self._runtime = runtime
         self._changed = asyncio.Event()
-        self._resolvers = RequestResolvers(
-            runtime, context, has_api_key=API_KEY in request.headers, wake=self._changed.set
-        )
+        self._resolvers = RequestResolvers(runtime, context, has_api_key=has_api_key, wake=self._changed.set)
         self.execution = Execution(operation, self._resolvers, format_error=self._format_error)
 
     def wake(self) -> None:
@@ -192,6 +199,8 @@ class _StreamResponse(Response):
                 if payload is not None:
                     out += encoder.part({**payload, "hasNext": not execution.done})
                     payload = None
+                    if not execution.done:
+                        out += self._news(encoder)
                 else:
                     out += self._news(encoder)
                 if execution.done:

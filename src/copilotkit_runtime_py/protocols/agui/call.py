@@ -1,0 +1,57 @@
+"""One request, whichever way it came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from ...context import RequestContext
+from .answers import HTTPError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """An operation that a client asks for, by a REST path or in a single-route envelope.
+
+    Attributes:
+        operation: what is asked for, as the envelope names it (`agent/run`, `threads/list`, ...).
+        params: what the path or the envelope names: `agentId`, `threadId`.
+        query: the query string of the path.
+        body: the body as bytes, or what the envelope has as its body; None without one.
+        request: the HTTP request.
+        context: what the request tells besides.
+    """
+
+    operation: str
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes | Any
+    request: Request
+    context: RequestContext
+
+    @property
+    def agent_id(self) -> str:
+        """The agent that the request names."""
+        return self.params["agentId"]
+
+    @property
+    def thread_id(self) -> str:
+        """The thread that the request names."""
+        return self.params["threadId"]
+
+    def json(self) -> Any:
+        """Returns the body's value. The content type is not looked at, as by CopilotRuntime.
+
+        Raises:
+            HTTPError: the body is no JSON.
+        """
+        if not isinstance(self.body, bytes):
+            return self.body
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise HTTPError(400, {"error": "Invalid request body", "details": str(error)}) from None

@@ -1,0 +1,199 @@
+"""The AG-UI contract of CopilotRuntime 1.75, by REST paths and by single-route envelopes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...context import RequestContext
+from ...hooks import RequestError
+from ...runtime import CopilotRuntime
+from ..stream import Feed, StreamResponse
+from .answers import HTTPError, error_body, json_response, not_found
+from .call import Call
+from .debug import DebugFeed
+from .event_id import parse_event_id
+from .feeds import RunFeed, history
+from .info import runtime_info
+from .input import RunRequest, is_suggestion, read_run
+from .routes import match
+from .single_route import read_envelope
+from .threads import Handler, ThreadOperations
+from .transcribe import transcribe
+
+HEARTBEAT_SECONDS: Final = 15.0
+_STOPPED: Final = {
+    "stopped": True,
+    "interrupt": {"type": "RUN_ERROR", "message": "Run stopped by user", "code": "STOPPED"},
+}
+
+
+class AGUIEndpoint:
+    """Serves the AG-UI contract for one runtime.
+
+    Args:
+        runtime: the runtime.
+        context: makes the context of a request.
+        heartbeat_seconds: the longest silence on a stream, so that proxies keep it open.
+    """
+
+    def __init__(
+        self,
+        runtime: CopilotRuntime,
+        *,
+        context: Callable[[Request], RequestContext],
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
+        self._runtime = runtime
+        self._context = context
+        self._heartbeat_seconds = heartbeat_seconds
+        self._handlers: dict[str, Handler] = {
+            "info": self._info,
+            "agent/run": self._run,
+            "agent/connect": self._connect,
+            "agent/suggest": self._suggest,
+            "agent/stop": self._stop,
+            "transcribe": self._transcribe,
+            "inspector/metadata": _no_metadata,
+            "inspector/learning": _nothing,
+            "debug/events": self._debug,
+            **ThreadOperations(runtime).handlers,
+        }
+
+    async def handle_path(self, request: Request, path: str, body: bytes) -> Response:
+        """Answers a request to a path below the endpoint.
+
+        Args:
+            request: the request.
+            path: the path, still percent-encoded.
+            body: the request's body.
+        """
+        try:
+            operation, params = match(path, request.method)
+        except HTTPError as error:
+            return error.response()
+        call = Call(
+            operation=operation,
+            params=params,
+            query=request.query_params,
+            body=body,
+            request=request,
+            context=self._context(request),
+        )
+        return await self._answer(call)
+
+    async def handle_envelope(self, request: Request, envelope: Any) -> Response:
+        """Answers a single-route request, whose body was parsed already."""
+        try:
+            fields = read_envelope(envelope, request.headers.get("content-type", ""))
+        except HTTPError as error:
+            return error.response()
+        return await self._answer(Call(**fields._asdict(), request=request, context=self._context(request)))
+
+    async def _answer(self, call: Call) -> Response:
+        try:
+            return await self._handlers[call.operation](call)
+        except HTTPError as error:
+            return error.response()
+        except Exception as error:
+            await self._runtime.report(
+                RequestError(
+                    error=error,
+                    thread_id=call.params.get("threadId"),
+                    agent_name=call.params.get("agentId"),
+                    context=call.context,
+                )
+            )
+            return self._refusal(error, call)
+
+    def _refusal(self, error: Exception, call: Call) -> Response:
+        masked = self._runtime.masked(error)
+        return json_response(error_body(masked, call.params.get("agentId")), masked.status_code)
+
+    async def _info(self, call: Call) -> Response:
+        return json_response(runtime_info(self._runtime))
+
+    async def _run(self, call: Call) -> Response:
+        name = self._runtime.agent_name(call.agent_id)
+        requested = read_run(call, self._runtime.properties)
+        if is_suggestion(requested.input):
+            return await self._start_aside(name, requested, call)
+        try:
+            run = await self._runtime.start(name, requested.input, _run_context(call, requested))
+        except Exception as error:
+            return self._refusal(error, call)
+        return self._stream(lambda wake: RunFeed((), run, wake))
+
+    async def _suggest(self, call: Call) -> Response:
+        name = self._runtime.agent_name(call.agent_id)
+        return await self._start_aside(name, read_run(call, self._runtime.properties), call)
+
+    async def _start_aside(self, name: str, requested: RunRequest, call: Call) -> Response:
+        run = self._runtime.start_aside(name, requested.input, _run_context(call, requested))
+        return self._stream(lambda wake: RunFeed((), run, wake, numbered=False, stops_run=True))
+
+    async def _connect(self, call: Call) -> Response:
+        name = self._runtime.agent_name(call.agent_id)
+        requested = read_run(call, {})
+        thread_id, run_id = requested.input.thread_id, requested.input.run_id
+        after = parse_event_id(call.request.headers.get("last-event-id") or requested.last_seen)
+        since = after.run if after is not None else 1
+        connection = await self._runtime.connect(name, thread_id, call.context, since=since)
+        run, position = connection.run, 0
+        if after is not None and run is not None and after.run == run.number and not after.compacted:
+            position = min(after.index + 1, len(run.entries))
+        past = history(connection, after, thread_id=thread_id, run_id=run_id)
+        return self._stream(lambda wake: RunFeed(past, run, wake, position=position))
+
+    async def _stop(self, call: Call) -> Response:
+        self._runtime.agent_name(call.agent_id)
+        run_id = _run_to_stop(call)
+        if self._runtime.stop(call.thread_id, call.context, run_id=run_id):
+            return json_response(_STOPPED)
+        if run_id is not None and self._runtime.active_run(call.thread_id, call.context) is not None:
+            message = f"Run '{run_id}' is not the active run for thread '{call.thread_id}'."
+        else:
+            message = f"No active run for thread '{call.thread_id}'."
+        return json_response({"stopped": False, "message": message})
+
+    async def _transcribe(self, call: Call) -> Response:
+        return await transcribe(call, self._runtime.transcription_service)
+
+    async def _debug(self, call: Call) -> Response:
+        if not self._runtime.development:
+            return Response("Not Found", status_code=404, media_type="text/plain")
+        return self._stream(lambda wake: DebugFeed(self._runtime, wake))
+
+    def _stream(self, open_feed: Callable[[Callable[[], None]], Feed]) -> StreamResponse:
+        return StreamResponse(open_feed, heartbeat_seconds=self._heartbeat_seconds)
+
+
+def _run_context(call: Call, requested: RunRequest) -> RequestContext:
+    """Returns the request's context with the frontend's properties, which it sends as `forwardedProps`."""
+    properties = requested.input.forwarded_props
+    return dataclasses.replace(call.context, properties=properties if isinstance(properties, dict) else {})
+
+
+def _run_to_stop(call: Call) -> str | None:
+    """Returns the run that a request to stop names, if it names one."""
+    if call.body in (None, b""):
+        return None
+    body = call.json()
+    if not isinstance(body, dict) or body.keys() - {"runId"}:
+        raise HTTPError(400, {"error": "Invalid stop request"})
+    run_id = body.get("runId")
+    if "runId" in body and not isinstance(run_id, str):
+        raise HTTPError(400, {"error": "Invalid runId"})
+    return run_id
+
+
+async def _no_metadata(call: Call) -> Response:
+    return Response(status_code=204, headers={"cache-control": "no-store, private"})
+
+
+async def _nothing(call: Call) -> Response:
+    raise not_found()

@@ -1,0 +1,112 @@
+"""What is sent of runs, as server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from ...events import encode
+from ...replay import replayed, snapshot
+from ...run import Entry, Run
+from ...runtime import Connection
+from .event_id import EventId
+
+# Frames that wait together are sent in pieces of this size, so that a slow reader costs no large copies.
+_PIECE: Final = 64 * 1024
+
+
+class RunFeed:
+    """The frames of a thread: those of its past, then those of a run as it goes on.
+
+    Args:
+        history: frames that are ready.
+        run: the run to follow, or None.
+        wake: called when the run may have news.
+        position: the first event of the run to send.
+        numbered: the frames carry ids, with which a reader can come back.
+        stops_run: the run is stopped if the reader leaves it.
+    """
+
+    def __init__(
+        self,
+        history: Iterable[bytes],
+        run: Run | None,
+        wake: Callable[[], None],
+        *,
+        position: int = 0,
+        numbered: bool = True,
+        stops_run: bool = False,
+    ) -> None:
+        self._frames = iter(history)
+        self._run = run
+        self._position = position
+        self._numbered = numbered
+        self._stops_run = stops_run
+        self._subscription = run.subscribe(wake, position) if run is not None else None
+
+    def take(self) -> bytes:
+        """Returns the frames that are ready, in pieces of a bounded size."""
+        piece, size = self._piece()
+        if not size and self._subscription is not None:
+            self._frames = self._framed(self._subscription.take())
+            piece, size = self._piece()
+        return piece[0] if len(piece) == 1 else b"".join(piece)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing can follow, once there was nothing more to take."""
+        return self._subscription is None or self._subscription.exhausted
+
+    def close(self) -> None:
+        """Leaves the run."""
+        if self._subscription is not None and self._run is not None:
+            self._subscription.close()
+            if self._stops_run and not self._run.ended:
+                self._run.stop()
+
+    def _piece(self) -> tuple[list[bytes], int]:
+        piece, size = [], 0
+        for frame in self._frames:
+            piece.append(frame)
+            size += len(frame)
+            if size >= _PIECE:
+                break
+        return piece, size
+
+    def _framed(self, entries: list[Entry]) -> Iterator[bytes]:
+        # Encoded JSON holds no line end, so it needs no splitting.
+        first, self._position = self._position, self._position + len(entries)
+        if not self._numbered or self._run is None:
+            for entry in entries:
+                yield b"data: %b\n\n" % entry.data
+            return
+        number = self._run.number
+        for index, entry in enumerate(entries, first):
+            yield b"id: %d:%d\ndata: %b\n\n" % (number, index, entry.data)
+
+
+def history(connection: Connection, after: EventId | None, *, thread_id: str, run_id: str) -> Iterator[bytes]:
+    """Yields the frames of a thread's past.
+
+    A run that the reader saw in part goes on where the reader was, in the form in which the reader saw it.
+
+    Args:
+        connection: what there is of the thread.
+        after: the last event that the reader has.
+        thread_id: the thread.
+        run_id: the id under which an agent's own memory is told.
+    """
+    if connection.snapshot is not None:
+        for event in snapshot(connection.snapshot, thread_id, run_id):
+            yield b"data: %b\n\n" % encode(event)
+    for log in connection.logs:
+        seen = after if after is not None and after.run == log.number else None
+        if seen is not None and not seen.compacted:
+            for index, data in enumerate(log.events[seen.index + 1 :], seen.index + 1):
+                yield b"id: %d:%d\ndata: %b\n\n" % (log.number, index, data)
+            continue
+        pending = log is connection.logs[-1] and connection.run is None
+        first = seen.index + 1 if seen is not None else 0
+        for index, shown in enumerate(replayed(log, pending=pending)):
+            if index >= first and shown is not None:
+                yield b"id: %d/%d\ndata: %b\n\n" % (log.number, index, encode(shown))

@@ -1,0 +1,54 @@
+"""What the runtime says of itself: the first thing that a frontend asks."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+from ...errors import CopilotKitError
+from ...runtime import CopilotRuntime
+
+CONTRACT_VERSION: Final = "1.75.0"
+"""The version of `@copilotkit/runtime` whose contract is served."""
+
+_THREAD_ENDPOINTS: Final = {"list": True, "inspect": True, "mutations": True, "realtimeMetadata": False}
+
+
+def runtime_info(runtime: CopilotRuntime) -> dict[str, Any]:
+    """Returns what frontends need to know of a runtime.
+
+    Nothing is said of a licence, nor of what needs one: any status but a missing one puts a banner on the
+    page. What frontends of one transport only read is told to all.
+    """
+    return {
+        "version": CONTRACT_VERSION,
+        "mode": "sse",
+        "agents": _agents(runtime),
+        "audioFileTranscriptionEnabled": runtime.transcription_service is not None,
+        "threadEndpoints": _THREAD_ENDPOINTS,
+        "singleRoute": {"resourceOperations": True, "threadEndpoints": _THREAD_ENDPOINTS},
+        "suggestions": True,
+        "a2uiEnabled": False,
+        "openGenerativeUIEnabled": False,
+        "telemetryDisabled": True,
+    }
+
+
+def _agents(runtime: CopilotRuntime) -> dict[str, Any]:
+    """Returns the agents by the names that they answer to.
+
+    A frontend that names no agent asks for `default`, and raises an error where that is not listed.
+    """
+    answering = dict(runtime.agents)
+    with suppress(CopilotKitError):
+        answering.setdefault("default", runtime.agents[runtime.agent_name(None)])
+    agents: dict[str, Any] = {}
+    for name, provider in answering.items():
+        agents[name] = {
+            "name": name,
+            "description": provider.description,
+            "className": type(provider).__name__,
+        }
+        if provider.capabilities is not None:
+            agents[name]["capabilities"] = provider.capabilities
+    return agents

@@ -1,0 +1,153 @@
+"""Speech to text for a frontend's microphone button."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import orjson
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import Response
+
+from ...transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
+from .answers import json_response
+from .call import Call
+
+logger = logging.getLogger(__name__)
+
+_STATUS: Final = {
+    TranscriptionProblem.SERVICE_NOT_CONFIGURED: 503,
+    TranscriptionProblem.INVALID_REQUEST: 400,
+    TranscriptionProblem.INVALID_AUDIO_FORMAT: 400,
+    TranscriptionProblem.AUDIO_TOO_LONG: 400,
+    TranscriptionProblem.AUDIO_TOO_SHORT: 400,
+    TranscriptionProblem.RATE_LIMITED: 429,
+    TranscriptionProblem.AUTH_FAILED: 401,
+    TranscriptionProblem.NETWORK_ERROR: 502,
+    TranscriptionProblem.PROVIDER_ERROR: 500,
+}
+_RETRYABLE: Final = {TranscriptionProblem.RATE_LIMITED, TranscriptionProblem.NETWORK_ERROR}
+_MEDIA_TYPES: Final = tuple(
+    f"audio/{format}" for format in ("mpeg", "mp3", "mp4", "wav", "webm", "ogg", "flac", "aac")
+)
+_UNKNOWN_MEDIA_TYPES: Final = ("", "application/octet-stream")
+_DEFAULT_MEDIA_TYPE: Final = "audio/webm"
+_DEFAULT_FILENAME: Final = "recording.webm"
+_MAX_FIELDS: Final = 10
+_MAX_FIELD_BYTES: Final = 64 * 1024
+
+
+async def transcribe(call: Call, service: TranscriptionService | None) -> Response:
+    """Answers with what is said in the recording that a request brings, as a form or as JSON."""
+    try:
+        if service is None:
+            raise TranscriptionError(
+                TranscriptionProblem.SERVICE_NOT_CONFIGURED, "Transcription service is not configured"
+            )
+        recording = await _recording(call)
+        text = await _transcribe(service, recording)
+    except TranscriptionError as error:
+        body = {
+            "error": error.problem,
+            "message": error.message,
+            "retryable": error.problem in _RETRYABLE,
+        }
+        return json_response(body, _STATUS[error.problem])
+    return json_response({"text": text, "size": len(recording.data), "type": recording.media_type})
+
+
+async def _transcribe(service: TranscriptionService, recording: Recording) -> str:
+    try:
+        return await service.transcribe(recording)
+    except TranscriptionError:
+        raise
+    except (TimeoutError, ConnectionError) as error:
+        logger.warning("the transcription service cannot be reached", exc_info=error)
+        raise TranscriptionError(
+            TranscriptionProblem.NETWORK_ERROR, "Network error during transcription. Please try again."
+        ) from None
+    except Exception:
+        logger.exception("the transcription service failed")
+        raise TranscriptionError(TranscriptionProblem.PROVIDER_ERROR, "Transcription failed.") from None
+
+
+async def _recording(call: Call) -> Recording:
+    content_type = call.request.headers.get("content-type", "")
+    if not isinstance(call.body, bytes):
+        return _from_json(call.body)
+    if "multipart/form-data" in content_type:
+        return await _from_form(call.request.headers, call.body)
+    if "application/json" in content_type:
+        try:
+            return _from_json(orjson.loads(call.body))
+        except orjson.JSONDecodeError:
+            raise _invalid("Request body must be valid JSON") from None
+    raise _invalid("Request must be multipart/form-data or application/json with base64 audio")
+
+
+async def _from_form(headers: Headers, body: bytes) -> Recording:
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+
+    parser = MultiPartParser(
+        headers,
+        stream(),  # type: ignore[arg-type] # any async iterator will do
+        max_files=1,
+        max_fields=_MAX_FIELDS,
+        max_part_size=_MAX_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        message = error.message if isinstance(error, MultiPartException) else "Missing boundary in multipart."
+        raise _invalid(message) from None
+    try:
+        audio = form.get("audio")
+        if not isinstance(audio, UploadFile):
+            raise _invalid("No audio file found in form data. Please include an 'audio' field.")
+        media_type = _checked_media_type(audio.content_type or "")
+        return Recording(
+            data=await audio.read(), filename=audio.filename or _DEFAULT_FILENAME, media_type=media_type
+        )
+    finally:
+        await form.close()
+
+
+def _from_json(body: Any) -> Recording:
+    fields = body if isinstance(body, dict) else {}
+    audio, media_type, filename = fields.get("audio"), fields.get("mimeType"), fields.get("filename")
+    if not isinstance(audio, str) or not audio:
+        raise _invalid("Request must include 'audio' field with base64-encoded audio data")
+    if not isinstance(media_type, str) or not media_type:
+        raise _invalid("Request must include 'mimeType' field (e.g., 'audio/webm')")
+    media_type = _checked_media_type(media_type)
+    try:
+        # A data URL has the data after its comma.
+        data = base64.b64decode(audio.rpartition(",")[2], validate=True)
+    except (binascii.Error, ValueError):
+        raise _invalid("Failed to decode base64 audio data") from None
+    return Recording(
+        data=data,
+        filename=filename if isinstance(filename, str) and filename else _DEFAULT_FILENAME,
+        media_type=media_type,
+    )
+
+
+def _checked_media_type(media_type: str) -> str:
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind in _UNKNOWN_MEDIA_TYPES:
+        return _DEFAULT_MEDIA_TYPE
+    if kind not in _MEDIA_TYPES:
+        raise TranscriptionError(
+            TranscriptionProblem.INVALID_AUDIO_FORMAT,
+            f"Unsupported audio format: {media_type[:80]}. Supported: {', '.join(_MEDIA_TYPES)}",
+        )
+    return media_type
+
+
+def _invalid(message: str) -> TranscriptionError:
+    return TranscriptionError(TranscriptionProblem.INVALID_REQUEST, message)

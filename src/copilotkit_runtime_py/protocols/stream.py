@@ -1,0 +1,122 @@
+"""Answers that are sent piece by piece, while they come into being."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .sse import KEEP_ALIVE
+
+logger = logging.getLogger(__name__)
+
+EVENT_STREAM_HEADERS: Final = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+"""The headers of an event stream that proxies must neither hold back nor compress."""
+
+
+class Feed(Protocol):
+    """What an answer sends."""
+
+    def take(self) -> bytes:
+        """Returns what is ready to be sent, or nothing. Called again until there is nothing more."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether everything was taken and nothing can follow."""
+
+    def close(self) -> None:
+        """Called once, when the answer is complete or the client has left."""
+
+
+class StreamResponse(Response):
+    """Sends a feed as server-sent events: what became ready together leaves together.
+
+    The headers leave at once. A comment breaks every silence. Nothing depends on what the ASGI server does
+    when the client leaves: the answer notices that itself, and leaves the feed.
+
+    Args:
+        open_feed: makes the feed; it is given the function to call when there may be something to take.
+        heartbeat_seconds: the longest silence.
+        headers: headers besides those of an event stream.
+    """
+
+    def __init__(
+        self,
+        open_feed: Callable[[Callable[[], None]], Feed],
+        *,
+        heartbeat_seconds: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._open_feed = open_feed
+        self._heartbeat_seconds = heartbeat_seconds
+        self._gone = False
+        self.background = None
+        self.status_code = 200
+        self.init_headers({**EVENT_STREAM_HEADERS, **(headers or {})})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the answer."""
+        self._changed = asyncio.Event()
+        feed = self._open_feed(self._changed.set)
+        watch = asyncio.create_task(self._watch(receive), name="stream disconnect")
+        try:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            # Some servers keep the headers back until there is a body, be it empty.
+            await _send_body(send, b"")
+            await self._send(send, feed)
+        except OSError:
+            logger.debug("the client left")
+        finally:
+            feed.close()
+            watch.cancel()
+
+    async def _send(self, send: Send, feed: Feed) -> None:
+        time, changed = asyncio.get_running_loop().time, self._changed
+        sent_at = time()
+        timer = self._schedule_beat(sent_at)
+        try:
+            while not self._gone:
+                changed.clear()
+                out = feed.take()
+                if not out and feed.exhausted:
+                    await _send_body(send, b"", more=False)
+                    return
+                if self._beat_due:
+                    silent = time() - sent_at > 0.9 * self._heartbeat_seconds
+                    out = out or (KEEP_ALIVE if silent else b"")
+                    timer = self._schedule_beat(time() if out else sent_at)
+                if out:
+                    await _send_body(send, out)
+                    sent_at = time()
+                else:
+                    await changed.wait()
+        finally:
+            timer.cancel()
+
+    def _schedule_beat(self, sent_at: float) -> asyncio.TimerHandle:
+        self._beat_due = False
+        return asyncio.get_running_loop().call_at(sent_at + self._heartbeat_seconds, self._beat)
+
+    def _beat(self) -> None:
+        self._beat_due = True
+        self._changed.set()
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        self._changed.set()
+
+
+async def _send_body(send: Send, body: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})

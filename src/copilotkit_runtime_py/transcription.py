@@ -1,0 +1,61 @@
+"""Turning speech into text: what a team plugs in for a frontend's microphone button."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A recording that a frontend sent.
+
+    Attributes:
+        data: the audio file.
+        filename: what the frontend calls it. Chosen by the client: no path to write to.
+        media_type: such as `audio/webm;codecs=opus`.
+    """
+
+    data: bytes
+    filename: str
+    media_type: str
+
+
+class TranscriptionService(Protocol):
+    """Transcribes recordings, for example by a speech model's API."""
+
+    async def transcribe(self, recording: Recording) -> str:
+        """Returns what is said in a recording.
+
+        Raises:
+            TranscriptionError: the client learns what the matter is. Any other exception says nothing.
+        """
+
+
+class TranscriptionProblem(enum.StrEnum):
+    """What CopilotKit's frontends can tell apart (`TranscriptionErrorCode` of `@copilotkit/shared`)."""
+
+    SERVICE_NOT_CONFIGURED = "service_not_configured"
+    INVALID_REQUEST = "invalid_request"
+    INVALID_AUDIO_FORMAT = "invalid_audio_format"
+    AUDIO_TOO_LONG = "audio_too_long"
+    AUDIO_TOO_SHORT = "audio_too_short"
+    RATE_LIMITED = "rate_limited"
+    AUTH_FAILED = "auth_failed"
+    NETWORK_ERROR = "network_error"
+    PROVIDER_ERROR = "provider_error"
+
+
+class TranscriptionError(Exception):
+    """A recording was not transcribed.
+
+    Attributes:
+        problem: what the matter is.
+        message: the text for the user.
+    """
+
+    def __init__(self, problem: TranscriptionProblem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+        self.message = message
