@@ -215,8 +215,9 @@ class Run:
         """Waits until the agent lets go, or overstays a stop, and brings the run to its end."""
         try:
             await self._released
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # the loop shuts down
             self.stop()
+            self.stopping = self._sequence.terminal is None
         for timer in self._timers:
             timer.cancel()
         try:
@@ -299,7 +300,7 @@ class Run:
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:
         if out:
             for event in out:
-                entry = _entry(event, cut)
+                entry = _entry(event, cut and event["type"] != "RUN_STARTED")
                 self._size += len(entry.data)
                 self.entries.append(entry)
             out.clear()
