@@ -25,7 +25,7 @@ def to_agui_interrupt(interrupt: Interrupt) -> dict[str, Any]:
     """
     value = to_json(interrupt.value)
     asked = value if isinstance(value, dict) else {}
-    schema = interrupt.response_schema
+    schema = getattr(interrupt, "response_schema", None)  # since langgraph 1.2
     fields = {
         "message": value if isinstance(value, str) else asked.get("message"),
         "toolCallId": asked.get("toolCallId", asked.get("tool_call_id")),

@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
-from langgraph.types import Command, Overwrite, StateSnapshot
+from langgraph.types import Command, Interrupt, Overwrite, StateSnapshot
 
 from ...context import RequestContext
 from ...errors import AgentError, ThreadNotFoundError
@@ -63,6 +63,16 @@ def messages_of(memory: StateSnapshot | None) -> list[BaseMessage]:
     return convert_to_messages(messages) if isinstance(messages, list) else []
 
 
+def pending_interrupts(memory: StateSnapshot | None) -> list[Interrupt]:
+    """Returns the interrupts that wait for an answer; older LangGraph lists answered ones beside them."""
+    if memory is None:
+        return []
+    unfinished = {
+        interrupt.id for task in memory.tasks if task.result is None for interrupt in task.interrupts
+    }
+    return [interrupt for interrupt in memory.interrupts if interrupt.id in unfinished]
+
+
 async def plan_run(
     graph: Graph,
     schema: GraphSchema,
@@ -78,7 +88,7 @@ async def plan_run(
     sent, conversation = to_langchain(input.messages), messages_of(memory)
     current = memory.values if memory is not None and isinstance(memory.values, Mapping) else {}
     update = _update(schema, input, current)
-    if answer := answers(input, memory.interrupts if memory is not None else ()):
+    if answer := answers(input, pending_interrupts(memory)):
         if said := new_user_messages(sent, conversation):
             update |= _written(schema, conversation, [*conversation, *said])
         return Plan(Command(resume=answer, update=update or None), config, [*conversation, *sent])
@@ -114,7 +124,8 @@ def _update(schema: GraphSchema, input: RunAgentInput, current: Mapping[str, Any
     payload = frontend_payload(input)
     update = state_update(input.state, current, schema)
     if schema.accepts("copilotkit"):
-        update["copilotkit"] = {**(current.get("copilotkit") or {}), **payload}
+        own = current.get("copilotkit")
+        update["copilotkit"] = {**(own if isinstance(own, Mapping) else {}), **payload}
     if schema.accepts("ag-ui"):
         update["ag-ui"] = {"tools": payload["actions"], "context": payload["context"]}
     if schema.accepts("tools") and payload["actions"]:

@@ -26,7 +26,7 @@ from .config import forwarded_props, run_config, run_context
 from .interrupts import to_agui_interrupt
 from .mapper import STREAM_MODES, GraphMapper
 from .messages import to_agui
-from .plan import Graph, messages_of, plan_run, remembered
+from .plan import Graph, messages_of, pending_interrupts, plan_run, remembered
 from .schema import GraphSchema, read_schema
 from .state import visible_state
 
@@ -119,7 +119,7 @@ class LangGraphProvider(Provider):
             return AgentSnapshot(
                 state=visible_state(memory.values, self._schema(graph)),
                 messages=to_agui(messages_of(memory)),
-                interrupts=[to_agui_interrupt(interrupt) for interrupt in memory.interrupts],
+                interrupts=[to_agui_interrupt(interrupt) for interrupt in pending_interrupts(memory)],
             )
 
     @asynccontextmanager

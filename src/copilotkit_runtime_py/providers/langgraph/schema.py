@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from langgraph.channels.binop import BinaryOperatorAggregate
-from langgraph.channels.delta import DeltaChannel
+from langgraph.channels import BinaryOperatorAggregate
 from langgraph.pregel import Pregel
 from pydantic import BaseModel
 
@@ -54,14 +53,15 @@ def read_schema(graph: Pregel[Any, Any, Any, Any]) -> GraphSchema:
     return GraphSchema(
         inputs=frozenset(schemas[builder.input_schema]),
         outputs=frozenset(schemas[builder.output_schema]),
-        reduced=frozenset(
-            name
-            for name, channel in builder.channels.items()
-            if isinstance(channel, BinaryOperatorAggregate | DeltaChannel)
-        ),
+        reduced=frozenset(name for name, channel in builder.channels.items() if _has_reducer(channel)),
         context_keys=keys,
         context_required=required,
     )
+
+
+def _has_reducer(channel: Any) -> bool:
+    # Newer versions have a second kind of channel with a reducer, and name it in an attribute.
+    return isinstance(channel, BinaryOperatorAggregate) or hasattr(channel, "reducer")
 
 
 def _context_keys(schema: type | None) -> tuple[frozenset[str] | None, frozenset[str]]:
