@@ -140,8 +140,8 @@ class ScriptedAgent:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         except asyncio.CancelledError:
+            # The server is closing. Passed on, it would be logged by asyncio's streams as their own fault.
             writer.transport.abort()
-            raise
         finally:
             self._serving.discard(task)
             writer.close()
