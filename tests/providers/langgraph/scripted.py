@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+import ag_ui.core
 from ag_ui.core import RunAgentInput
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+
+EVENT: TypeAdapter[Any] = TypeAdapter(ag_ui.core.Event)
 
 Chunk = str | AIMessageChunk | Callable[[], Awaitable[None]]
 Script = Callable[[list[BaseMessage]], Iterable[Chunk]]
@@ -97,7 +100,11 @@ def request(*messages: dict[str, Any], thread: str = "t", run: str = "r", **fiel
 async def collect(
     provider: LangGraphProvider, input: RunAgentInput, context: RequestContext | None = None
 ) -> list[Event]:
-    return [event async for event in provider.run(input, context or RequestContext())]
+    """Runs a provider to the end, and checks that every event is one of AG-UI 1.0."""
+    events = [event async for event in provider.run(input, context or RequestContext())]
+    for event in events:
+        EVENT.validate_python(event)
+    return events
 
 
 def of_type(events: Iterable[Event], *types: str) -> list[Event]:
