@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import socket
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,7 +52,7 @@ def obey(run_input: dict[str, Any]) -> list[Step]:
 
 
 @pytest.fixture
-def url(serve: Serve, agent: ScriptedAgent, told: Told) -> Iterator[str]:
+def url(serve: Serve, agent: ScriptedAgent, told: Told) -> str:
     return serve({"a": agent.play("a", obey)}, **told.options())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.clients.conftest import Serve
@@ -47,4 +49,18 @@ def test_the_client_ends_up_as_with_the_reference_runtime_or_better(
     if name in DEVIATIONS:
         for change in DEVIATIONS[name].changes:
             change(expected)
-    assert observe(recording, clients, url, agent.calls) == expected
+    outcome = observe(recording, clients, url, agent.calls)
+    if name == "agent_predict_state":
+        # Deltas that arrive together are joined, and predict one state.
+        for either in (outcome, expected):
+            either.response["messages"] = last_of_adjacent_states(either.response["messages"])
+    assert outcome == expected
+
+
+def last_of_adjacent_states(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    state = "AgentStateMessageOutput"
+    return [
+        message
+        for message, following in zip(messages, [*messages[1:], {}], strict=True)
+        if not message["__typename"] == following.get("__typename") == state
+    ]
