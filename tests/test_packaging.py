@@ -90,7 +90,10 @@ def test_the_wheel_holds_the_packages_and_their_data(dist: Path) -> None:
         "copilotkit_runtime_py/py.typed",
         "copilotkit_runtime_py/app/playground/index.html",
         "copilotkit_runtime_py/app/playground/playground.css",
+        "copilotkit_runtime_py/app/playground/editor.js",
         "copilotkit_runtime_py/app/playground/playground.js",
+        "copilotkit_runtime_py/app/playground/request.js",
+        "copilotkit_runtime_py/app/playground/schema.js",
     } <= names
 
 

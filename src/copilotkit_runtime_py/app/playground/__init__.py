@@ -8,6 +8,8 @@ import html
 from functools import cache, lru_cache
 from importlib.resources import files
 
+_SCRIPTS = ("editor.js", "request.js", "schema.js", "playground.js")
+
 
 @lru_cache(maxsize=16)
 def page(endpoint: str) -> bytes:
@@ -22,8 +24,8 @@ def page(endpoint: str) -> bytes:
         _asset("index.html")
         .replace("{{policy}}", html.escape(content_security_policy()))
         .replace("{{endpoint}}", html.escape(endpoint))
-        .replace("{{style}}", _asset("playground.css"))
-        .replace("{{script}}", _asset("playground.js"))
+        .replace("{{style}}", _style())
+        .replace("{{script}}", _script())
         .encode()
     )
 
@@ -43,7 +45,7 @@ def headers() -> dict[str, str]:
 
 def content_security_policy() -> str:
     """The policy under which the page runs: its own script and style, and requests to its own origin."""
-    script, style = _digest("playground.js"), _digest("playground.css")
+    script, style = _digest(_script()), _digest(_style())
     return (
         f"default-src 'none'; script-src '{script}'; style-src '{style}'; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -51,9 +53,19 @@ def content_security_policy() -> str:
 
 
 @cache
+def _script() -> str:
+    parts = "\n".join(_asset(name) for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+@cache
+def _style() -> str:
+    return _asset("playground.css")
+
+
 def _asset(name: str) -> str:
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _digest(name: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
