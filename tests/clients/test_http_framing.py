@@ -161,3 +161,17 @@ def test_a_run_that_breaks_off_still_ends_with_a_last_part(serve: Serve, agent: 
         body = b"".join(request.chunks()).decode()
     assert body.endswith('"hasNext":false}\r\n-----\r\n')
     check_stream(multipart(body))
+
+
+def test_what_is_ready_with_the_first_payload_follows_it_at_once(serve: Serve, agent: ScriptedAgent) -> None:
+    document = """mutation($data: GenerateCopilotResponseInput!) { generateCopilotResponse(data: $data) {
+        messages { id }
+        metaEvents @stream { name }
+    } }"""
+    question: Step = {"event": {"type": "CUSTOM", "name": "on_interrupt", "value": "May I?"}}
+    url = serve({"a": agent.play("a", run(*text("m1", "hi", delay=1), question))})
+    with RawRequest(url, {"query": document, "variables": {"data": chat("a")["data"]}}) as request:
+        parts = multipart(b"".join(request.chunks()).decode())
+    assert {"hasNext": True} not in parts
+    response = merge(parts)["generateCopilotResponse"]
+    assert response == {"messages": [{"id": "m1"}], "metaEvents": [{"name": "LangGraphInterruptEvent"}]}
