@@ -162,6 +162,7 @@ class CopilotRuntime:
             context=context,
         )
         await call_hook(self._hooks.on_before_request, before)
+        await self._await_thread(key)
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=context.owner)
         provider = self.agents[name]
         stream = provider.run(_for_agent(input), context)
@@ -187,7 +188,7 @@ class CopilotRuntime:
             observer(run)
         return run
 
-    def start_aside(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
+    async def start_aside(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
         """Starts a run that leaves no trace, such as one that makes suggestions.
 
         No store, hook or lock knows of it, so its thread may have another run at the same time. `stop` ends
@@ -196,9 +197,11 @@ class CopilotRuntime:
         Raises:
             AgentNotFoundError: no agent of that name is registered.
             InvalidRequestError: the request exceeds a limit.
+            ThreadNotFoundError: the thread, which the agent may remember, belongs to another owner.
         """
         name = self.agent_name(agent_name)
         self._check_limits(input)
+        await self.state_store.load_state(context.owner, input.thread_id, name)
         key = (context.owner, input.thread_id)
 
         async def forget(run: Run) -> None:
@@ -207,6 +210,7 @@ class CopilotRuntime:
             self._live.discard(run)
 
         provider = self.agents[name]
+        stream = provider.run(_for_agent(input), context)
         run = Run(
             id=input.run_id,
             number=0,
@@ -220,7 +224,7 @@ class CopilotRuntime:
         )
         self._asides[key] = run
         self._live.add(run)
-        run.start(provider.run(_for_agent(input), context))
+        run.start(stream)
         return run
 
     def observe(self, observer: Callable[[Run], None]) -> Callable[[], None]:

@@ -133,7 +133,7 @@ class AGUIEndpoint:
         return await self._start_aside(name, read_run(call, self._runtime.properties), call)
 
     async def _start_aside(self, name: str, requested: RunRequest, call: Call) -> Response:
-        run = self._runtime.start_aside(name, requested.input, _run_context(call, requested))
+        run = await self._runtime.start_aside(name, requested.input, _run_context(call, requested))
         return self._stream(lambda wake: RunFeed((), run, wake, numbered=False, stops_run=True))
 
     async def _connect(self, call: Call) -> Response:
