@@ -25,7 +25,7 @@ def merged(payloads: Iterable[Mapping[str, Any]]) -> Json:
                 target = target[key]
             last: Json = path[-1]
             if "items" in entry:
-                _add_items(target, last, entry["items"])
+                _add_items(target, last, entry["items"] or [])
             else:
                 target[last] = _deep_merge(target[last], entry["data"])
     return root["data"]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py.protocols.graphql.live import LiveList, LiveText
+from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList, LiveText
 from copilotkit_runtime_py.protocols.graphql.scalars import JSON
 from copilotkit_runtime_py.protocols.graphql.types import (
     ActionExecutionMessageOutput,
@@ -44,6 +44,7 @@ class Script:
         self._draw = draw
         self._kind: type[LiveList[str]] = LiveText if joins else LiveList
         self._messages = 0
+        self.objects: list[object] = []
         extensions = ExtensionsResponse(openai_assistant_api=OpenAIApiAssistantAPIResponse(run_id="r"))
         self.response = CopilotResponse(
             thread_id="t", extensions=draw(st.sampled_from([None, ExtensionsResponse(), extensions]))
@@ -57,6 +58,7 @@ class Script:
         threads.append(self._list_steps(response.meta_events, events))
         status = SuccessResponseStatus() if self._draw(st.booleans()) else _failed()
         threads.append([(lambda: response.status.set(status))])
+        self.objects += [response, status]
         return self._interleaved([thread for thread in threads if thread])
 
     def _count(self, most: int) -> int:
@@ -105,6 +107,7 @@ class Script:
             )
         status = SuccessMessageStatus() if self._draw(st.booleans()) else FailedMessageStatus(reason="why")
         threads: list[list[Step]] = [[lambda: message.status.set(status)]]
+        self.objects += [message, status]
         if content is not None:
             threads.append(self._list_steps(content, [(f"c{i} ", []) for i in range(self._count(4))]))
         return message, self._interleaved(threads)
@@ -115,6 +118,10 @@ class Script:
         made = [self._message() for _ in range(self._count(2))]
         data = CopilotKitLangGraphInterruptEventData(value="v", messages=[message for message, _ in made])
         return CopilotKitLangGraphInterruptEvent(data=data), [step for _, steps in made for step in steps]
+
+
+def _is_leaf(name: str, value: object) -> bool:
+    return name != "extensions" and not isinstance(value, (LiveList, Deferred))
 
 
 def _failed() -> FailedResponseStatus:
@@ -128,4 +135,16 @@ def scripts(draw: st.DrawFn, *, joins: bool) -> tuple[CopilotResponse, list[Step
     """A response and the steps that complete it."""
     script = Script(draw, joins=joins)
     steps = script.steps()
+    return script.response, steps
+
+
+@st.composite
+def broken_scripts(draw: st.DrawFn) -> tuple[CopilotResponse, list[Step]]:
+    """A response with values that its types do not allow, and the steps that complete it."""
+    script = Script(draw, joins=False)
+    steps = script.steps()
+    for _ in range(draw(st.integers(1, 4))):
+        target = draw(st.sampled_from(script.objects))
+        names = [name for name, value in vars(target).items() if _is_leaf(name, value)]
+        setattr(target, draw(st.sampled_from(names)), draw(st.sampled_from([None, {}, "x", 5])))
     return script.response, steps
