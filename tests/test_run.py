@@ -160,8 +160,10 @@ async def test_an_agent_that_raises_fails_without_a_word_of_why(
     run, told = await whole(agent())
     assert run.status is RunStatus.FAILED
     assert isinstance(run.error, RuntimeError)
-    closed = [events.text_end("m"), events.tool_call_end("c")] if yielded else []
     (*before, last) = told
+    failed = {"status": "error", "reason": "missing_terminal_event", "message": last["message"]}
+    answered = events.tool_call_result("c-result", "c", events.as_text(failed))
+    closed = [events.text_end("m"), events.tool_call_end("c"), answered] if yielded else []
     assert before == [STARTED, *yielded, *closed]
     assert [entry.cut for entry in run.entries] == [False] * (1 + len(yielded)) + [True] * len(closed) + [
         False
@@ -774,3 +776,41 @@ def test_any_agent_makes_a_well_formed_run(acts: list[str], framed: bool) -> Non
         assert SECRET not in repr([entry.data for entry in watched.run.entries])
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("ending", "answer"),
+    [
+        ("stop", {"status": "stopped", "reason": "stop_requested", "message": "Run stopped by user"}),
+        ("fail", {"status": "error", "reason": "missing_terminal_event", "message": "no model"}),
+    ],
+)
+async def test_a_run_that_is_cut_short_answers_the_calls_that_have_no_result(
+    ending: str, answer: dict[str, str]
+) -> None:
+    waiting = asyncio.Event()
+
+    async def agent() -> Stream:
+        for id in ("answered", "complete", "open"):
+            yield events.tool_call_start(id, "f")
+            if id != "open":
+                yield events.tool_call_end(id)
+        yield events.tool_call_result("r", "answered", "42")
+        if ending == "fail":
+            raise AgentError("no model")
+        waiting.set()
+        await asyncio.Event().wait()
+
+    watched = Watched()
+    run = watched.run
+    run.start(agent())
+    if ending == "stop":
+        await waiting.wait()
+        run.stop()
+    told = await watched.end()
+    assert told[7:-1] == [
+        events.tool_call_end("open"),
+        events.tool_call_result("complete-result", "complete", events.as_text(answer)),
+        events.tool_call_result("open-result", "open", events.as_text(answer)),
+    ]
+    assert [entry.cut for entry in run.entries][-4:] == [ending == "fail", True, True, False]

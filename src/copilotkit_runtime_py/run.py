@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 # An agent that always has an event ready would keep the loop to itself; readers get their turn this often.
 _EVENTS_PER_TURN: Final = 64
 
+# What a tool call is answered with that the run leaves without a result (CopilotRuntime 1.75).
+_STOPPED: Final = {"status": "stopped", "reason": "stop_requested", "message": "Run stopped by user"}
+_FAILED: Final = {"status": "error", "reason": "missing_terminal_event"}
+
 
 class RunStatus(enum.StrEnum):
     """How far a run is."""
@@ -36,7 +40,8 @@ class Entry:
     Attributes:
         event: the event.
         data: the event's JSON, encoded once for every reader and the store.
-        cut: the event closes a message or tool call that the failing run could not complete.
+        cut: the event closes a message or tool call that the failing run could not complete, or answers a
+            call in place of its tool.
     """
 
     __slots__ = ("cut", "data", "event")
@@ -252,6 +257,7 @@ class Run:
     def _conclude(self) -> None:
         """Decides how the run ended and closes what the agent left open."""
         sequence = self._sequence
+        calls, answer = sequence.unanswered_calls, _STOPPED
         out: list[Event] = []
         if sequence.terminal is None:
             if self._timed_out is not None:
@@ -260,17 +266,24 @@ class Run:
                 self.error = self._agent_failure()
             if self.error is not None:
                 self.status = RunStatus.FAILED
-                sequence.end(self._error_event(self.error), out)
+                error_event = self._error_event(self.error)
+                answer = _FAILED | {"message": error_event["message"]}
+                sequence.end(error_event, out)
             else:
                 self.status = RunStatus.STOPPED
                 sequence.end(events.run_finished(self.thread_id, self.id), out)
         elif sequence.terminal["type"] == "RUN_ERROR":
             self.status = RunStatus.FAILED
             self.error = AgentError(sequence.terminal["message"], sequence.terminal.get("code"))
+            # What is complete may still be answered: a frontend runs its tools after an error, too.
+            calls, answer = sequence.open_calls, _FAILED | {"message": self.error.message}
             sequence.close_open(out)
         else:
+            calls = []
             self.status = RunStatus.STOPPED if self.stopping else RunStatus.FINISHED
         self._publish(out, cut=self.status is RunStatus.FAILED)
+        sequence.answer_calls(calls, answer, out)
+        self._publish(out, cut=True)
         if sequence.terminal is not None:
             self._terminal = _entry(sequence.terminal)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
@@ -146,6 +147,7 @@ class EventSequence:
         self._framed = framed
         self._input = input
         self._open: dict[tuple[str, str], None] = {}
+        self._unanswered: dict[str, None] = {}
         self._steps: dict[str, None] = {}
         self._chunk: tuple[str, str] | None = None
 
@@ -198,6 +200,26 @@ class EventSequence:
         out.extend(events.step_finished(name) for name in self._steps)
         self._steps.clear()
 
+    def answer_calls(self, calls: Iterable[str], answer: Event, out: list[Event]) -> None:
+        """Gives the tool calls that have no result one that says why.
+
+        A model refuses a conversation in which a call has no result, and a frontend would still run the tool.
+        """
+        for id in calls:
+            if id in self._unanswered:
+                del self._unanswered[id]
+                out.append(events.tool_call_result(f"{id}-result", id, events.as_text(answer)))
+
+    @property
+    def unanswered_calls(self) -> list[str]:
+        """The tool calls of the run that have no result."""
+        return list(self._unanswered)
+
+    @property
+    def open_calls(self) -> list[str]:
+        """The tool calls whose arguments are not complete."""
+        return [id for kind, id in self._open if kind == _TOOL]
+
     def _push(self, kind: Any, event: Event, out: list[Event]) -> None:
         if self.terminal is not None:
             logger.debug("ignored %s after the end of run %s", kind, self.run_id)
@@ -246,6 +268,8 @@ class EventSequence:
             if key in self._open:
                 raise _violation(event, f"A {kind} with ID '{key[1]}' is already in progress", complete=kind)
             self._open[key] = None
+            if kind == _TOOL:
+                self._unanswered[key[1]] = None
         elif key not in self._open:
             raise _violation(event, f"No active {kind} found with ID '{key[1]}'", start=kind)
         elif action == "close":
@@ -273,6 +297,8 @@ class EventSequence:
             # What is open stays so: the run closes it as cut off.
             self.terminal = event
             return
+        elif kind == "TOOL_CALL_RESULT":
+            self._unanswered.pop(event["toolCallId"], None)
         elif kind == "STEP_STARTED":
             name = event["stepName"]
             if name in self._steps:

@@ -10,9 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...context import RequestContext
+from ...errors import AgentNotFoundError, CopilotKitError, ThreadNotFoundError
+from ...events import encode, run_error
 from ...hooks import RequestError
 from ...runtime import CopilotRuntime
-from ..stream import Feed, StreamResponse
+from .. import sse
+from ..stream import EVENT_STREAM_HEADERS, Feed, StreamResponse
 from .answers import HTTPError, error_body, json_response, not_found
 from .call import Call
 from .debug import DebugFeed
@@ -26,6 +29,7 @@ from .threads import Handler, ThreadOperations
 from .transcribe import transcribe
 
 HEARTBEAT_SECONDS: Final = 15.0
+_MEDIA_TYPE: Final = "text/event-stream"
 _STOPPED: Final = {
     "stopped": True,
     "interrupt": {"type": "RUN_ERROR", "message": "Run stopped by user", "code": "STOPPED"},
@@ -124,8 +128,12 @@ class AGUIEndpoint:
             return await self._start_aside(name, requested, call)
         try:
             run = await self._runtime.start(name, requested.input, _run_context(call, requested))
-        except Exception as error:
+        except (AgentNotFoundError, ThreadNotFoundError) as error:
             return self._refusal(error, call)
+        except Exception as error:
+            if _MEDIA_TYPE not in call.request.headers.get("accept", ""):
+                return self._refusal(error, call)
+            return _refused_run(self._runtime.masked(error))
         return self._stream(lambda wake: RunFeed((), run, wake))
 
     async def _suggest(self, call: Call) -> Response:
@@ -189,6 +197,16 @@ def _run_to_stop(call: Call) -> str | None:
     if "runId" in body and not isinstance(run_id, str):
         raise HTTPError(400, {"error": "Invalid runId"})
     return run_id
+
+
+def _refused_run(error: CopilotKitError) -> Response:
+    """Answers a request for a run that the runtime or a hook refuses with the stream that was asked for.
+
+    Of any other status than 200 the frontend shows `HTTP 409: {"error":...}`, JSON and all, and twice; of a
+    RUN_ERROR it shows the message, once (`@copilotkit/core` 1.74). The chat can be used after either.
+    """
+    event = run_error(error.message, error.code)
+    return Response(sse.encode(encode(event)), headers=EVENT_STREAM_HEADERS)
 
 
 async def _no_metadata(call: Call) -> Response:

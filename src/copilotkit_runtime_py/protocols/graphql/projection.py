@@ -207,6 +207,8 @@ class Projection:
         yield End(ACTION, event["toolCallId"], ARGUMENTS_CUT if cut else None)
 
     def _call_result(self, event: Event, cut: bool) -> Iterable[Operation]:
+        if cut:
+            return
         id = event["toolCallId"]
         yield AddResult(id, self._names.get(id, "unknown"), as_text(event.get("content", "")))
 
