@@ -15,6 +15,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLDeferDirective,
+    GraphQLFieldResolver,
     GraphQLStreamDirective,
     Visitor,
     parse,
@@ -27,6 +28,7 @@ from hypothesis import strategies as st
 
 from copilotkit_runtime_py.protocols.graphql.document import Document
 from copilotkit_runtime_py.protocols.graphql.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.multipart import encode_json
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import CopilotResponse
@@ -89,10 +91,23 @@ async def ours(
     return payloads
 
 
+def read_live_values(resolve: GraphQLFieldResolver, source: Any, info: Any, **arguments: Any) -> Any:
+    """Middleware that lets graphql-core read sources that are complete."""
+    value = resolve(source, info, **arguments)
+    if isinstance(value, LiveList):
+        assert value.closed
+        return value.items
+    return value.value if isinstance(value, Deferred) else value
+
+
 async def by_graphql_core(text: str, document: DocumentNode, response: CopilotResponse) -> Any:
     """What graphql-core delivers for the complete response: the merged data."""
     result: Any = experimental_execute_incrementally(
-        SCHEMA, document, context_value=OneResponse(response), variable_values=variables(text)
+        SCHEMA,
+        document,
+        context_value=OneResponse(response),
+        variable_values=variables(text),
+        middleware=[read_live_values],
     )
     result = await result
     if isinstance(result, ExecutionResult):

@@ -11,7 +11,7 @@ from enum import StrEnum
 import strawberry
 from strawberry import UNSET
 
-from copilotkit_runtime_py.protocols.graphql.types import MessageRole, MetaEventName
+from .types import MessageRole, MetaEventName
 
 
 @strawberry.enum(description="The type of Copilot request")

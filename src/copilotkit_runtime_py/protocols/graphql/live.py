@@ -1,13 +1,12 @@
 """Values that grow while a response is on its way: the sources behind `@stream` and `@defer`.
 
-They are read in two ways: synchronously, by a reader that is told of each change (`watch`) and looks when it
-suits it, and asynchronously (`async for`, `await`). Every reader sees everything, from the start.
+A reader is told of each change (`watch`) and looks when it suits it. Every reader sees everything, from the
+start.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
@@ -53,23 +52,6 @@ class LiveList(Generic[T]):
         if not self.closed:
             self._watchers.append(watcher)
 
-    async def __aiter__(self) -> AsyncIterator[T]:
-        position = 0
-        changed = asyncio.Event()
-        self.watch(changed.set)
-        try:
-            while True:
-                while position < len(self.items):
-                    yield self.items[position]
-                    position += 1
-                if self.closed:
-                    return
-                changed.clear()
-                await changed.wait()
-        finally:
-            if changed.set in self._watchers:
-                self._watchers.remove(changed.set)
-
 
 class LiveText(LiveList[str]):
     """The chunks of one text. Where it is cut means nothing: a reader may see neighbouring chunks as one."""
@@ -78,7 +60,7 @@ class LiveText(LiveList[str]):
 
 
 class Deferred(Generic[T]):
-    """A value that is set once, later. Awaiting it waits; `done` and `value` read without waiting."""
+    """A value that is set once, later."""
 
     __slots__ = ("_value", "_watchers", "done")
 
@@ -118,10 +100,3 @@ class Deferred(Generic[T]):
         """Calls `watcher` right after the value is set, if it is not set yet. The watcher must not raise."""
         if not self.done:
             self._watchers.append(watcher)
-
-    def __await__(self) -> Generator[object, None, T]:
-        if not self.done:
-            changed = asyncio.Event()
-            self.watch(changed.set)
-            yield from changed.wait().__await__()
-        return self.value

@@ -18,9 +18,9 @@ from graphql import (
 from strawberry import UNSET
 from strawberry.schema.config import StrawberryConfig
 
-from copilotkit_runtime_py.protocols.graphql.inputs import GenerateCopilotResponseInput, LoadAgentStateInput
-from copilotkit_runtime_py.protocols.graphql.scalars import SCALAR_MAP, JSONObject
-from copilotkit_runtime_py.protocols.graphql.types import (
+from .inputs import GenerateCopilotResponseInput, LoadAgentStateInput
+from .scalars import SCALAR_MAP, JSONObject
+from .types import (
     UNREFERENCED_TYPES,
     AgentsResponse,
     CopilotResponse,

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList, LiveText
-from copilotkit_runtime_py.protocols.graphql.scalars import JSON
+from .live import Deferred, LiveList, LiveText
+from .scalars import JSON
 
 
 @strawberry.enum(description="The role of the message")
