@@ -59,6 +59,7 @@ _SUPPLIED: Final[dict[str, dict[str, Any]]] = {
     "STATE_SNAPSHOT": {"snapshot": None},
     "CUSTOM": {"value": None},
     "RAW": {"event": None},
+    "ACTIVITY_SNAPSHOT": {"replace": True},
 }
 
 # An event of these types may stand between two chunks of one message.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ...events import encode
 from ...run import Run, Subscription
 from ...runtime import CopilotRuntime
+from ..sse import KEEP_ALIVE
 
 _CONNECTED = b": connected\n\n"
 
@@ -36,6 +37,10 @@ class DebugFeed:
                 subscription.close()
                 del self._followed[run]
         return b"".join(frames)
+
+    def heartbeat(self) -> bytes:
+        """Returns a comment."""
+        return KEEP_ALIVE
 
     @property
     def exhausted(self) -> bool:

@@ -116,7 +116,8 @@ class AGUIEndpoint:
 
     def _refusal(self, error: Exception, call: Call) -> Response:
         masked = self._runtime.masked(error)
-        return json_response(error_body(masked, call.params.get("agentId")), masked.status_code)
+        status_code = 404 if isinstance(masked, AgentNotFoundError) else masked.status_code
+        return json_response(error_body(masked, call.params.get("agentId")), status_code)
 
     async def _info(self, call: Call) -> Response:
         return json_response(runtime_info(self._runtime))
@@ -173,11 +174,15 @@ class AGUIEndpoint:
 
     async def _debug(self, call: Call) -> Response:
         if not self._runtime.development:
-            return Response("Not Found", status_code=404, media_type="text/plain")
+            return Response(
+                "Not Found", status_code=404, headers={"content-type": "text/plain;charset=UTF-8"}
+            )
         return self._stream(lambda wake: DebugFeed(self._runtime, wake))
 
     def _stream(self, open_feed: Callable[[Callable[[], None]], Feed]) -> StreamResponse:
-        return StreamResponse(open_feed, heartbeat_seconds=self._heartbeat_seconds)
+        return StreamResponse(
+            open_feed, heartbeat_seconds=self._heartbeat_seconds, headers=EVENT_STREAM_HEADERS
+        )
 
 
 def _run_context(call: Call, requested: RunRequest) -> RequestContext:

@@ -9,6 +9,7 @@ from ...events import encode
 from ...replay import replayed, snapshot
 from ...run import Entry, Run
 from ...runtime import Connection
+from ..sse import KEEP_ALIVE
 from .event_id import EventId
 
 # Frames that wait together are sent in pieces of this size, so that a slow reader costs no large copies.
@@ -51,6 +52,10 @@ class RunFeed:
             self._frames = self._framed(self._subscription.take())
             piece, size = self._piece()
         return piece[0] if len(piece) == 1 else b"".join(piece)
+
+    def heartbeat(self) -> bytes:
+        """Returns a comment."""
+        return KEEP_ALIVE
 
     @property
     def exhausted(self) -> bool:
