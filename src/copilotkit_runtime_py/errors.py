@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-TROUBLESHOOTING_URL = "https://docs.copilotkit.ai/troubleshooting/common-issues"
+TROUBLESHOOTING_URL = "https://docs.copilotkit.ai/coagents/troubleshooting/common-issues"
 
 
 class CopilotKitError(Exception):
@@ -67,11 +67,12 @@ class AgentNotFoundError(CopilotKitError):
         names = ", ".join(available)
         hint = (
             f"Available agents are: {names}. Please verify the agent name in your configuration and ensure "
-            "it matches one of the available agents."
+            "it matches one of the available agents.\n\n"
             if names
-            else "Please set up at least one agent before proceeding."
+            else "Please set up at least one agent before proceeding. "
         )
-        super().__init__(f"Agent '{name}' was not found. {hint}")
+        url = self.troubleshooting_url
+        super().__init__(f"Agent '{name}' was not found. {hint}See more: [{url}]({url})")
 
 
 class ConfigurationError(CopilotKitError):

@@ -324,7 +324,8 @@ class CopilotRuntime:
         """Returns an agent's state and messages on a thread, or None where there is no such thread.
 
         An agent's own memory counts more than the store, which says whose the thread is: agents know no
-        owners.
+        owners. But what a user saw of a stopped answer is in the store alone, so where the store knows all
+        messages that the agent does, the conversation is the store's.
 
         Raises:
             AgentNotFoundError: no agent of that name is registered.
@@ -335,11 +336,12 @@ class CopilotRuntime:
         except ThreadNotFoundError:
             return None
         snapshot = await self.agents[name].snapshot(thread_id, context)
-        if snapshot is not None:
-            return AgentState(
-                state=snapshot.state, messages=snapshot.messages, interrupts=snapshot.interrupts
-            )
-        return kept
+        if snapshot is None:
+            return kept
+        messages = snapshot.messages
+        if kept is not None and _ids(kept.messages) >= _ids(messages):
+            messages = kept.messages
+        return AgentState(state=snapshot.state, messages=messages, interrupts=snapshot.interrupts)
 
     async def aclose(self) -> None:
         """Stops every run, waits for their ends, and releases the agents and the store."""
@@ -411,8 +413,12 @@ async def _nothing(run: Run) -> None:
 
 def _unseen(messages: list[dict[str, Any]], known: AgentState | None) -> list[dict[str, Any]]:
     """Returns the messages that no earlier run of the agent on the thread has told of."""
-    ids = {message.get("id") for message in known.messages} if known is not None else set()
+    ids = _ids(known.messages) if known is not None else set()
     return [message for message in messages if message["id"] not in ids]
+
+
+def _ids(messages: list[dict[str, Any]]) -> set[Any]:
+    return {message.get("id") for message in messages}
 
 
 class _Ending:

@@ -95,6 +95,16 @@ def gets_property(name: str, value: Any) -> Change:
     return change
 
 
+def keeps_status(status_code: int) -> Change:
+    """The client is told the HTTP status with which the agent answered."""
+
+    def change(outcome: Outcome) -> None:
+        original = outcome.response["status"]["details"]["originalError"]
+        original["statusCode"] = original["extensions"]["statusCode"] = status_code
+
+    return change
+
+
 def explains(text: str) -> Change:
     """The client shows this text of the error."""
 
@@ -153,6 +163,7 @@ DEVIATIONS = {
     "agent_empty_delta": Deviation("an empty delta is passed over", (succeeds, says("x"))),
     "agent_http_200_empty": Deviation("a run without an end is no success", (fails(NO_END),)),
     "agent_http_200_json": Deviation("an answer that is no event stream is no success", (fails(NO_END),)),
+    "agent_http_404": Deviation("the agent's HTTP status is not lost", (keeps_status(404),)),
     "agent_image_message": Deviation(
         "an image reaches the agent", (gets_messages(lambda given: given.append(IMAGE)), echoes(n=1))
     ),
@@ -171,14 +182,5 @@ DEVIATIONS = {
     "agent_state_non_object": Deviation(
         "a list stays a list, and a snapshot that is no state does not send the old one again",
         (sends_only_states_that_are_objects_or_lists,),
-    ),
-    "loadAgentState_unknown_agent": Deviation(
-        "the page that helps stands in the extensions, where clients look for it",
-        (
-            explains(
-                "Agent 'ghost' was not found. Available agents are: …. Please verify the agent name in your "
-                "configuration and ensure it matches one of the available agents."
-            ),
-        ),
     ),
 }

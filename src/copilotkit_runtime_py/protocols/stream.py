@@ -10,8 +10,6 @@ from typing import Final, Protocol
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .sse import KEEP_ALIVE
-
 logger = logging.getLogger(__name__)
 
 EVENT_STREAM_HEADERS: Final = {
@@ -28,6 +26,9 @@ class Feed(Protocol):
     def take(self) -> bytes:
         """Returns what is ready to be sent, or nothing. Called again until there is nothing more."""
 
+    def heartbeat(self) -> bytes:
+        """Returns what says nothing and keeps the stream open, or nothing if there is no such thing yet."""
+
     @property
     def exhausted(self) -> bool:
         """Whether everything was taken and nothing can follow."""
@@ -37,15 +38,15 @@ class Feed(Protocol):
 
 
 class StreamResponse(Response):
-    """Sends a feed as server-sent events: what became ready together leaves together.
+    """Sends a feed: what became ready together leaves together.
 
-    The headers leave at once. A comment breaks every silence. Nothing depends on what the ASGI server does
+    The headers leave at once. A heartbeat breaks every silence. Nothing depends on what the ASGI server does
     when the client leaves: the answer notices that itself, and leaves the feed.
 
     Args:
         open_feed: makes the feed; it is given the function to call when there may be something to take.
         heartbeat_seconds: the longest silence.
-        headers: headers besides those of an event stream.
+        headers: the headers.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class StreamResponse(Response):
         open_feed: Callable[[Callable[[], None]], Feed],
         *,
         heartbeat_seconds: float,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
     ) -> None:
         self._open_feed = open_feed
         self._heartbeat_seconds = heartbeat_seconds
         self._gone = False
         self.background = None
         self.status_code = 200
-        self.init_headers({**EVENT_STREAM_HEADERS, **(headers or {})})
+        self.init_headers(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the answer."""
@@ -93,7 +94,7 @@ class StreamResponse(Response):
                     return
                 if self._beat_due:
                     silent = time() - sent_at > 0.9 * self._heartbeat_seconds
-                    out = out or (KEEP_ALIVE if silent else b"")
+                    out = out or (feed.heartbeat() if silent else b"")
                     timer = self._schedule_beat(time() if out else sent_at)
                 if out:
                     await _send_body(send, out)

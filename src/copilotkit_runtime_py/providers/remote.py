@@ -169,7 +169,7 @@ class RemoteProvider(Provider):
         text = body[:_REFUSAL_BYTES].decode("utf-8", "ignore" if len(body) > _REFUSAL_BYTES else "replace")
         if "application/json" in response.headers.get("content-type", ""):
             text = _compact_json(text)
-        return AgentError(f"HTTP {response.status_code}: {text}", _FAULT)
+        return AgentError(f"HTTP {response.status_code}: {text}", _FAULT, status_code=response.status_code)
 
     def _fault(self, error: httpx.RequestError, words: str) -> AgentError:
         self._log("%s: %r", words, error)

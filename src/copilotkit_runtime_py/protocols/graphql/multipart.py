@@ -93,3 +93,30 @@ class SSEEncoder:
     def end(self) -> bytes:
         """The `complete` event."""
         return b"event: complete\ndata:\n\n"
+
+
+class JSONEncoder:
+    """Encodes the one payload of an answer that is a JSON document.
+
+    Args:
+        media_type: the media type, without parameters.
+    """
+
+    def __init__(self, media_type: str) -> None:
+        self.media_type = f"{media_type}; charset=utf-8"
+
+    def start(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def part(self, payload: object) -> bytes:
+        """The payload."""
+        return encode_json(payload)
+
+    def heartbeat(self) -> bytes:
+        """White space, which may stand around a JSON document."""
+        return b" "
+
+    def end(self) -> bytes:
+        """Nothing."""
+        return b""

@@ -51,10 +51,10 @@ class RunResponse:
         if entries:
             self.builder.apply(self._projection.project(entries))
 
-    def close(self) -> None:
-        """Leaves the run, and stops it unless it is over: this client has no other way to say stop."""
+    def close(self, *, stop: bool) -> None:
+        """Leaves the run, and stops it if asked to."""
         self._subscription.close()
-        if not self._subscription.exhausted:
+        if stop:
             self.run.stop()
 
 
@@ -87,10 +87,10 @@ class RequestResolvers:
         for response in self._responses:
             response.advance()
 
-    def close(self) -> None:
-        """Leaves the runs; those that are not over are stopped."""
+    def close(self, *, stop: bool) -> None:
+        """Leaves the runs, and stops them if asked to."""
         for response in self._responses:
-            response.close()
+            response.close(stop=stop)
 
     async def hello(self) -> str:
         """Says that the server is there."""
