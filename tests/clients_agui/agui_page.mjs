@@ -22,7 +22,7 @@ export class AguiPage extends Page {
   async run(route, { agent = "default", thread }, parameters) {
     this.agent.url = `${this.url}/agent/${agent}/${route}`;
     if (thread) this.agent.threadId = thread;
-    const onRunErrorEvent = ({ event }) => this.failed(event.code ?? null, event.message);
+    const onRunErrorEvent = ({ event }) => this.failed("agent_run_error_event", event.message);
     await this.agent.runAgent(parameters, { onRunErrorEvent }).catch((error) => this.failed("threw", error));
     return this.view();
   }

@@ -6,6 +6,7 @@ export class CorePage extends Page {
     super(id, options);
     const { version, url, transport, properties, suggestions } = options;
     this.module = require(`core-${version}`);
+    this.version = version;
     this.transport = transport;
     this.core = new this.module.CopilotKitCore({
       runtimeTransport: transport,
@@ -51,7 +52,14 @@ export class CorePage extends Page {
   async send({ message, forwardedProps, resume, runId, ...where }) {
     const agent = this.on(where);
     if (message) agent.addMessage(message);
-    await this.core.runAgent({ agent, forwardedProps, resume, runId });
+    return this.run(agent, { forwardedProps, resume, runId });
+  }
+
+  async run(agent, parameters) {
+    // The core of 1.50 takes no parameters, and throws what later ones report.
+    const isOld = this.version === "1.50.0" && parameters.forwardedProps;
+    const running = isOld ? agent.runAgent(parameters) : this.core.runAgent({ agent, ...parameters });
+    await running.catch((error) => this.failed("threw", error));
     return this.view();
   }
 
@@ -64,18 +72,18 @@ export class CorePage extends Page {
     const { ProxiedCopilotRuntimeAgent } = this.module;
     this.agent = this.listen(new ProxiedCopilotRuntimeAgent({ runtimeUrl: url, agentId: agent, transport, headers }));
     this.agent.addMessage(message);
-    await this.core.runAgent({ agent: this.agent });
-    return this.view();
+    return this.run(this.agent, {});
   }
 
   setState({ state, ...where }) {
     this.on(where).setState(state);
   }
 
-  async suggest({ agent }) {
-    this.core.reloadSuggestions(agent);
-    await this.until({ when: () => !this.core.getSuggestions(agent).isLoading });
-    return plain(this.core.getSuggestions(agent).suggestions);
+  /** Returns the suggestions that the client asked for after a run, when they are there. */
+  async suggestions({ agent = "default", count = 1 }) {
+    const told = () => this.core.getSuggestions(agent);
+    await this.until({ when: () => !told().isLoading && told().suggestions.length >= count });
+    return told().suggestions;
   }
 
   view() {

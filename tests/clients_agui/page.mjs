@@ -116,6 +116,12 @@ export class Page {
     return this.view();
   }
 
+  /** Asks the runtime for something by its path. */
+  async get({ path }) {
+    const response = await fetch(this.url + path, { headers: this.headers });
+    return response.json();
+  }
+
   log() {
     const { requests, events, customs, toolCalls } = this;
     return plain({ requests, events, customs, toolCalls });
