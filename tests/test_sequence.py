@@ -188,6 +188,7 @@ def test_required_members_with_one_meaning_are_supplied() -> None:
         {"type": "STATE_SNAPSHOT"},
         {"type": "CUSTOM", "name": "x"},
         {"type": "RAW"},
+        {"type": "ACTIVITY_SNAPSHOT", "messageId": "a", "activityType": "x", "content": {}},
     ) == [
         STARTED,
         events.text_start("m"),
@@ -198,6 +199,7 @@ def test_required_members_with_one_meaning_are_supplied() -> None:
         events.state_snapshot(None),
         events.custom("x", None),
         {"type": "RAW", "event": None},
+        {"type": "ACTIVITY_SNAPSHOT", "messageId": "a", "activityType": "x", "content": {}, "replace": True},
         FINISHED,
     ]
 
@@ -285,7 +287,7 @@ def test_chunks_become_messages() -> None:
     "between",
     [
         {"type": "RAW", "event": {"x": 1}},
-        {"type": "ACTIVITY_SNAPSHOT", "messageId": "a", "activityType": "x", "content": {}},
+        {"type": "ACTIVITY_SNAPSHOT", "messageId": "a", "activityType": "x", "content": {}, "replace": True},
         {"type": "ACTIVITY_DELTA", "messageId": "a", "activityType": "x", "patch": []},
         {
             "type": "REASONING_ENCRYPTED_VALUE",

@@ -29,9 +29,16 @@ _KNOWN: Final = frozenset(type.value for type in EventType)
 _MODEL: Final[TypeAdapter[Any]] = TypeAdapter(AGUIEvent)
 
 
-class _RunStarted(BaseModel):
+class _Loose(BaseModel):
+    metadata: dict[str, Any] | None = None
+    subagentRunId: str | None = None
+
+
+class _RunStarted(_Loose):
     threadId: str
     runId: str
+    parentRunId: str | None = None
+    protocolVersion: str | None = None
 
 
 class _Message(BaseModel):
@@ -41,7 +48,7 @@ class _Message(BaseModel):
     toolCallId: str | None = None
 
 
-class _MessagesSnapshot(BaseModel):
+class _MessagesSnapshot(_Loose):
     messages: list[_Message]
 
 

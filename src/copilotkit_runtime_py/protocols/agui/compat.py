@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from ag_ui.core import RunAgentInput
 
-from ...events import Event
+from ...events import Event, as_text
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def _text_of(content: Any) -> str:
         part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts
     ]
     known = [text for text in texts if isinstance(text, str)]
-    return "".join(known) if len(known) == len(parts) else orjson.dumps(content).decode()
+    return "".join(known) if len(known) == len(parts) else as_text(content)
 
 
 def _is_unknown(message: Any) -> bool:
