@@ -11,6 +11,7 @@ class Limits:
 
     Attributes:
         request_bytes: the largest request body.
+        json_depth: how deep a request's JSON may be nested.
         messages_per_request: the most messages that a request may bring.
         tools_per_request: the most frontend tools that a request may bring.
         events_per_run: the most events that one run may emit.
@@ -21,6 +22,7 @@ class Limits:
     """
 
     request_bytes: int = 4 * 1024 * 1024
+    json_depth: int = 100
     messages_per_request: int = 10_000
     tools_per_request: int = 1_000
     events_per_run: int = 1_000_000

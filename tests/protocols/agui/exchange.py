@@ -58,7 +58,7 @@ class Exchange:
         self._sent: asyncio.Queue[Message] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._app(self._scope, self._receive, self._send))
+        self._task = asyncio.ensure_future(self._app(self._scope, self._receive, self._send))
         with anyio.fail_after(PATIENCE):
             start = await self._next()
         self.status = start["status"]

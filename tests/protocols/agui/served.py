@@ -99,7 +99,7 @@ def run_body(
 ) -> Event:
     """A `RunAgentInput` as the real client sends it."""
     said = [{"id": f"{run}-u", "role": "user", "content": "hi"}] if messages is None else messages
-    body = {"threadId": thread, "runId": run, "state": {}, "messages": said}
+    body: Event = {"threadId": thread, "runId": run, "state": {}, "messages": said}
     return {**body, "tools": [], "context": [], "forwardedProps": {}, **more}
 
 

@@ -124,7 +124,7 @@ class AGUIEndpoint:
 
     async def _run(self, call: Call) -> Response:
         name = self._runtime.agent_name(call.agent_id)
-        requested = read_run(call, self._runtime.properties)
+        requested = self._read_run(call)
         if is_suggestion(requested.input):
             return await self._start_aside(name, requested, call)
         try:
@@ -139,7 +139,7 @@ class AGUIEndpoint:
 
     async def _suggest(self, call: Call) -> Response:
         name = self._runtime.agent_name(call.agent_id)
-        return await self._start_aside(name, read_run(call, self._runtime.properties), call)
+        return await self._start_aside(name, self._read_run(call), call)
 
     async def _start_aside(self, name: str, requested: RunRequest, call: Call) -> Response:
         run = await self._runtime.start_aside(name, requested.input, _run_context(call, requested))
@@ -147,7 +147,7 @@ class AGUIEndpoint:
 
     async def _connect(self, call: Call) -> Response:
         name = self._runtime.agent_name(call.agent_id)
-        requested = read_run(call, {})
+        requested = self._read_run(call)
         thread_id, run_id = requested.input.thread_id, requested.input.run_id
         after = parse_event_id(call.request.headers.get("last-event-id") or requested.last_seen)
         since = after.run if after is not None else 1
@@ -178,6 +178,10 @@ class AGUIEndpoint:
                 "Not Found", status_code=404, headers={"content-type": "text/plain;charset=UTF-8"}
             )
         return self._stream(lambda wake: DebugFeed(self._runtime, wake))
+
+    def _read_run(self, call: Call) -> RunRequest:
+        runtime = self._runtime
+        return read_run(call, runtime.properties, max_depth=runtime.limits.json_depth)
 
     def _stream(self, open_feed: Callable[[Callable[[], None]], Feed]) -> StreamResponse:
         return StreamResponse(

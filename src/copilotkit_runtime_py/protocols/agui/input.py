@@ -30,12 +30,13 @@ class RunRequest:
     last_seen: str | None
 
 
-def read_run(call: Call, server_properties: Mapping[str, Any]) -> RunRequest:
+def read_run(call: Call, server_properties: Mapping[str, Any], *, max_depth: int) -> RunRequest:
     """Reads the `RunAgentInput` of a request.
 
     Args:
         call: the request.
         server_properties: the server's own properties, which win over the frontend's.
+        max_depth: how deep the body may be nested.
 
     Raises:
         HTTPError: the body is no `RunAgentInput`.
@@ -43,6 +44,8 @@ def read_run(call: Call, server_properties: Mapping[str, Any]) -> RunRequest:
     body = call.json()
     if not isinstance(body, dict):
         raise _invalid("Expected an object")
+    if _is_deeper(body, max_depth):
+        raise _invalid(f"Expected {max_depth} levels of nesting at most")
     known = received_input(body)
     for name in ("threadId", "runId"):
         _check_id(name, known.get(name))
@@ -67,6 +70,21 @@ def is_suggestion(input: RunAgentInput) -> bool:
     function = choice.get("function") if isinstance(choice, dict) else None
     name = function.get("name") if isinstance(function, dict) else None
     return name == _SUGGESTION_TOOL and [tool.name for tool in input.tools or ()] == [_SUGGESTION_TOOL]
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Whether JSON is nested deeper than `limit` levels: what copies or encodes it would run out of stack."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _check_id(name: str, value: Any) -> None:
