@@ -209,6 +209,31 @@ async def test_a_response_grows_with_its_run() -> None:
     assert (said.status.value.code, response.status.value.code) == ("Success", "Success")
 
 
+@pytest.mark.parametrize("stop", [True, False])
+async def test_a_client_that_leaves_may_stop_its_run_and_no_other(stop: bool) -> None:
+    go = asyncio.Event()
+
+    async def agent(input: RunAgentInput) -> Stream:
+        yield events.text_start("m1")
+        await go.wait()
+
+    runtime = CopilotRuntime({"a": agent})
+    leaver, stayer = Exchange(runtime), Exchange(runtime)
+    await leaver.resolvers.generate_copilot_response(request(thread_id="t1"), None)
+    await stayer.resolvers.generate_copilot_response(request(thread_id="t2"), None)
+    runs = [runtime.active_run(thread_id, RequestContext()) for thread_id in ("t1", "t2")]
+    leaver.resolvers.close(stop=stop)
+    leaver.resolvers.close(stop=stop)
+    await asyncio.sleep(0)
+    go.set()
+    for run in runs:
+        assert run is not None
+        await run.wait()
+    assert [run and run.status for run in runs] == ["stopped" if stop else "finished", "finished"]
+    assert not leaver.woken.is_set()
+    assert stayer.woken.is_set()
+
+
 async def test_the_agent_and_the_hooks_learn_what_the_request_told() -> None:
     got: list[RequestContext] = []
 
