@@ -62,15 +62,19 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else encode(value).decode()
 
 
+def is_graph_interrupt(interrupt: Mapping[str, Any]) -> bool:
+    """Whether an AG-UI interrupt is a LangGraph graph's, as AG-UI's LangGraph adapters mark it."""
+    langgraph = (interrupt.get("metadata") or {}).get("langgraph")
+    return isinstance(langgraph, dict) and "raw" in langgraph
+
+
 def interrupt_text(interrupt: Mapping[str, Any]) -> str:
     """Returns what a client that knows no AG-UI 1.0 interrupts shows of one.
 
-    That is the value that a LangGraph graph gave (`metadata.langgraph.raw`, as AG-UI's LangGraph adapters
-    have it), else the interrupt's message, else all of it.
+    That is the value that a LangGraph graph gave, else the interrupt's message, else all of it.
     """
-    langgraph = (interrupt.get("metadata") or {}).get("langgraph")
-    if isinstance(langgraph, dict) and "raw" in langgraph:
-        return as_text(langgraph["raw"])
+    if is_graph_interrupt(interrupt):
+        return as_text(interrupt["metadata"]["langgraph"]["raw"])
     return interrupt.get("message") or as_text(dict(interrupt))
 
 

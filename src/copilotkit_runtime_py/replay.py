@@ -49,8 +49,16 @@ def replayed(log: RunLog, *, pending: bool) -> list[Event | None]:
     ]
 
 
-def snapshot(state: AgentState, thread_id: str, run_id: str) -> list[Event]:
-    """Returns the events that show what an agent remembers of a thread, as one run."""
+def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: bool) -> list[Event]:
+    """Returns the events that show what an agent remembers of a thread, as one run.
+
+    Args:
+        state: what the agent remembers.
+        thread_id: the thread.
+        run_id: the run's id.
+        knows_outcome: the reader is told of interrupts by the run's outcome too. Others are told so only
+            where a graph's interrupts are not among them: their frontends expect `on_interrupt` alone.
+    """
     shown = [events.run_started(thread_id, run_id)]
     if state.state:
         shown.append(events.state_snapshot(state.state))
@@ -58,7 +66,8 @@ def snapshot(state: AgentState, thread_id: str, run_id: str) -> list[Event]:
     shown.extend(
         events.custom("on_interrupt", events.interrupt_text(interrupt)) for interrupt in state.interrupts
     )
-    shown.append(events.run_finished(thread_id, run_id, state.interrupts))
+    tells_outcome = knows_outcome or not any(map(events.is_graph_interrupt, state.interrupts))
+    shown.append(events.run_finished(thread_id, run_id, state.interrupts if tells_outcome else None))
     return shown
 
 

@@ -93,7 +93,8 @@ def user(text: str, id: str) -> dict[str, Any]:
 
 
 def request(*messages: dict[str, Any], thread: str = "t", run: str = "r", **fields: Any) -> RunAgentInput:
-    body = {"threadId": thread, "runId": run, "messages": list(messages), **fields}
+    """Returns what a client of AG-UI 1.0 sends."""
+    body = {"threadId": thread, "runId": run, "messages": list(messages), "protocolVersion": "1.0", **fields}
     return RunAgentInput.model_validate(body)
 
 

@@ -34,7 +34,7 @@ class Answers(TypedDict):
     note: str
 
 
-def asking(*questions: Any) -> LangGraphProvider:
+def asking(*questions: Any, emit_interrupt_outcome: bool | None = None) -> LangGraphProvider:
     """Returns an agent whose nodes ask all questions at the same time and record the answers."""
 
     def node(question: Any) -> Any:
@@ -44,7 +44,8 @@ def asking(*questions: Any) -> LangGraphProvider:
     for index, question in enumerate(questions):
         builder.add_node(f"ask{index}", node(question))
         builder.add_edge(START, f"ask{index}")
-    return LangGraphProvider(builder.compile(checkpointer=InMemorySaver()))
+    graph = builder.compile(checkpointer=InMemorySaver())
+    return LangGraphProvider(graph, emit_interrupt_outcome=emit_interrupt_outcome)
 
 
 async def test_an_interrupt_ends_the_run_with_an_announcement_and_an_outcome() -> None:
@@ -69,6 +70,24 @@ async def test_an_interrupt_ends_the_run_with_an_announcement_and_an_outcome() -
             ],
         },
     }
+
+
+async def test_a_client_of_an_older_version_is_told_by_the_announcement_alone() -> None:
+    events = await collect(asking("Sure?"), request(protocolVersion=None))
+
+    assert events[-2:] == [
+        {"type": "CUSTOM", "name": "on_interrupt", "value": "Sure?"},
+        {"type": "RUN_FINISHED", "threadId": "t", "runId": "r"},
+    ]
+
+
+@pytest.mark.parametrize(("emitted", "version"), [(True, None), (False, "1.0")])
+async def test_the_operator_can_choose_how_interrupts_are_told(emitted: bool, version: str | None) -> None:
+    provider = asking("Sure?", emit_interrupt_outcome=emitted)
+
+    finished = (await collect(provider, request(protocolVersion=version)))[-1]
+
+    assert ("outcome" in finished) is emitted
 
 
 async def test_a_question_that_is_no_text_is_announced_as_json_text() -> None:

@@ -148,14 +148,13 @@ class AGUIEndpoint:
     async def _connect(self, call: Call) -> Response:
         name = self._runtime.agent_name(call.agent_id)
         requested = self._read_run(call)
-        thread_id, run_id = requested.input.thread_id, requested.input.run_id
         after = parse_event_id(call.request.headers.get("last-event-id") or requested.last_seen)
         since = after.run if after is not None else 1
-        connection = await self._runtime.connect(name, thread_id, call.context, since=since)
+        connection = await self._runtime.connect(name, requested.input.thread_id, call.context, since=since)
         run, position = connection.run, 0
         if after is not None and run is not None and after.run == run.number and not after.compacted:
             position = min(after.index + 1, len(run.entries))
-        past = history(connection, after, thread_id=thread_id, run_id=run_id)
+        past = history(connection, after, requested.input)
         return self._stream(lambda wake: RunFeed(past, run, wake, position=position))
 
     async def _stop(self, call: Call) -> Response:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from ag_ui.core import RunAgentInput
+
 from ...events import encode
 from ...replay import replayed, snapshot
 from ...run import Entry, Run
@@ -90,7 +92,7 @@ class RunFeed:
             yield b"id: %d:%d\ndata: %b\n\n" % (number, index, entry.data)
 
 
-def history(connection: Connection, after: EventId | None, *, thread_id: str, run_id: str) -> Iterator[bytes]:
+def history(connection: Connection, after: EventId | None, input: RunAgentInput) -> Iterator[bytes]:
     """Yields the frames of a thread's past.
 
     A run that the reader saw in part goes on where the reader was, in the form in which the reader saw it.
@@ -98,11 +100,14 @@ def history(connection: Connection, after: EventId | None, *, thread_id: str, ru
     Args:
         connection: what there is of the thread.
         after: the last event that the reader has.
-        thread_id: the thread.
-        run_id: the id under which an agent's own memory is told.
+        input: what the reader sent: the thread, the id under which an agent's own memory is told, and the
+            version of AG-UI that the reader declares.
     """
     if connection.snapshot is not None:
-        for event in snapshot(connection.snapshot, thread_id, run_id):
+        knows_outcome = input.protocol_version is not None
+        for event in snapshot(
+            connection.snapshot, input.thread_id, input.run_id, knows_outcome=knows_outcome
+        ):
             yield b"data: %b\n\n" % encode(event)
     for log in connection.logs:
         seen = after if after is not None and after.run == log.number else None

@@ -35,14 +35,28 @@ class GraphMapper:
     the step finishes. Inside a subgraph, the channels that it shares with the graph show as they change.
     What a tool call has foretold of the state stays visible until the graph changes that part itself, what
     a node emitted by hand until the superstep ends. The last snapshot is the graph's own state.
+
+    Args:
+        thread_id: the thread.
+        run_id: the run.
+        schema: the graph's schema.
+        known: the messages that the client knows already.
+        emit_outcome: interrupts are told by the run's outcome too.
     """
 
     def __init__(
-        self, thread_id: str, run_id: str, schema: GraphSchema, known: Iterable[BaseMessage]
+        self,
+        thread_id: str,
+        run_id: str,
+        schema: GraphSchema,
+        known: Iterable[BaseMessage],
+        *,
+        emit_outcome: bool,
     ) -> None:
         self._thread_id = thread_id
         self._run_id = run_id
         self._schema = schema
+        self._emit_outcome = emit_outcome
         self._messages = MessageStream(known)
         self._values: Any = None
         self._shown: dict[str, Any] | None = None
@@ -84,7 +98,7 @@ class GraphMapper:
             found.append(events.messages_snapshot(to_agui(conversation)))
         pending = list(self._interrupts.values())
         found += [events.custom("on_interrupt", announcement(interrupt)) for interrupt in pending]
-        outcome = [to_agui_interrupt(interrupt) for interrupt in pending]
+        outcome = [to_agui_interrupt(interrupt) for interrupt in pending] if self._emit_outcome else None
         found.append(events.run_finished(self._thread_id, self._run_id, outcome))
         return found
 

@@ -52,6 +52,10 @@ class LangGraphProvider(Provider):
         description: one sentence for frontends and other agents.
         config: the operator's part of every run's configuration, such as `recursion_limit`.
         checkpointer: the memory of graphs that bring none.
+        emit_interrupt_outcome: a run that pauses tells its interrupts not only by `on_interrupt` events but
+            also by the outcome of its RUN_FINISHED. None: only to clients that declare AG-UI 1.0. Where
+            both are told, `useInterrupt` and `useLangGraphInterrupt` of `@copilotkit/react-core` (1.74)
+            render the AG-UI interrupt as `event.value`, in the place of the value that the graph gave.
 
     Raises:
         ConfigurationError: `graph` is neither a graph nor a factory.
@@ -64,10 +68,12 @@ class LangGraphProvider(Provider):
         description: str = "",
         config: RunnableConfig | None = None,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
+        emit_interrupt_outcome: bool | None = None,
     ) -> None:
         self.description = description
         self._config = config
         self._checkpointer = checkpointer
+        self._emit_interrupt_outcome = emit_interrupt_outcome
         self._make = self._maker(graph)
         self._schemas: weakref.WeakKeyDictionary[Graph, GraphSchema] = weakref.WeakKeyDictionary()
 
@@ -83,7 +89,9 @@ class LangGraphProvider(Provider):
             schema = self._schema(graph)
             config = run_config(self._config, input, context, [RunCallbacks()])
             plan = await plan_run(graph, schema, input, config, await remembered(graph, config, context))
-            mapper = GraphMapper(input.thread_id, input.run_id, schema, plan.known)
+            mapper = GraphMapper(
+                input.thread_id, input.run_id, schema, plan.known, emit_outcome=self._emits_outcome(input)
+            )
             for event in mapper.start():
                 yield event
             stream = graph.astream(
@@ -121,6 +129,11 @@ class LangGraphProvider(Provider):
                 messages=to_agui(messages_of(memory)),
                 interrupts=[to_agui_interrupt(interrupt) for interrupt in pending_interrupts(memory)],
             )
+
+    def _emits_outcome(self, input: RunAgentInput) -> bool:
+        if self._emit_interrupt_outcome is None:
+            return input.protocol_version is not None
+        return self._emit_interrupt_outcome
 
     @asynccontextmanager
     async def _graph(self, context: RequestContext) -> AsyncIterator[Graph]:
