@@ -1,0 +1,195 @@
+"""Listing and managing threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from ag_ui.core import RunAgentInput
+
+from copilotkit_runtime_py import CopilotRuntime
+from copilotkit_runtime_py import events as ev
+from tests.protocols.agui.served import Event, Served, owned, run_body, serve, without_input
+
+pytestmark = pytest.mark.anyio
+
+
+async def talk(input: RunAgentInput) -> AsyncIterator[Event]:
+    yield ev.text_start("m1")
+    yield ev.text_content("m1", "hello")
+    yield ev.text_end("m1")
+    yield ev.tool_call_start("c1", "look", "m1")
+    yield ev.tool_call_args("c1", "{}")
+    yield ev.tool_call_end("c1")
+    yield ev.tool_call_result("r1", "c1", "seen")
+    yield ev.state_snapshot({"n": 1})
+
+
+async def listed(served: Served, query: str = "") -> list[str]:
+    status, answer = await served.json(served.resource("GET", f"/threads{query}"))
+    assert status == 200
+    return [row["id"] for row in answer["threads"]]
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_threads_are_listed_the_last_changed_first(single: bool) -> None:
+    async with serve({"one": talk, "two": talk}, single=single, default_agent="two") as served:
+        for thread, agent in (("a", "one"), ("b", "two"), ("c", "one"), ("a", "one")):
+            await served.events(served.run(agent, thread=thread))
+        status, answer = await served.json(served.resource("GET", "/threads?agentId=one"))
+        assert status == 200
+        first = answer["threads"][0]
+        assert first.pop("createdAt")[-5:-4] == first.pop("updatedAt")[-5:-4] == "."
+        assert first == {
+            "id": "a",
+            "name": None,
+            "agentId": "one",
+            "organizationId": "",
+            "createdById": "",
+            "archived": False,
+        }
+        assert answer["nextCursor"] is None
+        assert [row["id"] for row in answer["threads"]] == ["a", "c"]
+        assert await listed(served, "?agentId=default") == ["b"]
+        assert await listed(served, "?agentId=nobody") == []
+        assert await listed(served) == ["a", "c", "b"]
+
+
+async def test_long_lists_come_in_pages() -> None:
+    async with serve({"agent": talk}) as served:
+        for thread in "abcde":
+            await served.events(served.run(thread=thread))
+        seen, cursor = [], ""
+        while True:
+            _, page = await served.json(served.resource("GET", f"/threads?limit=2{cursor}"))
+            seen.append([row["id"] for row in page["threads"]])
+            if page["nextCursor"] is None:
+                break
+            cursor = f"&cursor={page['nextCursor']}"
+        assert seen == [["e", "d"], ["c", "b"], ["a"]]
+        assert await listed(served, "?cursor=gone") == []
+        assert await listed(served, "?limit=-1") == await listed(served, "?limit=x") == list("edcba")
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_threads_are_renamed_put_aside_taken_back_and_deleted(single: bool) -> None:
+    common = {"agentId": "agent"}
+    async with serve({"agent": talk}, single=single) as served:
+        for thread in ("a", "b"):
+            await served.events(served.run(thread=thread))
+        renamed = served.resource("PATCH", "/threads/a", {**common, "name": "Trip"})
+        status, row = await served.json(renamed)
+        assert (status, row["name"], row["archived"]) == (200, "Trip", False)
+        archive = served.resource("POST", "/threads/a/archive", common)
+        assert await served.json(archive) == (200, {"threadId": "a", "archived": True})
+        assert await listed(served) == ["b"]
+        assert await listed(served, "?includeArchived=true") == ["a", "b"]
+        taken_back = served.resource("PATCH", "/threads/a", {**common, "archived": False})
+        assert (await served.json(taken_back))[1]["archived"] is False
+        delete = served.resource("DELETE", "/threads/a", common)
+        assert await served.json(delete) == (200, {"threadId": "a", "deleted": True})
+        assert await listed(served, "?includeArchived=true") == ["b"]
+        assert await served.events(served.connect(thread="a")) == []
+
+
+@pytest.mark.parametrize("body", [{"name": 5}, {"archived": "yes"}, []])
+async def test_a_malformed_change_is_refused(body: Any) -> None:
+    async with serve({"agent": talk}) as served:
+        await served.events(served.run())
+        answer = await served.json(served.resource("PATCH", "/threads/t1", body))
+    assert answer == (400, {"error": "Invalid request body"})
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_a_thread_can_be_inspected(single: bool) -> None:
+    async with serve({"agent": talk}, single=single) as served:
+        await served.events(served.run())
+        replayed = await served.events(served.connect())
+        assert await served.json(served.resource("GET", "/threads/t1/messages")) == (
+            200,
+            {
+                "messages": [
+                    {"id": "r1-u", "role": "user", "content": "hi"},
+                    {
+                        "id": "m1",
+                        "role": "assistant",
+                        "content": "hello",
+                        "toolCalls": [{"id": "c1", "name": "look", "args": "{}"}],
+                    },
+                    {"id": "r1", "role": "tool", "content": "seen", "toolCallId": "c1"},
+                ]
+            },
+        )
+        assert await served.json(served.resource("GET", "/threads/t1/events")) == (200, {"events": replayed})
+        assert await served.json(served.resource("GET", "/threads/t1/state")) == (200, {"state": {"n": 1}})
+
+
+async def test_an_unknown_thread_has_nothing_to_inspect() -> None:
+    async with serve({"agent": talk}) as served:
+        for name, nothing in (("messages", []), ("events", []), ("state", None)):
+            answer = await served.json(served.resource("GET", f"/threads/never/{name}"))
+            assert answer == (200, {name: nothing})
+
+
+async def test_a_thread_of_an_agent_that_is_no_longer_served_can_be_listed() -> None:
+    async with serve({"agent": talk, "other": talk}) as served:
+        await served.events(served.run())
+        del served.runtime.agents["agent"]
+        assert await listed(served) == ["t1"]
+        assert await served.json(served.resource("GET", "/threads/t1/messages")) == (200, {"messages": []})
+
+
+async def test_what_belongs_to_the_paid_platform_is_refused_and_says_so() -> None:
+    async with serve({"agent": talk}) as served:
+        for path in ("/threads/subscribe", "/annotate"):
+            status, answer = await served.json(served.resource("POST", path, {}))
+            assert status == 422
+            assert answer["error"].startswith("Missing CopilotKitIntelligence configuration.")
+
+
+async def test_the_threads_of_others_do_not_exist() -> None:
+    runtime = CopilotRuntime({"agent": talk})
+    served = owned(runtime)
+    ada, eve = {"x-user": "ada"}, {"x-user": "eve"}
+    for user, thread in ((ada, "hers"), (eve, "mine")):
+        await served.events(served.agent("run", "agent", run_body(thread), user))
+    not_found = {
+        "error": "Thread 'hers' was not found.",
+        "message": "Thread 'hers' was not found.",
+        "code": "THREAD_NOT_FOUND",
+    }
+    for method, path in (("PATCH", ""), ("POST", "/archive"), ("DELETE", "")):
+        request = served.resource(method, f"/threads/hers{path}", {"name": "x"}, eve)
+        assert await served.json(request) == (404, not_found)
+    for name, nothing in (("messages", []), ("events", []), ("state", None)):
+        request = served.resource("GET", f"/threads/hers/{name}", None, eve)
+        assert await served.json(request) == (200, {name: nothing})
+    async with served.resource("POST", "/threads/clear", None, eve) as cleared:
+        assert cleared.status == 204
+    for user, threads in ((ada, ["hers"]), (eve, [])):
+        _, answer = await served.json(served.resource("GET", "/threads", None, user))
+        assert [(row["id"], row["name"]) for row in answer["threads"]] == [(id, None) for id in threads]
+    await runtime.aclose()
+
+
+async def test_deleting_a_thread_stops_its_run() -> None:
+    cancelled = asyncio.Event()
+
+    async def hanging(input: RunAgentInput) -> AsyncIterator[Event]:
+        yield ev.text_start("m")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async with serve({"agent": hanging}) as served, served.run() as run:
+        events = run.events()
+        started = [await anext(events), await anext(events)]
+        deleted = served.resource("DELETE", "/threads/t1", {"agentId": "agent"})
+        assert (await served.json(deleted))[0] == 200
+        assert cancelled.is_set()
+        rest = [event async for event in events]
+        assert without_input(started + rest)[-1] == ev.run_finished("t1", "r1")
+        assert await listed(served) == []
