@@ -68,7 +68,7 @@ class _Endpoint:
             return Response(status_code=204, headers={"allow": "GET, POST"})
         body = await _read(request, self._limit)
         if body is None:
-            return Response(status_code=413)
+            return _too_large(self._limit)
         if request.method != "POST":
             return await self._graphql.handle(request, body)
         return await self._answer_post(request, body)
@@ -91,9 +91,11 @@ class _Endpoint:
         return _of_neither_contract(malformed=value is _MALFORMED)
 
     async def _answer_below(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"allow": "GET, POST, PATCH, DELETE"})
         body = await _read(request, self._limit)
         if body is None:
-            return Response(status_code=413)
+            return _too_large(self._limit)
         return await self._agui.handle_path(request, _raw_path(request), body)
 
 
@@ -118,6 +120,12 @@ def _raw_path(request: Request) -> str:
     """Returns the path as it was sent: an id in it may hold an encoded slash."""
     raw: bytes | None = request.scope.get("raw_path")
     return raw.partition(b"?")[0].decode("latin-1") if raw else quote(request.scope["path"])
+
+
+def _too_large(limit: int) -> Response:
+    message = f"A request may have {limit} bytes at most."
+    errors = [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]
+    return json_response({"error": "Payload too large", "message": message, "errors": errors}, 413)
 
 
 def _of_neither_contract(*, malformed: bool) -> Response:

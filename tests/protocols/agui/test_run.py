@@ -367,6 +367,7 @@ async def test_a_body_beyond_the_limit_is_refused_before_it_is_read() -> None:
     async with serve({"agent": talk}, limits=Limits(request_bytes=1000)) as served:
         async with served.request("POST", "/agent/agent/run", b"{}", {"content-length": "1001"}) as declared:
             assert declared.status == 413
+            assert (await declared.json())["message"] == "A request may have 1000 bytes at most."
         async with served.request("POST", "/agent/agent/run", b" " * 1001) as actual:
             assert actual.status == 413
         assert len(await served.events(served.run())) == 5

@@ -13,6 +13,14 @@ from tests.protocols.agui.served import Event, serve
 pytestmark = pytest.mark.anyio
 
 HINT = "The body is neither a GraphQL request (a 'query') nor a single-route AG-UI request (a 'method')."
+JSON = "application/json"
+MALFORMED_PARAMS: list[Any] = [
+    [],
+    "agent",
+    {"agentId": ["agent"]},
+    {"agentId": 1},
+    {"agent_id": "agent"},
+]
 GRAPHQL = {"accept": "application/graphql-response+json, application/json"}
 
 
@@ -66,7 +74,7 @@ async def test_a_method_that_is_no_name_is_a_missing_one(method: Any) -> None:
 async def test_params_of_any_shape_are_refused_and_not_trusted() -> None:
     missing = {"error": "invalid_request", "message": "Missing or invalid parameter 'agentId'"}
     async with serve({"agent": talk}) as served:
-        for params in ([], "agent", {"agentId": ["agent"]}, {"agentId": 1}, {"agent_id": "agent"}):
+        for params in MALFORMED_PARAMS:
             assert await served.json(served.envelope("agent/run", params, {})) == (400, missing)
 
 
@@ -126,3 +134,26 @@ async def test_slashes_prefixes_and_escapes_in_a_path_mean_nothing(path: str) ->
     async with serve({"agent": talk}) as served:
         status, info = await served.json(served.request("GET", path))
     assert (status, info["version"]) == (200, "1.75.0")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "", "application/x-www-form-urlencoded; charset=utf-8"]
+)
+async def test_a_page_of_another_origin_changes_nothing_without_the_browser_asking(content_type: str) -> None:
+    foreign = {"origin": "https://evil.test", "host": "app.test", "content-type": content_type}
+    own = {**foreign, "origin": "https://app.test"}
+    async with serve({"agent": talk}) as served:
+        for path in ("/threads/clear", "/agent/agent/run", "/agent/agent/stop/t"):
+            status, answer = await served.json(served.request("POST", path, b"", foreign))
+            assert (status, answer["message"]) == (415, "A page of another origin has to send JSON")
+        async with served.request("POST", "/threads/clear", b"", own) as cleared:
+            assert cleared.status == 204
+        async with served.request("POST", "/threads/clear", {}, {**foreign, "content-type": JSON}) as cleared:
+            assert cleared.status == 204
+
+
+async def test_options_are_answered_everywhere() -> None:
+    async with serve({"agent": talk}) as served:
+        for path in ("", "/info", "/agent/agent/run"):
+            async with served.request("OPTIONS", path) as exchange:
+                assert exchange.status == 204

@@ -30,11 +30,9 @@ class HTTPError(Exception):
         return json_response(self.body, self.status_code, {"allow": self.allow} if self.allow else None)
 
 
-class InvalidEnvelopeError(HTTPError):
-    """A single-route request is not what it should be."""
-
-    def __init__(self, message: str, status_code: int = 400) -> None:
-        super().__init__(status_code, {"error": "invalid_request", "message": message})
+def invalid_request(message: str, status_code: int = 400) -> HTTPError:
+    """Returns the error for a request that is not what it should be."""
+    return HTTPError(status_code, {"error": "invalid_request", "message": message})
 
 
 def not_found(message: str | None = None) -> HTTPError:

@@ -16,7 +16,7 @@ from ...hooks import RequestError
 from ...runtime import CopilotRuntime
 from .. import sse
 from ..stream import EVENT_STREAM_HEADERS, Feed, StreamResponse
-from .answers import HTTPError, error_body, json_response, not_found
+from .answers import HTTPError, error_body, invalid_request, json_response, not_found
 from .call import Call
 from .debug import DebugFeed
 from .event_id import parse_event_id
@@ -29,6 +29,8 @@ from .threads import Handler, ThreadOperations
 from .transcribe import transcribe
 
 HEARTBEAT_SECONDS: Final = 15.0
+# The content types that a form can have, and none (Fetch standard, "CORS-safelisted request-header").
+_UNASKED: Final = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 _MEDIA_TYPE: Final = "text/event-stream"
 _STOPPED: Final = {
     "stopped": True,
@@ -78,6 +80,8 @@ class AGUIEndpoint:
         """
         try:
             operation, params = match(path, request.method)
+            if operation != "transcribe" and _is_unasked(request):
+                raise invalid_request("A page of another origin has to send JSON", 415)
         except HTTPError as error:
             return error.response()
         call = Call(
@@ -186,6 +190,18 @@ class AGUIEndpoint:
         return StreamResponse(
             open_feed, heartbeat_seconds=self._heartbeat_seconds, headers=EVENT_STREAM_HEADERS
         )
+
+
+def _is_unasked(request: Request) -> bool:
+    """Whether a page of another origin may have sent this, cookies and all, without the browser asking first.
+
+    Frontends send JSON, for which a browser asks; transcription takes forms, and changes nothing.
+    """
+    origin = request.headers.get("origin")
+    if request.method != "POST" or origin is None:
+        return False
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type in _UNASKED and origin.partition("://")[2] != request.headers.get("host")
 
 
 def _run_context(call: Call, requested: RunRequest) -> RequestContext:

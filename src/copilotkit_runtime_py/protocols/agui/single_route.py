@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from .answers import InvalidEnvelopeError
+from .answers import invalid_request
 from .routes import match_resource
 
 # method -> (the params that it needs, whether it needs a body)
@@ -39,28 +39,28 @@ def read_envelope(envelope: Any, content_type: str) -> Envelope:
             CopilotRuntime 1.75.
     """
     if "application/json" not in content_type.lower():
-        raise InvalidEnvelopeError("Single-route endpoint expects JSON payloads", 415)
+        raise invalid_request("Single-route endpoint expects JSON payloads", 415)
     method = envelope.get("method") if isinstance(envelope, Mapping) else None
     if not isinstance(method, str) or not method:
-        raise InvalidEnvelopeError("Missing method field")
+        raise invalid_request("Missing method field")
     given = envelope.get("params")
     params = given if isinstance(given, Mapping) else {}
     body = envelope.get("body")
     if method == "resource/request":
         return _resource(params, body)
     if method not in _METHODS:
-        raise InvalidEnvelopeError(f"Unsupported method '{method[:80]}'")
+        raise invalid_request(f"Unsupported method '{method[:80]}'")
     names, needs_body = _METHODS[method]
     known = {name: _param(params, name) for name in names}
     if needs_body and body is None:
-        raise InvalidEnvelopeError("Missing request body for JSON handler")
+        raise invalid_request("Missing request body for JSON handler")
     return Envelope(method, known, {}, body)
 
 
 def _resource(params: Mapping[str, Any], body: Any) -> Envelope:
     path, _, query = _param(params, "path").partition("?")
     if not path.startswith("/") or path.startswith(("//", "/\\")):
-        raise InvalidEnvelopeError("Resource path must be Runtime-relative")
+        raise invalid_request("Resource path must be Runtime-relative")
     matched = match_resource(path, _param(params, "httpMethod").upper())
     return Envelope(matched.operation, matched.params, dict(parse_qsl(query)), body)
 
@@ -68,5 +68,5 @@ def _resource(params: Mapping[str, Any], body: Any) -> Envelope:
 def _param(params: Mapping[str, Any], name: str) -> str:
     value = params.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise InvalidEnvelopeError(f"Missing or invalid parameter '{name}'")
+        raise invalid_request(f"Missing or invalid parameter '{name}'")
     return value
