@@ -6,7 +6,7 @@ import inspect
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from ag_ui.core import RunAgentInput
 from langchain_core.runnables import RunnableConfig
@@ -71,6 +71,7 @@ class LangGraphProvider(Provider):
         emit_interrupt_outcome: bool | None = None,
     ) -> None:
         self.description = description
+        self.capabilities = _CAPABILITIES
         self._config = config
         self._checkpointer = checkpointer
         self._emit_interrupt_outcome = emit_interrupt_outcome
