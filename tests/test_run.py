@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import logging
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
@@ -526,6 +528,35 @@ async def test_a_run_has_a_bounded_size() -> None:
     assert sum(len(entry.data) for entry in run.entries) < 1500
 
 
+async def test_an_agent_is_closed_before_its_run_ends() -> None:
+    steps = Steps()
+
+    async def agent() -> Stream:
+        try:
+            while True:
+                yield events.custom("x", 1)
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            steps.released = True
+
+    await whole(agent(), limits=Limits(events_per_run=10))
+    assert steps.released
+
+
+async def test_a_run_that_is_over_is_forgotten() -> None:
+    async def agent() -> Stream:
+        yield events.text_start("m")
+
+    watched = Watched()
+    watched.run.start(agent())
+    await watched.end()
+    forgotten = weakref.ref(watched.run)
+    del watched
+    gc.collect()
+    assert forgotten() is None
+
+
 @pytest.mark.parametrize("step", ["before_end", "after_end"])
 async def test_an_end_that_is_not_recorded_is_an_end(step: str, caplog: pytest.LogCaptureFixture) -> None:
     async def fail(run: Run) -> None:
@@ -686,11 +717,13 @@ async def test_readers_may_come_and_go_while_they_are_told() -> None:
     watched = Watched()
     seen: list[Entry] = []
 
-    def leave() -> None:
+    def invite() -> None:
+        for _ in range(10):
+            follow(watched.run, [])
         subscription.close()
         follow(watched.run, seen)
 
-    subscription = watched.run.subscribe(leave)
+    subscription = watched.run.subscribe(invite)
 
     async def agent() -> Stream:
         yield events.custom("x", 1)

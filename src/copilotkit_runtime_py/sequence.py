@@ -392,10 +392,9 @@ def _check(event: Event) -> None:
     try:
         model.validate_python(event, by_alias=True, by_name=False)
     except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False, include_context=False):
-            if problem["type"] != "string_unicode":  # half of a surrogate pair
-                where = ".".join(str(part) for part in problem["loc"] if part != kind)
-                raise _malformed(kind, f"{where}: {problem['msg']}") from None
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in problem["loc"] if part != kind)
+        raise _malformed(kind, f"{where}: {problem['msg']}") from None
     if kind == "MESSAGES_SNAPSHOT":
         event["messages"] = [{k: v for k, v in m.items() if v is not None} for m in event["messages"]]
 

@@ -210,15 +210,40 @@ async def test_the_id_of_an_evicted_thread_is_free_for_anybody() -> None:
     assert await store.begin_run(record("t1", owner="bob")) == 1
 
 
-async def test_two_hundred_threads_of_ninety_runs_stay_under_the_bound() -> None:
+async def test_a_state_takes_the_place_of_the_one_before() -> None:
+    store = MemoryStateStore()
+    await run(store, record(), state=AgentState(state="x" * 100))
+    size = store.size
+    for _ in range(3):
+        await run(store, record(), state=AgentState(state="y" * 100))
+    assert store.size == size
+    await run(store, record(agent="b"), state=AgentState(state="z" * 100))
+    assert store.size == 2 * size
+
+
+async def test_a_run_in_progress_stays_whatever_the_bound() -> None:
+    store = MemoryStateStore(max_runs_per_thread=0)
+    active = record()
+    await store.begin_run(active)
+    await store.append(active, [b"x"])
+    assert store.size == 1
+    await store.end_run(active, AgentState())
+    await run(store, record("t2"))
+    await store.delete_thread("ann", "t1")
+    await store.delete_thread("ann", "t2")
+    assert store.size == 0
+
+
+@pytest.mark.parametrize("in_turn", [True, False])
+async def test_two_hundred_threads_of_ninety_runs_stay_under_the_bound(in_turn: bool) -> None:
     store = MemoryStateStore(max_threads=100, max_runs_per_thread=10, max_bytes=200_000)
-    for _ in range(90):
-        for place in range(200):
-            await run(store, record(f"t{place}"), b"x" * 100, b"y" * 50)
-    assert len(store) <= 100
-    assert store.size <= 200_000
+    places = [place for _ in range(90) for place in range(200)]
+    for place in places if in_turn else sorted(places):
+        await run(store, record(f"t{place}"), b"x" * 100, b"y" * 50)
+        assert len(store) <= 100
+        assert store.size <= 200_000
     for thread in await store.list_threads("ann"):
-        assert len(await store.read_runs("ann", thread.id)) <= 10
+        assert len(await store.read_runs("ann", thread.id)) == (1 if in_turn else 10)
         await store.delete_thread("ann", thread.id)
     assert store.size == 0
 
