@@ -77,6 +77,25 @@ async def test_what_is_ready_together_leaves_together() -> None:
     assert feed.closed == 1
 
 
+async def test_headers_leave_with_an_empty_body_for_servers_that_wait_for_one() -> None:
+    feed, told, sent = Written(), asyncio.Event(), []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append((message["type"], message.get("body")))
+        if len(sent) == 2:
+            told.set()
+
+    answer = asyncio.ensure_future(response_of(feed)({"type": "http"}, receive, send))
+    await told.wait()
+    assert sent == [("http.response.start", None), ("http.response.body", b"")]
+    feed.end()
+    await answer
+
+
 async def test_silence_is_broken_by_comments_and_only_silence() -> None:
     feed = Written()
     async with served(feed, heartbeat_seconds=0.01) as exchange:

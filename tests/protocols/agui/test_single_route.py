@@ -127,6 +127,13 @@ async def test_paths_that_lead_nowhere_and_methods_that_do_not_fit_are_told_apar
         assert (exchange.status, exchange.headers.get("allow")) == (status, allow)
 
 
+async def test_a_thread_may_be_called_like_a_path() -> None:
+    async with serve({"agent": talk}) as served:
+        for thread in ("info", "transcribe", "threads", "annotate"):
+            answer = await served.json(served.stop(thread=thread))
+            assert answer == (200, {"stopped": False, "message": f"No active run for thread '{thread}'."})
+
+
 @pytest.mark.parametrize(
     "path", ["/info/", "//info", "/deep/er/info", "/deep//er/info//", "/%69nfo", "/info?x=1"]
 )
