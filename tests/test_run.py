@@ -731,6 +731,7 @@ async def test_readers_may_come_and_go_while_they_are_told() -> None:
     watched.run.start(agent())
     await watched.end()
     assert [entry.data for entry in seen] == [entry.data for entry in watched.run.entries]
+    assert watched.run.status is RunStatus.FINISHED
 
 
 async def test_what_an_agent_sets_in_its_context_stays_there() -> None:
