@@ -34,6 +34,15 @@ GraphLike: TypeAlias = Graph | StateGraph[Any, Any, Any, Any]
 Made: TypeAlias = GraphLike | Awaitable[GraphLike] | AbstractAsyncContextManager[GraphLike]
 GraphFactory: TypeAlias = Callable[[RequestContext], Made] | Callable[[], Made]
 
+# What holds of every graph; whether it calls tools or keeps a memory is its own affair.
+_CAPABILITIES: Final = {
+    "transport": {"streaming": True, "resumable": True},
+    "tools": {"clientProvided": True},
+    "state": {"snapshots": True, "deltas": False},
+    "reasoning": {"supported": True, "streaming": True},
+    "humanInTheLoop": {"supported": True, "interrupts": True},
+}
+
 
 class LangGraphProvider(Provider):
     """Runs a compiled LangGraph graph.
