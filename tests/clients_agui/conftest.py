@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
 from tests.clients.conftest import Serve, agent, live_server, serve
 from tests.clients_agui.browser import CLIENTS, Browser, Client, Page
-from tests.clients_agui.node import ENVIRONMENT, install
+from tests.clients_agui.node import ENVIRONMENT, HERE, install
 from tests.scripted_agent import Script, ScriptedAgent
 
 __all__ = ["agent", "live_server", "serve"]
 
 Mount: TypeAlias = Callable[..., str]
 Visit: TypeAlias = Callable[..., Page]
+
+
+class Reference(NamedTuple):
+    """A process with the reference runtime; the route mode is appended to its URL."""
+
+    url: str
+    process: subprocess.Popen[str]
 
 
 @pytest.fixture
@@ -60,3 +69,38 @@ def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Visit]:
     yield open_page
     for page in opened:
         page.close()
+
+
+@pytest.fixture(scope="session")
+def reference_agent() -> Iterator[ScriptedAgent]:
+    """The scripted agent behind the reference runtime."""
+    with ScriptedAgent() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def reference_runtime(environment: dict[str, str], *arguments: str) -> Iterator[Reference]:
+    """Runs the reference runtime with one agent, `default`."""
+    command = ["node", str(HERE / "reference.mjs"), *arguments, "default"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+    assert process.stdout
+    yield Reference(f"http://127.0.0.1:{int(process.stdout.readline())}/", process)
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def reference(node_environment: dict[str, str], reference_agent: ScriptedAgent) -> Iterator[str]:
+    """The URL of a reference runtime that survives its own errors; the route mode is appended to it."""
+    with reference_runtime(node_environment, reference_agent.base_url) as runtime:
+        yield runtime.url
+
+
+@pytest.fixture
+def reference_as_shipped(
+    node_environment: dict[str, str], reference_agent: ScriptedAgent
+) -> Iterator[Reference]:
+    """A reference runtime of this test's own, which its errors may end."""
+    with reference_runtime(node_environment, "--as-shipped", reference_agent.base_url) as runtime:
+        yield runtime

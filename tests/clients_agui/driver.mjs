@@ -6,8 +6,9 @@ import { createInterface } from "node:readline";
 import { AguiPage } from "./agui_page.mjs";
 import { CorePage } from "./core_page.mjs";
 import { plain } from "./page.mjs";
+import { ReactPage } from "./react_page.mjs";
 
-const kinds = { agui: AguiPage, core: CorePage };
+const kinds = { agui: AguiPage, core: CorePage, react: ReactPage };
 const pages = new Map();
 const { write } = process.stdout;
 const send = (message) => write.call(process.stdout, JSON.stringify(message) + "\n");

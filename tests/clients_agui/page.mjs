@@ -28,6 +28,7 @@ globalThis.fetch = async (url, init = {}) => {
     ...(typeof init.body === "string" ? { body: JSON.parse(init.body) } : {}),
     status: null,
     text: "",
+    ended: false,
   };
   page.requests.push(record);
   const signals = [page.leaving.signal, init.signal].filter(Boolean);
@@ -42,6 +43,9 @@ function listenTo(response, record) {
     transform(chunk, controller) {
       record.text += decoder.decode(chunk, { stream: true });
       controller.enqueue(chunk);
+    },
+    flush() {
+      record.ended = true;
     },
   });
   const { status, statusText, headers } = response;
