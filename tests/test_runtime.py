@@ -170,7 +170,7 @@ async def test_an_agent_gets_the_input_and_the_request() -> None:
 
 async def test_a_busy_thread_refuses_another_run() -> None:
     agent = Waiting()
-    runtime = CopilotRuntime({"a": agent})
+    runtime = CopilotRuntime({"a": agent}, limits=Limits(busy_seconds=0))
     run = await runtime.start(None, asked(), ANN)
     await agent.reached.wait()
     with pytest.raises(ThreadBusyError):
@@ -186,6 +186,20 @@ async def test_a_busy_thread_refuses_another_run() -> None:
         RunStatus.FINISHED,
         2,
     )
+
+
+async def test_a_request_that_is_faster_than_the_news_of_a_stop_waits_for_it() -> None:
+    agent = Waiting()
+    runtime = CopilotRuntime({"a": agent}, limits=Limits(busy_seconds=30))
+    run = await runtime.start(None, asked(), ANN)
+    await agent.reached.wait()
+    waiting = asyncio.create_task(runtime.start(None, asked(run_id="r2"), ANN))
+    await asyncio.sleep(0)
+    assert runtime.stop("t1", ANN)
+    agent.go.set()
+    second = await waiting
+    await second.wait()
+    assert (run.status, second.status, second.number) == (RunStatus.STOPPED, RunStatus.FINISHED, 2)
 
 
 async def test_of_two_requests_at_once_one_runs() -> None:

@@ -18,6 +18,8 @@ class Limits:
         bytes_per_run: the most bytes of encoded events that one run may emit.
         run_seconds: the longest time that a run may take, or None for no bound.
         idle_seconds: the longest time that an agent may stay silent, or None for no bound.
+        busy_seconds: how long a request for a busy thread waits before it is refused. A page that leaves and
+            comes back may be faster than the news that it left.
         cancel_seconds: how long a stopped agent may take to let go before its thread is freed without it.
     """
 
@@ -29,4 +31,5 @@ class Limits:
     bytes_per_run: int = 64 * 1024 * 1024
     run_seconds: float | None = 3600.0
     idle_seconds: float | None = 600.0
+    busy_seconds: float = 0.5
     cancel_seconds: float = 1.0

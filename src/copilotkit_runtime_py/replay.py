@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import jsonpatch
-import orjson
 
 from . import events
 from .events import Event
@@ -44,9 +43,7 @@ def replayed(log: RunLog, *, pending: bool) -> list[Event | None]:
         log: the run.
         pending: its interrupts wait for an answer.
     """
-    return [
-        _historic(event, log, pending=pending) for event in compact(orjson.loads(data) for data in log.events)
-    ]
+    return [_historic(event, log, pending=pending) for event in compact(map(events.decode, log.events))]
 
 
 def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: bool) -> list[Event]:

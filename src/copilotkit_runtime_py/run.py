@@ -181,6 +181,12 @@ class Run:
         """Waits until the run is over and recorded. Cancelling the wait leaves the run alone."""
         await asyncio.shield(self._task)
 
+    async def stops_within(self, seconds: float) -> bool:
+        """Waits that long for the end, and returns whether it came or is near: the run was asked to stop."""
+        if seconds:
+            await asyncio.wait({self._task}, timeout=seconds)
+        return self.stopping or self.ended
+
     def log(self) -> list[Entry]:
         """The whole log, with the terminal event even before readers see it."""
         if self._terminal is None or self.ended:

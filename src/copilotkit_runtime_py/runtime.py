@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 from ag_ui.core import RunAgentInput
 
@@ -97,6 +98,7 @@ class CopilotRuntime:
         )
         self._runs: dict[tuple[str, str], Run] = {}
         self._asides: dict[tuple[str, str], Run] = {}
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._observers: list[Callable[[Run], None]] = []
         self._live: set[Run] = set()
 
@@ -151,42 +153,46 @@ class CopilotRuntime:
 
     async def _start(self, name: str, input: RunAgentInput, context: RequestContext) -> Run:
         key = (context.owner, input.thread_id)
-        await self._await_thread(key)
+        await self._await_thread(key, patience=self.limits.busy_seconds)
         body = input.model_dump(mode="json", by_alias=True, exclude_none=True)
-        messages: list[dict[str, Any]] = body["messages"]
         before = BeforeRequest(
             thread_id=input.thread_id,
             run_id=input.run_id,
             agent_name=name,
-            input_messages=messages,
+            input_messages=body["messages"],
             context=context,
         )
         await call_hook(self._hooks.on_before_request, before)
-        await self._await_thread(key)
-        record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=context.owner)
-        provider = self.agents[name]
-        stream = provider.run(_for_agent(input), context)
-        known = await self.state_store.load_state(context.owner, input.thread_id, name)
-        number = await self.state_store.begin_run(record)
-        ending = _Ending(self, record, before, input.state)
-        run = Run(
-            id=input.run_id,
-            number=number,
-            thread_id=input.thread_id,
-            agent_name=name,
-            framed=provider.framed,
-            limits=self.limits,
-            input={**body, "messages": _unseen(messages, known)},
-            before_end=ending.settle,
-            after_end=ending.announce,
-            development=self.development,
-        )
-        self._runs[key] = run
+        stream = self.agents[name].run(_for_agent(input), context)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            await self._await_thread(key)
+            run = self._runs[key] = await self._begin(input, body, before)
         self._live.add(run)
         run.start(stream)
         for observer in list(self._observers):
             observer(run)
         return run
+
+    async def _begin(self, input: RunAgentInput, body: dict[str, Any], before: BeforeRequest) -> Run:
+        """Claims the thread and makes the run, not started yet."""
+        name, owner = before.agent_name, before.context.owner
+        record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=owner)
+        known = await self.state_store.load_state(owner, input.thread_id, name)
+        number = await self.state_store.begin_run(record)
+        ending = _Ending(self, record, before, input.state)
+        return Run(
+            id=input.run_id,
+            number=number,
+            thread_id=input.thread_id,
+            agent_name=name,
+            framed=self.agents[name].framed,
+            limits=self.limits,
+            input={**body, "messages": _unseen(before.input_messages, known)},
+            before_end=ending.settle,
+            after_end=ending.announce,
+            development=self.development,
+        )
 
     async def start_aside(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
         """Starts a run that leaves no trace, such as one that makes suggestions.
@@ -235,15 +241,15 @@ class CopilotRuntime:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
-    async def _await_thread(self, key: tuple[str, str]) -> None:
+    async def _await_thread(self, key: tuple[str, str], *, patience: float = 0.0) -> None:
         """Waits until a thread is free, as far as the policy has it.
 
         Raises:
-            ThreadBusyError: the thread has a run in progress that nobody stops.
+            ThreadBusyError: the thread has a run in progress, and still after `patience` seconds.
         """
         while (run := self._runs.get(key)) is not None:
             if not run.stopping and not run.ended:
-                if self._on_busy_thread == "reject":
+                if self._on_busy_thread == "reject" and not await run.stops_within(patience):
                     raise ThreadBusyError(run.thread_id)
                 if self._on_busy_thread == "supersede":
                     run.stop()

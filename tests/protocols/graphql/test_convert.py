@@ -280,9 +280,10 @@ def test_answers_go_to_the_interrupts_they_answer() -> None:
     ]
 
 
-def test_a_request_that_agui_cannot_say_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="toolCallId"):
-        body(request(message("m1", text_message=text("x", "tool"))))
+def test_a_text_of_a_tool_is_a_result_that_names_no_call() -> None:
+    assert body(request(message("m1", text_message=text("x", "tool"))))["messages"] == [
+        {"id": "m1", "role": "tool", "content": "x", "toolCallId": ""}
+    ]
 
 
 @pytest.mark.parametrize(

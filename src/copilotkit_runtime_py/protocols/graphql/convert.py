@@ -96,7 +96,8 @@ def messages_from_input(messages: Iterable[MessageInput]) -> list[Json]:
 
     for message in messages:
         if text := message.text_message:
-            add({"id": message.id, "role": text.role.value, "content": text.content})
+            unaddressed = {"toolCallId": ""} if text.role.value == "tool" else {}
+            add({"id": message.id, "role": text.role.value, "content": text.content, **unaddressed})
         elif image := message.image_message:
             if image.role.value == "user":
                 add({"id": message.id, "role": "user", "content": [_image_part(image.format, image.bytes)]})
