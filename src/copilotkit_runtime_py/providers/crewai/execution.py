@@ -1,0 +1,114 @@
+"""One flow or crew at work."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from crewai.core.providers.human_input import set_provider
+from crewai.events.stream_context import add_stream_sink
+from crewai.events.utils.console_formatter import set_suppress_console_output
+
+from ...context import RequestContext
+from .current import RUN, CurrentRun
+from .feed import Feed, HandedOver, Item, Unanswerable
+from .human import NoConsole
+from .memory import ChatMemory
+from .messages import label
+from .state import conversation_of
+from .threads import MethodThreads
+
+
+class Execution:
+    """Runs a flow or a crew, and yields what it emits.
+
+    It works in a task of its own, whose context variables tell CrewAI where its events go, that it prints
+    nothing, and that nobody is at the console; nothing of that is seen outside.
+
+    Args:
+        run: the run.
+        work: starts the flow or crew. Called once, in the task.
+        memory: the chat's memory.
+
+    Attributes:
+        result: what the flow or crew returned.
+        handed_over: an agent called a tool of the frontend, and so it ended.
+    """
+
+    def __init__(self, run: CurrentRun, work: Callable[[], Awaitable[Any]], memory: ChatMemory) -> None:
+        self.result: Any = None
+        self.handed_over = False
+        self._run = run
+        self._work = work
+        self._memory = memory
+
+    async def events(self) -> AsyncIterator[Item]:
+        """Yields the events of CrewAI's bus and those emitted by hand, with their sources.
+
+        Raises:
+            Exception: what the flow or crew raised.
+        """
+        feed = self._run.feed
+        task = asyncio.create_task(self._task(), name=f"crewai {self._run.input.run_id}")
+        task.add_done_callback(lambda _: feed.finish())
+        try:
+            async for item in feed:
+                yield item
+            await self._outcome(task)
+        finally:
+            feed.close()
+            try:
+                if not task.done():
+                    task.cancel()
+                    await asyncio.wait({task})
+            finally:
+                feed.end()
+                if task.done() and not task.cancelled():
+                    task.exception()
+
+    async def _task(self) -> Any:
+        RUN.set(self._run)
+        set_provider(NoConsole())
+        set_suppress_console_output(True)
+        for sink in (self._memory, self._run.answers, self._run.feed):
+            add_stream_sink(sink)
+        return await self._work()
+
+    async def _outcome(self, task: asyncio.Task[Any]) -> None:
+        try:
+            self.result = await task
+        except HandedOver:
+            self.handed_over = True
+        except Unanswerable as refused:
+            raise refused.error from None
+
+
+def new_run(input: Any, context: RequestContext) -> CurrentRun:
+    """Returns a run that begins now, on the running loop."""
+    return CurrentRun(input, context, Feed())
+
+
+def prepare_methods(flow: Any, run: CurrentRun, threads: MethodThreads) -> None:
+    """Has the methods of a flow run where they can be left, and gives ids to the messages that they add.
+
+    CrewAI calls its methods from `_methods`. That name is CrewAI's own, but there is no other place between a
+    method's end and the moment when CrewAI saves the state.
+    """
+    for name, method in list(flow._methods.items()):
+        flow._methods[name] = _labelling(flow, run, threads.wrap(str(name), method))
+
+
+def _labelling(flow: Any, run: CurrentRun, method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        result = await method(*args, **kwargs)
+        if asyncio.iscoroutine(result):
+            result = await result
+        messages = conversation_of(flow.state)
+        if messages is not None:
+            label(messages, run.answers.so_far())
+        return result
+
+    return call
