@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
 _RECORD_FIRST_ANSWER = """
 window.shownTexts = [];
 const look = () => {
-  const text = document.querySelector(".copilotKitAssistantMessage")?.textContent ?? "";
+  const text = document.querySelector("%s")?.textContent ?? "";
   if (text && text !== window.shownTexts.at(-1)) window.shownTexts.push(text);
   requestAnimationFrame(look);
 };
@@ -37,7 +37,14 @@ class Chat:
             part it has read before the end of the body.
     """
 
-    def __init__(self, tab: Page, site: str, runtime_url: str, agent: str) -> None:
+    PAGE: ClassVar[str] = "index.html"
+    USER_MESSAGE: ClassVar[str] = ".copilotKitUserMessage"
+    ANSWER: ClassVar[str] = ".copilotKitAssistantMessage"
+    IDLE: ClassVar[str] = "[data-test-id=copilot-chat-ready]"
+    STOP: ClassVar[str] = "[data-test-id=copilot-chat-request-in-progress]"
+    BANNER: ClassVar[str] = "div:has(> div > button[title=Dismiss])"
+
+    def __init__(self, tab: Page, site: str, runtime_url: str, agent: str, **settings: str) -> None:
         """Opens the page on a new thread and waits until the chat can be used.
 
         Args:
@@ -45,17 +52,21 @@ class Chat:
             site: the origin that serves the page.
             runtime_url: the endpoint of the runtime.
             agent: the name of the agent to talk to.
+            settings: what else the page takes in its query.
         """
         self.tab = tab
         self.thread_id = f"thread-{uuid4()}"
         self.problems: list[str] = []
-        tab.add_init_script(_RECORD_FIRST_ANSWER)
+        tab.add_init_script(_RECORD_FIRST_ANSWER % self.ANSWER)
         tab.on("console", self._on_console)
         tab.on("pageerror", lambda error: self.problems.append(f"uncaught: {error.message}"))
         tab.on("request", self._on_request)
         tab.on("requestfailed", self._on_request_failed)
-        query = urlencode({"runtimeUrl": runtime_url, "threadId": self.thread_id, "agent": agent})
-        tab.goto(f"{site}/index.html?{query}")
+        query = {"runtimeUrl": runtime_url, "threadId": self.thread_id, "agent": agent, **settings}
+        self._open(f"{site}/{self.PAGE}?{urlencode(query)}")
+
+    def _open(self, url: str) -> None:
+        self.tab.goto(url)
         self.wait_until_idle()
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -93,7 +104,7 @@ class Chat:
 
     def wait_until_idle(self) -> None:
         """Waits until the chat takes the next message."""
-        expect(self.tab.locator("[data-test-id=copilot-chat-ready]")).to_be_visible()
+        expect(self.tab.locator(self.IDLE)).to_be_visible()
 
     def picture(self, name: str) -> None:
         """Writes a screenshot for people to look at."""
@@ -103,20 +114,20 @@ class Chat:
     @property
     def busy(self) -> Locator:
         """The stop button, there only while an answer is under way."""
-        return self.tab.locator("[data-test-id=copilot-chat-request-in-progress]")
+        return self.tab.locator(self.STOP)
 
     @property
     def user_messages(self) -> Locator:
-        return self.tab.locator(".copilotKitUserMessage")
+        return self.tab.locator(self.USER_MESSAGE)
 
     @property
     def answers(self) -> Locator:
-        return self.tab.locator(".copilotKitAssistantMessage")
+        return self.tab.locator(self.ANSWER)
 
     @property
     def conversation(self) -> list[str]:
         """The text of every message shown, in order."""
-        texts = self.tab.locator(".copilotKitMessage").all_text_contents()
+        texts = self.tab.locator(f"{self.USER_MESSAGE}, {self.ANSWER}").all_text_contents()
         return [text.strip() for text in texts]
 
     @property
@@ -131,7 +142,7 @@ class Chat:
     @property
     def banner(self) -> Locator:
         """CopilotKit's error banner."""
-        return self.tab.locator("div:has(> div > button[title=Dismiss])")
+        return self.tab.locator(self.BANNER)
 
     @property
     def shown_texts(self) -> list[str]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.browser.chat import Chat, OpenChat
 from tests.browser.server import serving
 
-PAGE = Path(__file__).parent / "page-1.10"
+PAGES = Path(__file__).parent
 CHROMIUM_ARGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -31,23 +32,23 @@ def _is_newer(made: Path, *sources: Path) -> bool:
     return made.exists() and all(made.stat().st_mtime >= source.stat().st_mtime for source in sources)
 
 
-def _npm(*arguments: str) -> None:
-    done = subprocess.run(["npm", *arguments], cwd=PAGE, capture_output=True, text=True, check=False)
+def _npm(project: Path, *arguments: str) -> None:
+    done = subprocess.run(["npm", *arguments], cwd=project, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
 
 
-@pytest.fixture(scope="session")
-def built_page() -> Path:
-    """The folder of the built page; packages and page are made anew only when their sources changed."""
-    installed = PAGE / "node_modules" / ".installed"
-    if not _is_newer(installed, PAGE / "package-lock.json", PAGE / "package.json"):
-        _npm("ci", "--no-audit", "--no-fund")
+def _build(project: Path) -> Path:
+    """Returns the folder of a built page; packages and page are made anew only when their sources changed."""
+    installed = project / "node_modules" / ".installed"
+    if not _is_newer(installed, project / "package-lock.json", project / "package.json"):
+        _npm(project, "ci", "--no-audit", "--no-fund")
         installed.touch()
-    built = PAGE / "dist" / "index.html"
-    sources = [path for path in (*PAGE.iterdir(), *(PAGE / "src").iterdir()) if path.is_file()]
+    built = project / "dist" / ".built"
+    sources = [path for path in (*project.iterdir(), *(project / "src").rglob("*")) if path.is_file()]
     if not _is_newer(built, installed, *sources):
-        _npm("run", "build")
+        _npm(project, "run", "build")
+        built.touch()
     return built.parent
 
 
@@ -56,16 +57,29 @@ class _QuietHandler(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
-def site(built_page: Path) -> Iterator[str]:
-    """The page's origin: not the runtime's, so that every request of the page crosses origins."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(built_page)))
+@contextmanager
+def _serve(folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """The origin of the 1.10 page: not the runtime's, so that every request of the page crosses origins."""
+    with _serve(_build(PAGES / "page-1.10")) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
+def newest_site() -> Iterator[str]:
+    """The origin of the 1.74 pages."""
+    with _serve(_build(PAGES / "page-1.74")) as origin:
+        yield origin
 
 
 # Package scope: while Playwright's synchronous API is open, its thread counts as running an event loop,

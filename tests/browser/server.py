@@ -81,17 +81,24 @@ class Server:
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[tuple[Server, str]]:
-    """Runs the command on a free port; gives the server and the URL of its endpoint.
-
-    Raises:
-        AssertionError: the server logged an error or a warning.
-    """
+def running(*arguments: str) -> Iterator[tuple[Server, str]]:
+    """Runs the command on a free port; gives the server and the URL of its endpoint."""
     server = Server(*arguments, "--port", "0")
     try:
         url = server.wait_for(r"CopilotKit runtime.*: (http://\S+)")[1]
         yield server, url
     finally:
         server.close()
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[Server, str]]:
+    """Runs the command like `running`, for tests in which nothing goes wrong.
+
+    Raises:
+        AssertionError: the server logged an error or a warning.
+    """
+    with running(*arguments) as (server, url):
+        yield server, url
     complaints = re.findall(r"^(?:Traceback|ERROR|WARNING|Exception|Task ).*$", server.output, re.MULTILINE)
     assert complaints == [], server.output
