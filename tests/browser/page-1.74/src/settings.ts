@@ -1,0 +1,14 @@
+const query = new URLSearchParams(window.location.search);
+
+/** What the URL of the page asks for. */
+export const settings = {
+  runtimeUrl: query.get("runtimeUrl") ?? "/api/copilotkit",
+  threadId: query.get("threadId") ?? undefined,
+  agent: query.get("agent") ?? "demo",
+  /** Undefined: the client finds out how to talk to the server. */
+  useSingleEndpoint: query.get("transport") === "single" ? true : undefined,
+  /** The page asks its user before it lets the agent change its colour. */
+  asksFirst: query.has("asksFirst"),
+  headers: { Authorization: "Bearer page-token", "X-Tenant": "acme" },
+  properties: { plan: "gold" },
+};
