@@ -44,6 +44,10 @@ format: .venv/.dev ## Format the code and mend what the lint rules can mend
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
+.PHONY: contract
+contract: .venv/.dev $(NODE_MODULES) ## Take the GraphQL contract from the npm packages (make contract ARGS=--check)
+	$(PYTHON) -m tests.clients.contract $(ARGS)
+
 .PHONY: bench
 bench: .venv/.dev $(NODE_MODULES) ## Measure beside the Node runtime
 	$(PYTHON) -m bench $(ARGS)
