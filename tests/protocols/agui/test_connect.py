@@ -342,6 +342,24 @@ async def test_an_agents_own_memory_stands_in_for_a_log_that_is_gone() -> None:
         assert await served.events(served.connect(run="c1")) == shown
 
 
+async def test_a_graphs_remembered_interrupt_is_told_as_its_run_tells_it_to_such_a_client() -> None:
+    interrupt = {"id": "i", "reason": "x", "metadata": {"langgraph": {"raw": {"ask": "Really?"}}}}
+
+    class Remembering(Provider):
+        async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+            yield ev.run_started(input.thread_id, input.run_id)
+
+        async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
+            return AgentSnapshot(interrupts=[interrupt])
+
+    async with serve({"agent": Remembering()}) as served:
+        older = await served.events(served.connect(run="c1"))
+        newer = await served.events(served.connect(run="c1", protocolVersion="1.0"))
+    announced = ev.custom("on_interrupt", '{"ask":"Really?"}')
+    assert older[-2:] == [announced, ev.run_finished("t1", "c1")]
+    assert newer[-2:] == [announced, ev.run_finished("t1", "c1", [interrupt])]
+
+
 async def test_a_reader_of_a_log_that_is_partly_gone_comes_back_to_the_rest() -> None:
     store = MemoryStateStore(max_runs_per_thread=2)
     async with serve({"agent": talk}, state_store=store) as served:
