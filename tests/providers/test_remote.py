@@ -4,18 +4,23 @@ import gzip
 import json
 import logging
 import socket
+import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from ag_ui.core import RunAgentInput
 
 from copilotkit_runtime_py import events
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError
 from copilotkit_runtime_py.events import Event
+from copilotkit_runtime_py.providers import remote
+from copilotkit_runtime_py.providers.network import AsyncioBackend
 from copilotkit_runtime_py.providers.remote import RemoteProvider
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -35,7 +40,9 @@ Handler = Callable[[Request, asyncio.StreamReader, asyncio.StreamWriter], Awaita
 
 
 @contextlib.asynccontextmanager
-async def served(handle: Handler, port: int = 0) -> AsyncIterator[str]:
+async def served(
+    handle: Handler, port: int = 0, certificate: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """The URL of a server that leaves every byte of its answers to `handle`, one request per connection."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -50,9 +57,9 @@ async def served(handle: Handler, port: int = 0) -> AsyncIterator[str]:
                     break
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    server = await asyncio.start_server(serve, "127.0.0.1", port, ssl=certificate)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/agent"
+        yield f"http{'s' if certificate else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/agent"
     finally:
         server.close()
         for task in tasks:
@@ -101,11 +108,12 @@ async def outcome(
     *,
     input: RunAgentInput | None = None,
     context: RequestContext | None = None,
+    certificate: ssl.SSLContext | None = None,
     **options: Any,
 ) -> tuple[list[Event], str | None]:
     """The events of a run against `handle`, and the text of the error that ended it, if one did."""
     received: list[Event] = []
-    async with served(handle) as url, provider_at(url, **options) as provider:
+    async with served(handle, certificate=certificate) as url, provider_at(url, **options) as provider:
         try:
             async for event in provider.run(input or run_input(), context or RequestContext()):
                 received.append(event)  # noqa: PERF401 - what came before an error counts
@@ -189,6 +197,13 @@ async def test_members_that_older_agents_require_are_always_there() -> None:
         "state": {},
         "messages": [],
     }
+
+
+@pytest.mark.anyio
+async def test_an_input_larger_than_the_socket_takes_at_once_arrives_whole() -> None:
+    message = {"id": "u1", "role": "user", "content": "x" * 8_000_000}
+    request = await request_for(run_input(messages=[message]), RequestContext())
+    assert request.body["messages"] == [message]
 
 
 @pytest.mark.anyio
@@ -444,6 +459,45 @@ async def test_an_event_comes_out_before_the_next_one_is_sent() -> None:
         assert [event async for event in stream] == [FINISH]
 
 
+@pytest.fixture
+def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[trustme.CA]:
+    """A certificate authority that the provider trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    remote._ssl_context.cache_clear()
+    yield authority
+    remote._ssl_context.cache_clear()
+
+
+def certified(authority: trustme.CA, host: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+@pytest.mark.anyio
+async def test_an_encrypted_stream_is_understood(authority: trustme.CA) -> None:
+    long = events.text_content("m1", "x" * 1_000_000)
+    answer = answering(STREAM, sse(START), sse(long), sse(FINISH))
+    certificate = certified(authority, "127.0.0.1")
+    assert await outcome(answer, certificate=certificate) == ([START, long, FINISH], None)
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["wrong host", "unknown authority"])
+@pytest.mark.anyio
+async def test_an_agent_that_cannot_prove_who_it_is_gets_no_request(
+    authority: trustme.CA, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def retry_at_once(*_: object) -> None:
+        """The back-off between attempts."""
+
+    monkeypatch.setattr(AsyncioBackend, "sleep", retry_at_once)
+    signer, host = (authority, "other.example") if trusted else (trustme.CA(), "127.0.0.1")
+    answer = answering(STREAM, sse(START, FINISH))
+    assert await outcome(answer, certificate=certified(signer, host)) == ([], "fetch failed")
+
+
 def hanging_agent(left: asyncio.Event) -> Handler:
     async def handle(_: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(STREAM + sse(START))
@@ -512,6 +566,21 @@ async def test_a_connection_serves_one_run_after_another() -> None:
         for _ in range(3):
             assert [event async for event in provider.run(run_input(), RequestContext())] == [START, FINISH]
     assert len(connections) == 1
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_the_agent_has_closed_is_not_used_again() -> None:
+    async def handle(_: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent = sse(START, FINISH)
+        writer.write(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(sent), sent))
+        writer.close()
+        await writer.wait_closed()
+
+    async with served(handle) as url, provider_at(url) as provider:
+        for _ in range(3):
+            assert [event async for event in provider.run(run_input(), RequestContext())] == [START, FINISH]
+            for _ in range(10):  # the close arrives
+                await asyncio.sleep(0)
 
 
 @pytest.mark.anyio

@@ -16,6 +16,7 @@ from contextlib import aclosing, suppress
 from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
+import httpcore
 import httpx
 import orjson
 from ag_ui.core import RunAgentInput
@@ -26,12 +27,19 @@ from ..events import Event
 from ..protocols.agui.compat import RemoteEvents, remote_input
 from ..protocols.sse import EventStreamParser, EventTooLargeError
 from .base import Provider
+from .network import AsyncioBackend
 
 logger = logging.getLogger(__name__)
 
 _FAULT: Final = "INCOMPLETE_STREAM"
 _CONNECT_RETRIES: Final = 2
 _REFUSAL_BYTES: Final = 2048
+_FAULTS: Final = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    httpx.DecodingError,
+)
 
 # Below the 5 seconds after which uvicorn and Node close a connection that nobody uses: a request on a
 # connection that the server is just closing is lost, and may not be repeated.
@@ -71,6 +79,12 @@ class RemoteProvider(Provider):
         description: str = "",
     ) -> None:
         self._url = _checked_url(url)
+        self._target = httpcore.URL(
+            scheme=self._url.raw_scheme,
+            host=self._url.raw_host,
+            port=self._url.port,
+            target=self._url.raw_path,
+        )
         self._headers = httpx.Headers(dict(headers or {}), encoding="latin-1")
         self._idle_timeout = idle_timeout
         self._timeouts = {
@@ -80,7 +94,7 @@ class RemoteProvider(Provider):
             "pool": None,
         }
         self._max_event_bytes = max_event_bytes
-        self._transports: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncHTTPTransport] = (
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpcore.AsyncConnectionPool] = (
             WeakKeyDictionary()
         )
         self.description = description
@@ -110,7 +124,7 @@ class RemoteProvider(Provider):
                     yield events.translate(_event_from(data))
             if not received:
                 self._log("sent no event, and the content type %s", response.headers.get("content-type"))
-        except httpx.RequestError as error:
+        except _FAULTS as error:
             raise self._fault(error, "terminated") from error
         except EventTooLargeError as error:
             raise AgentError(
@@ -121,9 +135,9 @@ class RemoteProvider(Provider):
 
     async def aclose(self) -> None:
         """Closes the connections. The provider can still be used, and connects anew."""
-        transport = self._transports.pop(asyncio.get_running_loop(), None)
-        if transport is not None:
-            await transport.aclose()
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.aclose()
 
     async def _post(self, input: RunAgentInput, context: RequestContext) -> httpx.Response:
         headers = httpx.Headers({"user-agent": "copilotkit-runtime-py"}, encoding="latin-1")
@@ -132,35 +146,39 @@ class RemoteProvider(Provider):
         headers["accept"] = "text/event-stream"
         headers["accept-encoding"] = "identity"
         headers["content-type"] = "application/json"
-        request = httpx.Request(
+        body = remote_input(input)
+        request = httpcore.Request(
             "POST",
-            self._url,
-            headers=headers,
-            content=remote_input(input),
+            self._target,
+            headers=httpx.Request("POST", self._url, headers=headers, content=body).headers.raw,
+            content=body,
             extensions={"timeout": self._timeouts},
         )
         try:
-            return await self._transport().handle_async_request(request)
-        except httpx.RequestError as error:
+            response = await self._pool().handle_async_request(request)
+        except _FAULTS as error:
             raise self._fault(error, "fetch failed") from error
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response.stream))
 
-    def _transport(self) -> httpx.AsyncHTTPTransport:
+    def _pool(self) -> httpcore.AsyncConnectionPool:
         """The connection pool of the running loop, since connections cannot change loops."""
         loop = asyncio.get_running_loop()
-        transport = self._transports.get(loop)
-        if transport is None:
-            transport = self._transports[loop] = httpx.AsyncHTTPTransport(
-                verify=_ssl_context() if self._url.scheme == "https" else False,
-                limits=httpx.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_SECONDS),
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = httpcore.AsyncConnectionPool(
+                ssl_context=_ssl_context() if self._url.scheme == "https" else None,
+                max_connections=None,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
                 retries=_CONNECT_RETRIES,
+                network_backend=AsyncioBackend(),
             )
-        return transport
+        return pool
 
     async def _refusal(self, response: httpx.Response) -> AgentError:
         if response.is_redirect:
             self._log("redirects to %s: register that URL", response.headers.get("location"))
         body = bytearray()
-        with suppress(httpx.RequestError):
+        with suppress(*_FAULTS):
             async with _chunks(response) as chunks:
                 async for chunk in chunks:
                     body += chunk
@@ -171,9 +189,9 @@ class RemoteProvider(Provider):
             text = _compact_json(text)
         return AgentError(f"HTTP {response.status_code}: {text}", _FAULT, status_code=response.status_code)
 
-    def _fault(self, error: httpx.RequestError, words: str) -> AgentError:
+    def _fault(self, error: Exception, words: str) -> AgentError:
         self._log("%s: %r", words, error)
-        if isinstance(error, httpx.ReadTimeout):
+        if isinstance(error, httpcore.ReadTimeout):
             words = f"The agent sent nothing for {self._idle_timeout:g} seconds"
         return AgentError(words, _FAULT)
 
@@ -193,8 +211,23 @@ def _checked_url(url: str) -> httpx.URL:
     return parsed
 
 
+class _Body(httpx.AsyncByteStream):
+    """The body of httpcore's response in httpx's, which undoes compression."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 def _chunks(response: httpx.Response) -> aclosing[AsyncGenerator[bytes]]:
-    return aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes()))
+    compressed = "content-encoding" in response.headers
+    chunks = response.aiter_bytes() if compressed else aiter(cast(_Body, response.stream))
+    return aclosing(cast("AsyncGenerator[bytes]", chunks))
 
 
 def _event_from(data: bytes) -> Event:
