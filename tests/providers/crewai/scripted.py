@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +105,12 @@ class ScriptedLLM(BaseLLM):
         return {"id": call.id, "type": "function", "function": function}
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        return asyncio.run(self.acall(*args, **kwargs))
+        """Answers at once: what the script awaits must not wait for a loop."""
+        try:
+            self.acall(*args, **kwargs).send(None)
+        except StopIteration as answered:
+            return answered.value
+        raise RuntimeError("the script waits for a loop")
 
 
 def says(*parts: Part, **fields: Any) -> ScriptedLLM:

@@ -118,10 +118,11 @@ class RunMapper:
         return found
 
     def _conversation(self, kept: list[Any] | None, *, handed_over: bool) -> list[Any]:
+        """Returns what the flow keeps of the conversation, or what was said if it adds nothing to it."""
         made = self._messages.conversation
-        if kept is None:
+        ids = [message.get("id") for message in map(as_dict, kept or ()) if message is not None]
+        if kept is None or ids == [message.get("id") for message in self._sent]:
             return [*self._sent, *made]
-        ids = {message.get("id") for message in map(as_dict, kept) if message is not None}
         missing = [m for m in made if m.get("tool_calls") and m["id"] not in ids] if handed_over else []
         return [*kept, *missing]
 

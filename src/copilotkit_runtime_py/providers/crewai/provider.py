@@ -21,6 +21,7 @@ from ...context import RequestContext
 from ...errors import AgentError
 from ...events import Event
 from ..base import AgentSnapshot, Provider
+from .console import keep_quiet
 from .crew import crew_inputs, prepare_crew
 from .current import CurrentRun, tools_of
 from .execution import Execution, new_run, prepare_methods
@@ -60,6 +61,7 @@ class CrewAIProvider(Provider):
         self._source = Source(flow)
         self._threads = MethodThreads()
         answer_from_frontend()
+        keep_quiet()
 
     @property
     def threads_left(self) -> list[str]:
