@@ -51,18 +51,6 @@ def others() -> Iterator[tuple[Server, str]]:
         yield served
 
 
-def test_an_answer_grows_on_the_screen_while_it_is_written(chat: V1Chat) -> None:
-    chat.send("Tell me a long story")
-    expect(chat.busy).to_be_visible()
-    chat.wait_until_written(20)
-    chat.stop()
-    chat.wait_until_idle()
-    shown = chat.shown_texts
-    assert len(shown) >= 5
-    assert all(later.startswith(earlier.rstrip()) for earlier, later in pairwise(shown))
-    assert STORY.startswith(shown[-1].strip())
-
-
 def test_the_second_message_gets_its_own_answer(chat: V1Chat) -> None:
     chat.send("What is the weather in Paris?")
     chat.expect_last_answer("Paris")
@@ -251,12 +239,18 @@ def test_a_reload_brings_the_conversation_and_the_state_back_and_repeats_no_tool
     chat.expect_no_trouble()
 
 
-def test_after_stop_the_answer_stays_as_it_is_and_the_thread_takes_the_next_message(chat: V1Chat) -> None:
+def test_an_answer_grows_until_it_is_stopped_and_the_thread_takes_the_next_message(chat: V1Chat) -> None:
     chat.send("Tell me a long story")
-    chat.wait_until_written(5)
+    chat.wait_until_written(20)
     chat.stop()
     chat.wait_until_idle()
-    stopped = chat.conversation
+    shown, stopped = chat.shown_texts, chat.conversation
+    assert len(shown) >= 5
+    assert all(later.startswith(earlier.rstrip()) for earlier, later in pairwise(shown))
+    question, answer = stopped
+    assert question == "Tell me a long story"
+    assert answer.startswith(shown[-1].strip())
+    assert STORY.startswith(answer)
     chat.picture("stopped")
     chat.send("What is the weather in Rome?")
     chat.expect_last_answer("sunny in Rome.")
