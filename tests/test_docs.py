@@ -1,13 +1,14 @@
 """The documentation's code runs, and its commands exist."""
 
 import importlib
+import inspect
 import json
 import re
 import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,15 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from copilotkit_runtime_py import Limits, MemoryStateStore
 from copilotkit_runtime_py.cli import cli
+from copilotkit_runtime_py.protocols.agui import routes
+from copilotkit_runtime_py.protocols.agui.single_route import read_envelope
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+RUN = {"threadId": "t1", "runId": "r1", "messages": [{"id": "u1", "role": "user", "content": "good morning"}]}
 GRAPHQL = {"query": "{ hello availableAgents { agents { name } } }"}
 
 
@@ -87,9 +92,14 @@ def check_app(app: FastAPI, token: str, *, mounted: bool) -> None:
     with TestClient(app) as client:
         if token:
             assert client.post(url, json=GRAPHQL).status_code == 401
-        answer = client.post(url, json=GRAPHQL, headers={"authorization": f"Bearer {token}"})
-        assert answer.json()["data"]["hello"] == "Hello World"
-        assert len(answer.json()["data"]["availableAgents"]["agents"]) == 1
+            client.headers["authorization"] = f"Bearer {token}"
+        answer = client.post(url, json=GRAPHQL).json()["data"]
+        assert answer["hello"] == "Hello World"
+        assert len(answer["availableAgents"]["agents"]) == 1
+        agent = client.get(f"{url}/info").json()["agents"]["default"]
+        if agent["className"] not in ("RemoteProvider", "FactoryProvider"):  # whose agents are elsewhere
+            run = client.post(f"{url}/agent/default/run", json=RUN).text
+            assert run.rstrip().rpartition("data: ")[2].startswith('{"type":"RUN_FINISHED"')
 
 
 @pytest.mark.parametrize("words", list(commands()))
@@ -126,6 +136,49 @@ def test_every_json_example_is_json() -> None:
                 except json.JSONDecodeError:
                     for line in block.text.splitlines():
                         json.loads(line)
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """The rows of the table whose first heading this is, each cell without its backquotes."""
+    source = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    _, _, after = source.partition(f"| {heading} |")
+    rows = after.partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+
+
+def test_the_table_of_limits_is_that_of_the_code() -> None:
+    documented = {row[0].strip("`"): row[1] for row in table("limits.md", "`Limits`")}
+
+    assert documented == {field.name: str(field.default) for field in fields(Limits)}
+
+
+def test_the_table_of_the_stores_bounds_is_that_of_the_code() -> None:
+    documented = {row[0].strip("`"): row[1] for row in table("limits.md", "`MemoryStateStore`")}
+
+    parameters = inspect.signature(MemoryStateStore).parameters.values()
+    assert documented == {parameter.name: str(parameter.default) for parameter in parameters}
+
+
+def test_the_table_of_requests_is_that_of_the_code() -> None:
+    rows = table("agui-contract.md", "request")
+
+    assert len(rows) == 14
+    for request, method, _ in rows:
+        verb, path = request.strip("`").split()
+        operation = routes.match(path.partition("?")[0], verb).operation
+        assert method.strip("`") == ("resource/request" if operation.startswith("threads/") else operation)
+
+
+def test_the_envelopes_are_understood() -> None:
+    lines = [
+        line
+        for block in blocks(ROOT / "docs" / "agui-contract.md")
+        if block.language == "json"
+        for line in block.text.splitlines()
+    ]
+
+    read = [read_envelope(json.loads(line), "application/json") for line in lines]
+    assert [envelope.operation for envelope in read] == ["agent/run", "agent/stop", "threads/list"]
 
 
 def test_every_relative_link_leads_somewhere() -> None:
