@@ -199,9 +199,8 @@ class MemoryStateStore:
         if newest is not None:
             while len(newest.runs) > self._max_runs_per_thread and newest.runs[0] is not newest.active:
                 self._size -= newest.runs.popleft().size
-        if len(self._threads) <= self._max_threads and self._size <= self._max_bytes:
-            return
-        for thread_id in [id for id, thread in self._threads.items() if thread.active is None]:
-            self._size -= self._threads.pop(thread_id).size
-            if len(self._threads) <= self._max_threads and self._size <= self._max_bytes:
+        while len(self._threads) > self._max_threads or self._size > self._max_bytes:
+            idle = next((id for id, thread in self._threads.items() if thread.active is None), None)
+            if idle is None:
                 return
+            self._size -= self._threads.pop(idle).size
