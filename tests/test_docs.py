@@ -146,17 +146,23 @@ def table(page: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
 
 
+def written(name: str, value: Any) -> str:
+    if "bytes" in name:
+        return f"{value // 2**20} MiB"
+    return f"{value:,g} s" if name.endswith("seconds") else f"{value:,}"
+
+
 def test_the_table_of_limits_is_that_of_the_code() -> None:
     documented = {row[0].strip("`"): row[1] for row in table("limits.md", "`Limits`")}
 
-    assert documented == {field.name: str(field.default) for field in fields(Limits)}
+    assert documented == {field.name: written(field.name, field.default) for field in fields(Limits)}
 
 
 def test_the_table_of_the_stores_bounds_is_that_of_the_code() -> None:
     documented = {row[0].strip("`"): row[1] for row in table("limits.md", "`MemoryStateStore`")}
 
-    parameters = inspect.signature(MemoryStateStore).parameters.values()
-    assert documented == {parameter.name: str(parameter.default) for parameter in parameters}
+    bounds = inspect.signature(MemoryStateStore).parameters.values()
+    assert documented == {bound.name: written(bound.name, bound.default) for bound in bounds}
 
 
 def test_the_table_of_requests_is_that_of_the_code() -> None:
