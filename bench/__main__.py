@@ -1,4 +1,4 @@
-"""The benchmark: our server and the Node runtime 1.10.6 in one run, the same scripted agent behind both.
+"""The benchmark: our server and the Node runtimes in one run, the same scripted agent behind all.
 
 `python -m bench` prints tables; `--quick` measures less, `--write` keeps the tables in docs/benchmarks.md.
 """
@@ -6,82 +6,29 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import platform
-import statistics
 import subprocess
 from pathlib import Path
 
 import psutil
 import uvloop
 
-from bench import servers
+from bench import agui, servers
+from bench.compare import compare_bursts, compare_crowds, compare_first_chunks, markdown
 from bench.load import GRAPHQL_END, exchange, post
-from bench.measure import Burst, Crowd, OtherLoad, ask, burst, crowd, crowd_direct, percentile
-from bench.servers import Server
+from bench.measure import OtherLoad, ask
 from tests.clients.node import install
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench ARGS=--write`: this server and the Node runtime (`@copilotkit/runtime` 1.10.6) in one
-run, one process each, the same scripted AG-UI agent behind both, a raw-socket client in front. Medians. CPU
-is the server's own, from the operating system. Latency is from the moment the agent makes a chunk to the
-moment the client has it; "added" is that less what it takes without a runtime between.
+Written by `make bench ARGS=--write`: this server and the Node runtimes in one run, by the GraphQL contract
+beside `@copilotkit/runtime` 1.10.6 and by the AG-UI contract beside 1.75. One process each, the same scripted
+AG-UI agent behind them, a raw-socket client in front. Medians. CPU is the server's own, from the operating
+system. Latency is from the moment the agent makes a chunk to the moment the client has it; "added" is that
+less what it takes without a runtime between.
 """
-
-Table = list[list[str]]
-
-
-def markdown(title: str, header: list[str], rows: Table) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return f"## {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-async def compare_bursts(pair: list[Server], sizes: list[int], pause: int, repetitions: int) -> str:
-    rows: Table = []
-    for chunks in sizes:
-        results = [Burst(chunks) for _ in pair]
-        for _ in range(repetitions):
-            for server, result in zip(pair, results, strict=True):
-                await burst(server, result, pause)
-        python, node = results
-        share = f"{python.cpu_per_chunk / node.cpu_per_chunk:.2f}" if node.cpu else "-"
-        rows.append([f"{chunks:,}", *python.row(), *node.row(), share])
-    columns = [f"{server.name}: {what}" for server in pair for what in ("ms", "chunks/s", "CPU µs/chunk")]
-    title = f"One stream, {f'{pause} ms between chunks' if pause else 'chunks as fast as the agent writes'}"
-    return markdown(title, ["chunks", *columns, "CPU, Python to Node"], rows)
-
-
-async def compare_crowds(pair: list[Server], base: str, streams: int, order: str, repetitions: int) -> str:
-    direct = await crowd_direct(base, streams, order)
-    rows: Table = []
-    for server in pair:
-        runs: list[Crowd] = [await crowd(server, streams, order) for _ in range(repetitions)]
-        added = [
-            statistics.median(percentile(run.latencies, p) for run in runs) - percentile(direct, p)
-            for p in (50, 95)
-        ]
-        first = statistics.median(statistics.median(run.first) for run in runs)
-        wall, cpu = (statistics.median(getattr(run, name) for run in runs) for name in ("wall", "cpu"))
-        memory = max(run.memory for run in runs)
-        figures = [f"{added[0]:.2f}", f"{added[1]:.2f}", f"{first:.0f}", f"{wall:.2f}", f"{cpu:.2f}"]
-        rows.append([server.name, *figures, f"{memory:.0f}"])
-    chunks, pause = order.split()
-    header = ["", "added p50 ms", "added p95 ms", "first chunk ms", "wall s", "CPU s", "peak RSS MB"]
-    return markdown(f"{streams} streams of {chunks} chunks, {pause} ms between chunks", header, rows)
-
-
-async def compare_first_chunks(pair: list[Server], repetitions: int) -> str:
-    rows: Table = []
-    for server in pair:
-        times: list[float] = []
-        for _ in range(repetitions):
-            times.append((await ask(server, "1 0")).first_chunk)
-            await asyncio.sleep(0.02)
-        rows.append([server.name, f"{percentile(times, 50):.1f}", f"{percentile(times, 95):.1f}"])
-    return markdown("First chunk of a run, one run at a time", ["", "p50 ms", "p95 ms"], rows)
 
 
 async def measure_ceiling(frames: int) -> str:
@@ -106,14 +53,16 @@ async def measure(quick: bool) -> str:
                 await ask(server, "300 0")
         others = OtherLoad(psutil.Process().children(recursive=True))
         tables = [
-            await compare_bursts(pair, sizes, 0, repetitions),
-            await compare_bursts(pair, sizes[:1] if quick else sizes[:3], 1, 1 if quick else 3),
-            await compare_crowds(pair, base, 50, "200 10", 1 if quick else 4),
-            await compare_first_chunks(pair, 15 if quick else 60),
+            await compare_bursts(pair, ask, sizes, 0, repetitions),
+            await compare_bursts(pair, ask, sizes[:1] if quick else sizes[:3], 1, 1 if quick else 3),
+            await compare_crowds(pair, ask, base, 50, "200 10", 1 if quick else 4),
+            await compare_first_chunks(pair, ask, 15 if quick else 60),
         ]
         noise = others.cpus()
     tables.append(await measure_ceiling(20_000))
-    return "\n\n".join([about(noise), *tables])
+    agui_tables, agui_noise = await agui.measure(quick)
+    parts = [about((noise + agui_noise) / 2), "## GraphQL", *tables, "## AG-UI", *agui_tables]
+    return "\n\n".join(parts)
 
 
 def about(noise: float) -> str:

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import itertools
 import statistics
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import psutil
 
@@ -16,6 +17,8 @@ from bench.load import AGENT_END, GRAPHQL_END, Exchange, agent_request, exchange
 from bench.servers import Server
 
 threads = itertools.count()
+Ask: TypeAlias = Callable[[Server, str], Awaitable[Exchange]]
+"""Runs the agent of a server with an order, on a thread of its own."""
 
 
 async def ask(server: Server, order: str) -> Exchange:
@@ -49,7 +52,7 @@ class Burst:
         return self.cpu / len(self.total) / self.chunks
 
 
-async def burst(server: Server, result: Burst, pause: int) -> None:
+async def burst(server: Server, result: Burst, ask: Ask, pause: int) -> None:
     """One more run of `result.chunks` chunks, `pause` milliseconds apart."""
     before = server.cpu()
     run = await ask(server, f"{result.chunks} {pause}")
@@ -69,7 +72,7 @@ class Crowd:
     memory: float = 0.0
 
 
-async def crowd(server: Server, streams: int, order: str) -> Crowd:
+async def crowd(server: Server, ask: Ask, streams: int, order: str) -> Crowd:
     """So many runs at the same time."""
     loop = asyncio.get_running_loop()
     before, started = server.cpu(), loop.time()

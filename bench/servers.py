@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,13 +43,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Runs a command as long as the context is open."""
+def running(
+    command: list[str], environment: Mapping[str, str] | None = None, *, tells_port: bool = True
+) -> Iterator[subprocess.Popen[str]]:
+    """Runs a command as long as the context is open. What it prints is lost, unless it tells its port."""
     process = subprocess.Popen(
         command,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE if tells_port else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         text=True,
     )
     try:
@@ -104,7 +106,7 @@ def ours(base: str) -> Iterator[Server]:
         "--endpoint",
         "/api/copilotkit",
     ]
-    with running([*command, "--agent", f"{NAME}={base}{NAME}"]) as process:
+    with running([*command, "--agent", f"{NAME}={base}{NAME}"], tells_port=False) as process:
         wait_for(port, process)
         yield Server("Python", f"http://127.0.0.1:{port}/api/copilotkit", psutil.Process(process.pid))
 
@@ -113,7 +115,7 @@ def ours(base: str) -> Iterator[Server]:
 def node(base: str) -> Iterator[Server]:
     """The Node runtime 1.10.6."""
     command = ["node", str(HERE / "reference.mjs"), base, NAME]
-    with running(command, **QUIET, NODE_ENV="production") as process:
+    with running(command, {**QUIET, "NODE_ENV": "production"}) as process:
         url = f"http://127.0.0.1:{port_told_by(process)}/api/copilotkit"
         yield Server("Node 1.10.6", url, psutil.Process(process.pid))
 
@@ -132,6 +134,6 @@ def ceiling() -> Iterator[Server]:
         "--log-level",
         "error",
     ]
-    with running([*command, "--no-access-log"]) as process:
+    with running([*command, "--no-access-log"], tells_port=False) as process:
         wait_for(port, process)
         yield Server("raw ASGI", f"http://127.0.0.1:{port}/", psutil.Process(process.pid))

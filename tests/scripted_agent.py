@@ -130,13 +130,14 @@ class ScriptedAgent:
         task = asyncio.current_task()
         assert task is not None
         self._serving.add(task)
+        early = b""
         try:
             while not writer.is_closing():
-                call = await read_call(reader)
+                call = await read_call(reader, early)
                 with self._called:
                     self.calls.append(call)
                     self._called.notify_all()
-                await self._answer(call, reader, writer)
+                early = await self._answer(call, reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         except asyncio.CancelledError:
@@ -148,20 +149,25 @@ class ScriptedAgent:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _answer(self, call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """Plays the script, until the caller leaves. Returns what came of the next request meanwhile."""
         script = self.scripts.get(call.agent, NO_SUCH_AGENT)
         steps = script(call.input) if callable(script) else script
         playing = asyncio.ensure_future(self._play(steps, call.input, writer))
-        leaving = asyncio.ensure_future(reader.read(1))
+        hearing = asyncio.ensure_future(reader.read(1))
+        early = b""
         try:
-            await asyncio.wait({playing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({playing, hearing}, return_when=asyncio.FIRST_COMPLETED)
+            if hearing.done() and (early := hearing.result()):
+                await playing
             call.played.set_result(playing.done() and playing.exception() is None)
-            if leaving.done():
+            if hearing.done() and not early:
                 writer.close()
         finally:
             playing.cancel()
-            leaving.cancel()
-            await asyncio.gather(playing, leaving, return_exceptions=True)
+            hearing.cancel()
+            await asyncio.gather(playing, hearing, return_exceptions=True)
+        return early
 
     async def _play(self, steps: list[Step], run_input: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         stream = EventStream(writer)
@@ -240,9 +246,9 @@ class EventStream:
         self.size += len(data)
 
 
-async def read_call(reader: asyncio.StreamReader) -> Call:
-    """Reads one POST request with a Content-Length."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+async def read_call(reader: asyncio.StreamReader, early: bytes = b"") -> Call:
+    """Reads one POST request with a Content-Length, whose first bytes may have been read."""
+    head = (early + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     request_line, *lines = head.rstrip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
