@@ -20,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .providers.environment import silence
+
 # The packages that an extra of this distribution brings.
 _EXTRAS = {"langgraph": "langgraph", "langchain_core": "langgraph", "langchain": "chat", "crewai": "crewai"}
 
@@ -48,6 +50,7 @@ def load_target(target: str, directory: Path | None = None) -> Any:
             "or the URL of an AG-UI agent."
         )
     directory = directory or Path.cwd()
+    silence()
     if source.endswith(".py") or "/" in source or os.sep in source:
         module = import_file(directory / source)
     else:

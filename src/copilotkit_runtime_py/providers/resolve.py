@@ -19,6 +19,8 @@ from .function import AgentFunction, FunctionProvider, RunnableAgent, close_stre
 from .remote import RemoteProvider
 
 if TYPE_CHECKING:
+    from crewai import Crew
+    from crewai.flow.flow import Flow
     from langgraph.pregel import Pregel
 
 Made: TypeAlias = "AgentLike | Awaitable[AgentLike]"
@@ -26,7 +28,14 @@ AgentFactory: TypeAlias = Callable[[], Made] | Callable[[RequestContext], Made]
 """Makes the agent of one run."""
 
 AgentLike: TypeAlias = Union[
-    Provider, str, RunnableAgent, AgentFunction, AgentFactory, "Pregel[Any, Any, Any, Any]"
+    Provider,
+    str,
+    RunnableAgent,
+    AgentFunction,
+    AgentFactory,
+    "Pregel[Any, Any, Any, Any]",
+    "Flow[Any]",
+    "Crew",
 ]
 """Whatever can be registered as an agent; see `as_provider`."""
 
@@ -39,6 +48,7 @@ def as_provider(agent: AgentLike) -> Provider:
     - a `Provider`, as it is;
     - the http(s) URL of an AG-UI agent;
     - a compiled LangGraph graph;
+    - a CrewAI flow, crew, flow class or `@CrewBase` class;
     - an async generator function from `RunAgentInput` to AG-UI events;
     - an object with `run(RunAgentInput)`;
     - any other function, and any class: a factory that makes one of these for each run. It is given the
@@ -57,14 +67,18 @@ def as_provider(agent: AgentLike) -> Provider:
         from .langgraph.provider import LangGraphProvider
 
         return LangGraphProvider(given)
+    if _is_crew_or_flow(given):
+        from .crewai.provider import CrewAIProvider
+
+        return CrewAIProvider(given)
     if _is_agent(given):
         return FunctionProvider(given)
     if callable(given):
         return FactoryProvider(given)
     raise TypeError(
-        f"{type(given).__name__} is no agent{_advice(given)}. An agent is a compiled LangGraph graph, the "
-        "http(s) URL of an AG-UI agent, an async generator function, an object with run(RunAgentInput), "
-        "a Provider, or a function that returns one of these for each run."
+        f"{type(given).__name__} is no agent{_advice(given)}. An agent is a compiled LangGraph graph, a "
+        "CrewAI flow or crew, the http(s) URL of an AG-UI agent, an async generator function, an object with "
+        "run(RunAgentInput), a Provider, or a function that returns one of these for each run."
     )
 
 
@@ -123,6 +137,17 @@ def _is_compiled_graph(agent: Any) -> bool:
     """Whether this is a LangGraph graph. Nobody can have made one without having imported LangGraph."""
     pregel = sys.modules.get("langgraph.pregel")
     return pregel is not None and isinstance(agent, pregel.Pregel)
+
+
+def _is_crew_or_flow(agent: Any) -> bool:
+    """Whether this is a flow or a crew of CrewAI, or a class of them, which has imported CrewAI."""
+    flow: Any = getattr(sys.modules.get("crewai.flow.flow"), "Flow", None)
+    crew: Any = getattr(sys.modules.get("crewai.crew"), "Crew", None)
+    if flow is None or crew is None:
+        return False
+    if inspect.isclass(agent):
+        return issubclass(agent, flow) or bool(getattr(agent, "is_crew_class", False))
+    return isinstance(agent, flow | crew)
 
 
 def _is_agent(agent: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A chat model of CrewAI's own kind that plays a script, and short ways to run a provider and read its events."""
+"""A chat model that plays a script, and short ways to run a provider and to read what it emitted."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ MARKS = [
     pytest.mark.anyio,
     # CrewAI reads fields that it has deprecated itself, wherever it makes or copies an agent.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:function callbacks cannot be serialized:UserWarning"),
 ]
 
 EVENT: TypeAdapter[Any] = TypeAdapter(ag_ui.core.Event)
@@ -48,7 +49,7 @@ Script = Callable[[list[dict[str, Any]]], Iterable[Part]]
 
 
 class ScriptedLLM(BaseLLM):
-    """Answers with what `script` returns for the messages of a call; a callable in it is awaited in its place."""
+    """Answers with what `script` returns for the messages; a callable in it is awaited in its place."""
 
     script: Script
     calls: list[list[dict[str, Any]]] = Field(default_factory=list)
@@ -75,7 +76,8 @@ class ScriptedLLM(BaseLLM):
         origin = {"from_task": from_task, "from_agent": from_agent}
         with llm_call_context():
             self._emit_call_started_event(messages, tools, callbacks, available_functions, **origin)
-            text, called = "", []
+            text = ""
+            called: list[dict[str, Any]] = []
             for part in self.script(messages):
                 if isinstance(part, Calling):
                     called.append(self._stream_call(part, len(called), origin))

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
+from copilotkit_runtime_py.providers.crewai.memory import ChatMemory
 
 from .scripted import (
     MARKS,
@@ -40,7 +41,7 @@ def echo() -> ScriptedLLM:
 def chat(model: ScriptedLLM) -> type[Flow[CopilotKitState]]:
     class Chat(Flow[CopilotKitState]):
         @start()
-        async def chat(self) -> None:
+        async def answer(self) -> None:
             answer = await model.acall(self.state.messages)
             self.state.messages.append({"role": "assistant", "content": answer})
 
@@ -230,33 +231,27 @@ async def test_chats_share_no_memory(tmp_path: Path) -> None:
     assert recalled == [[], [], ["My name is Ada"]]
 
 
-async def test_a_crews_memory_belongs_to_the_chat() -> None:
+async def test_a_crews_memory_belongs_to_the_chat_unless_the_user_has_scoped_it() -> None:
     agent = Agent(role="Writer", goal="Write", backstory="You write.", llm=says("ok"))
-    task = Task(description="{user_message}", expected_output="text", agent=agent)
+    task = Task(description="Write", expected_output="text", agent=agent)
     memory = Memory(embedder=embedded, llm=says("{}"))
-    seen: list[str] = []
+    crew = Crew(agents=[agent], tasks=[task], memory=memory)
+    scoped = Crew(agents=[agent], tasks=[task], memory=memory.scope("/mine"))
+    paths: list[Any] = []
 
-    made: list[Crew] = []
+    for chat in ("a", "b", "a"):
+        ChatMemory(chat).confine_crew(crew)
+        ChatMemory(chat).confine_crew(scoped)
+        paths.append((crew._memory, scoped._memory))
 
-    def make() -> Crew:
-        made.append(Crew(agents=[agent], tasks=[task], memory=memory.scope("/mine")))
-        return made[-1]
-
-    def make_shared() -> Crew:
-        made.append(Crew(agents=[agent], tasks=[task], memory=memory))
-        return made[-1]
-
-    for factory, thread in [(make, "t1"), (make_shared, "t1"), (make_shared, "t2")]:
-        await collect(CrewAIProvider(factory), request(user("hi"), thread=thread))
-        seen.append(made[-1]._memory.root_path)
-
-    assert seen[0] == "/mine"
-    assert seen[1].startswith("/copilotkit/")
-    assert seen[1] != seen[2]
+    roots = [getattr(mine, "root_path", None) for mine, _ in paths]
+    assert roots[0] == roots[2] != roots[1]
+    assert {getattr(mine, "_memory", None) is memory for mine, _ in paths} == {True}
+    assert {getattr(own, "root_path", None) for _, own in paths} == {"/mine"}
 
 
 async def test_a_flow_without_messages_answers_and_the_history_is_kept() -> None:
-    class Counts(Flow):
+    class Counts(Flow[dict[str, Any]]):
         @start()
         def count(self) -> str:
             return f"{len(self.state['messages'])} messages"

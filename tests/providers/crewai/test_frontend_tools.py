@@ -40,7 +40,7 @@ def chat(model: ScriptedLLM) -> type[Flow[CopilotKitState]]:
 
     class Chat(Flow[CopilotKitState]):
         @start()
-        async def chat(self) -> None:
+        async def answer(self) -> None:
             answer = await model.acall(self.state.messages, tools=self.state.copilotkit["actions"])
             content = (
                 {"content": answer} if isinstance(answer, str) else {"content": "", "tool_calls": answer}
@@ -172,7 +172,7 @@ async def test_a_method_can_ask_who_the_request_is_from() -> None:
 
     class Asks(Flow[CopilotKitState]):
         @start()
-        def ask(self) -> None:
+        def look(self) -> None:
             seen.append((request_context().owner, request_context().properties))
 
     context = RequestContext(owner="ada", properties={"token": "t"})

@@ -36,7 +36,7 @@ def chat(model: ScriptedLLM) -> type[Flow[CopilotKitState]]:
 
     class Chat(Flow[CopilotKitState]):
         @start()
-        async def chat(self) -> None:
+        async def answer(self) -> None:
             answer = await model.acall(self.state.messages)
             self.state.messages.append({"role": "assistant", "content": answer})
 
@@ -64,12 +64,12 @@ async def test_a_flow_streams_its_models_text_and_ends_with_state_and_conversati
     id = of_type(events, "TEXT_MESSAGE_START")[0]["messageId"]
     assert events == [
         {"type": "RUN_STARTED", "threadId": "t", "runId": "r"},
-        {"type": "STEP_STARTED", "stepName": "chat"},
+        {"type": "STEP_STARTED", "stepName": "answer"},
         {"type": "TEXT_MESSAGE_START", "messageId": id, "role": "assistant"},
         {"type": "TEXT_MESSAGE_CONTENT", "messageId": id, "delta": "Hel"},
         {"type": "TEXT_MESSAGE_CONTENT", "messageId": id, "delta": "lo"},
         {"type": "TEXT_MESSAGE_END", "messageId": id},
-        {"type": "STEP_FINISHED", "stepName": "chat"},
+        {"type": "STEP_FINISHED", "stepName": "answer"},
         {"type": "STATE_SNAPSHOT", "snapshot": {}},
         {
             "type": "MESSAGES_SNAPSHOT",
@@ -108,7 +108,7 @@ async def test_the_same_answer_twice_is_two_messages() -> None:
 
     class Twice(Flow[CopilotKitState]):
         @start()
-        async def chat(self) -> None:
+        async def answer(self) -> None:
             for _ in range(2):
                 answer = await model.acall(self.state.messages)
                 self.state.messages.append({"role": "assistant", "content": answer})
@@ -156,7 +156,7 @@ async def test_a_message_that_a_flow_adds_by_itself_is_said() -> None:
 
 
 async def test_a_flow_that_says_nothing_answers_with_what_it_returns() -> None:
-    class Returns(Flow):
+    class Returns(Flow[dict[str, Any]]):
         @start()
         def answer(self) -> str:
             return "Forty-two"
@@ -169,7 +169,7 @@ async def test_a_flow_that_says_nothing_answers_with_what_it_returns() -> None:
 async def test_what_a_flow_that_speaks_returns_is_not_said() -> None:
     model = says("Hello")
 
-    class Speaks(Flow):
+    class Speaks(Flow[dict[str, Any]]):
         @start()
         async def answer(self) -> str:
             await model.acall("hi")
@@ -181,7 +181,7 @@ async def test_what_a_flow_that_speaks_returns_is_not_said() -> None:
 
 
 async def test_methods_are_steps_and_state_follows_each() -> None:
-    class Steps(Flow):
+    class Steps(Flow[dict[str, Any]]):
         @start()
         def first(self) -> None:
             self.state["done"] = ["first"]
@@ -316,9 +316,9 @@ async def test_an_agent_that_writes_thoughts_and_actions_says_only_its_final_ans
 async def test_an_agent_within_a_flow_is_a_step_within_its_method() -> None:
     model = says("Hello ", "there")
 
-    class Asks(Flow):
+    class Asks(Flow[dict[str, Any]]):
         @start()
-        async def ask(self) -> str:
+        async def look(self) -> str:
             return str((await writer(model).kickoff_async("Hi?")).raw)
 
     events = await collect(CrewAIProvider(Asks), request(user("hi")))
@@ -326,10 +326,10 @@ async def test_an_agent_within_a_flow_is_a_step_within_its_method() -> None:
     assert [
         (event["type"], event["stepName"]) for event in of_type(events, "STEP_STARTED", "STEP_FINISHED")
     ] == [
-        ("STEP_STARTED", "ask"),
+        ("STEP_STARTED", "look"),
         ("STEP_STARTED", "Writer"),
         ("STEP_FINISHED", "Writer"),
-        ("STEP_FINISHED", "ask"),
+        ("STEP_FINISHED", "look"),
     ]
     assert text_of(events) == "Hello there"
 
@@ -339,7 +339,7 @@ async def test_a_synchronous_method_streams_its_models_tokens() -> None:
 
     class Sync(Flow[CopilotKitState]):
         @start()
-        def chat(self) -> None:
+        def answer(self) -> None:
             answer = model.call(self.state.messages)
             self.state.messages.append({"role": "assistant", "content": answer})
 

@@ -1,6 +1,6 @@
 """CrewAI flows and crews as agents. Needs the `crewai` extra."""
 
-from .environment import guarded_import
+from ..environment import guarded_import
 
 with guarded_import():
     from .current import emit, frontend_tools, request_context

@@ -42,7 +42,7 @@ class CalledTool:
 
 
 class Answers:
-    """The answers of a run in order. It is a stream sink of CrewAI: called with every event, in any thread."""
+    """The answers of a run, in order. A stream sink of CrewAI: called with every event, in any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

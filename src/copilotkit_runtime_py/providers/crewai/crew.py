@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ag_ui.core import RunAgentInput
-from crewai import Crew
+from crewai import BaseLLM, Crew
 from crewai.crews.utils import enable_agent_streaming
 from crewai.tools import BaseTool
 
@@ -27,7 +27,7 @@ def prepare_crew(crew: Crew, messages: list[dict[str, Any]], tools: list[BaseToo
     crew.stream = False
     agents = [*crew.agents, *([crew.manager_agent] if crew.manager_agent else [])]
     enable_agent_streaming(agents)
-    if hasattr(crew.manager_llm, "stream"):
+    if isinstance(crew.manager_llm, BaseLLM):
         crew.manager_llm.stream = True
     for agent in crew.agents if tools else ():
         agent.tools = [*(agent.tools or ()), *tools]

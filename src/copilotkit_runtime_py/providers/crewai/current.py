@@ -100,7 +100,7 @@ def _frontend_tool(tool: Tool) -> BaseTool:
 
 
 def _schema(schema: dict[str, Any]) -> type[BaseModel]:
-    """Returns a model that has a JSON schema for its own, and accepts all arguments: the frontend checks them."""
+    """Returns a model with this JSON schema that accepts all arguments: the frontend checks them."""
 
     class Arguments(BaseModel):
         model_config = ConfigDict(extra="allow")

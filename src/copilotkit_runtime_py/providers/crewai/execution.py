@@ -31,18 +31,26 @@ class Execution:
         run: the run.
         work: starts the flow or crew. Called once, in the task.
         memory: the chat's memory.
+        threads: where synchronous methods run.
 
     Attributes:
         result: what the flow or crew returned.
         handed_over: an agent called a tool of the frontend, and so it ended.
     """
 
-    def __init__(self, run: CurrentRun, work: Callable[[], Awaitable[Any]], memory: ChatMemory) -> None:
+    def __init__(
+        self,
+        run: CurrentRun,
+        work: Callable[[], Awaitable[Any]],
+        memory: ChatMemory,
+        threads: MethodThreads,
+    ) -> None:
         self.result: Any = None
         self.handed_over = False
         self._run = run
         self._work = work
         self._memory = memory
+        self._threads = threads
 
     async def events(self) -> AsyncIterator[Item]:
         """Yields the events of CrewAI's bus and those emitted by hand, with their sources.
@@ -72,7 +80,7 @@ class Execution:
         RUN.set(self._run)
         set_provider(NoConsole())
         set_suppress_console_output(True)
-        for sink in (self._memory, self._run.answers, self._run.feed):
+        for sink in (self._memory, self._threads, self._run.answers, self._run.feed):
             add_stream_sink(sink)
         return await self._work()
 
@@ -90,25 +98,35 @@ def new_run(input: Any, context: RequestContext) -> CurrentRun:
     return CurrentRun(input, context, Feed())
 
 
-def prepare_methods(flow: Any, run: CurrentRun, threads: MethodThreads) -> None:
-    """Has the methods of a flow run where they can be left, and gives ids to the messages that they add.
+def label_messages(flow: Any, run: CurrentRun) -> None:
+    """Has the messages that a flow's methods add get ids, before CrewAI saves the state.
 
-    CrewAI calls its methods from `_methods`. That name is CrewAI's own, but there is no other place between a
-    method's end and the moment when CrewAI saves the state.
+    There is no public place between a method's end and that: CrewAI calls its methods from `_methods`.
     """
     for name, method in list(flow._methods.items()):
-        flow._methods[name] = _labelling(flow, run, threads.wrap(str(name), method))
+        flow._methods[name] = _labelling(flow, run, method)
 
 
 def _labelling(flow: Any, run: CurrentRun, method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        result = await method(*args, **kwargs)
-        if asyncio.iscoroutine(result):
-            result = await result
+    def label_all() -> None:
         messages = conversation_of(flow.state)
         if messages is not None:
             label(messages, run.answers.so_far())
+
+    if asyncio.iscoroutinefunction(method):
+
+        @functools.wraps(method)
+        async def acall(*args: Any, **kwargs: Any) -> Any:
+            result = await method(*args, **kwargs)
+            label_all()
+            return result
+
+        return acall
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = method(*args, **kwargs)
+        label_all()
         return result
 
     return call

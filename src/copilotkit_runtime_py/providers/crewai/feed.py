@@ -12,7 +12,7 @@ Item: TypeAlias = tuple[Any, Any]
 """An event of CrewAI's bus, and what emitted it. An AG-UI event emitted by hand has None for its source."""
 
 
-class Abort(BaseException):  # noqa: N818 - like CancelledError, it must pass `except Exception`
+class Abort(BaseException):
     """Ends an execution from the inside, through code of CrewAI that catches every `Exception`."""
 
 

@@ -18,7 +18,7 @@ from .answers import Answers
 from .current import tool_names
 from .interrupts import to_agui_interrupt
 from .message_stream import MessageStream
-from .messages import as_dict, calls_of, label, text_of, to_agui
+from .messages import as_dict, label, text_of, to_agui
 from .state import conversation_of, visible_state
 
 # What CrewAI asks models for its own purposes; the answers are not for the user.
@@ -40,9 +40,9 @@ _FAILED = "The tool failed."
 class RunMapper:
     """Turns the events of CrewAI's bus into AG-UI events. One per run.
 
-    A flow's method is a step, and so is an agent at work, by its role. The flow's state shows as a snapshot when
-    it has changed by the end of a method. What a flow adds to its messages without a model that streamed it
-    shows whole at the end of the method.
+    A flow's method is a step, and so is an agent at work, by its role. The flow's state shows as a snapshot
+    when it has changed by the end of a method. What a flow adds to its messages without a model that streamed
+    it shows whole at the end of the method.
 
     Args:
         input: the request.

@@ -1,7 +1,7 @@
 """CrewAI's memory, kept apart for every chat.
 
-CrewAI keeps what a crew, an agent or a flow remembers under the crew's or the flow's name, which all its chats
-have in common. See https://docs.crewai.com/en/concepts/memory for scopes.
+CrewAI keeps what a crew, an agent or a flow remembers under the crew's or the flow's name, which all its
+chats have in common. See https://docs.crewai.com/en/concepts/memory for scopes.
 """
 
 from __future__ import annotations

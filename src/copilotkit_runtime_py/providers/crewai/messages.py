@@ -15,6 +15,7 @@ from ag_ui.core import (
     Message,
     SystemMessage,
     TextPart,
+    ToolCall,
     ToolMessage,
     UrlSource,
     UserMessage,
@@ -44,7 +45,7 @@ def _to_openai(message: Message) -> dict[str, Any] | None:
         case AssistantMessage():
             result["content"] = message.content or ""
             if message.tool_calls:
-                result["tool_calls"] = [call.model_dump(include=_CALL_FIELDS) for call in message.tool_calls]
+                result["tool_calls"] = [_to_call(call) for call in message.tool_calls]
         case ToolMessage():
             result["content"] = _to_text(message.content)
             result["tool_call_id"] = message.tool_call_id
@@ -56,7 +57,9 @@ def _to_openai(message: Message) -> dict[str, Any] | None:
     return result
 
 
-_CALL_FIELDS = {"id": True, "type": True, "function": {"name", "arguments"}}
+def _to_call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.function.name, "arguments": call.function.arguments}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _to_blocks(content: str | list[ContentPart]) -> str | list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from ..base import AgentSnapshot, Provider
 from .console import keep_quiet
 from .crew import crew_inputs, prepare_crew
 from .current import CurrentRun, tools_of
-from .execution import Execution, new_run, prepare_methods
+from .execution import Execution, label_messages, new_run
 from .human import answer_from_frontend
 from .interrupts import answer_to, has_answer, to_agui_interrupt
 from .mapper import RunMapper
@@ -39,17 +39,17 @@ class CrewAIProvider(Provider):
     """Runs a CrewAI flow or crew.
 
     Every run has a flow or crew of its own. A flow whose class has `@persist` remembers its state for each
-    chat and starts from it; what the client sends of the state counts on top. Other flows start from what the
-    client sends. `@human_feedback` pauses the flow until the frontend answers; a plain message that arrives
-    instead starts the flow anew, and the question lapses. What CrewAI keeps about a chat is named by the flow,
-    the request's owner and the thread, so no two of them share it.
+    chat and starts from it; what the client sends of the state counts on top. Other flows start from what
+    the client sends. `@human_feedback` pauses the flow until the frontend answers; a plain message that
+    arrives instead starts the flow anew, and the question lapses. What CrewAI keeps about a chat is named by
+    the flow, the request's owner and the thread, so no two of them share it.
 
     Stopping a run cancels asynchronous methods. A synchronous one goes on in its thread until its next event,
     which stops it; what it still does is not seen.
 
     Args:
-        flow: a flow class or flow, a crew, a `@CrewBase` class, or a function that makes one of these for each
-            run: plain or async, with the `RequestContext` as its only argument or none.
+        flow: a flow class or flow, a crew, a `@CrewBase` class, or a function that makes one of these for
+            each run: plain or async, with the `RequestContext` as its only argument or none.
         description: one sentence for frontends and other agents.
 
     Raises:
@@ -81,7 +81,7 @@ class CrewAIProvider(Provider):
         plan = await self._plan(made, run, memory)
         for event in plan.mapper.start():
             yield event
-        execution = Execution(run, plan.work, memory)
+        execution = Execution(run, plan.work, memory, self._threads)
         async with aclosing(cast(Any, execution.events())) as items:
             async for source, event in items:
                 for mapped in plan.mapper.feed(source, event):
@@ -145,7 +145,7 @@ class CrewAIProvider(Provider):
             work = partial(flow.kickoff_async, inputs=inputs)
         flow.stream = flow.suppress_flow_events = False
         memory.confine(flow)
-        prepare_methods(flow, run, self._threads)
+        label_messages(flow, run)
         return _Plan(work, RunMapper(input, flow, conversation, method))
 
 
@@ -181,9 +181,11 @@ async def _pending(flow: Flow[Any], key: str) -> _Pending | None:
     methods = flow._definition.methods.values()
     if all(method.human_feedback is None for method in methods):
         return None
-    persistence = flow.persistence or await asyncio.to_thread(default_flow_persistence)
+    persistence = flow.persistence
+    if persistence is None:
+        persistence = await asyncio.to_thread(default_flow_persistence)
     found = await asyncio.to_thread(persistence.load_pending_feedback, key)
-    return None if found is None else _Pending(*found, persistence)
+    return None if found is None else _Pending(found[0], found[1], persistence)
 
 
 def _resumable(flow: Flow[Any], pending: _Pending, key: str) -> Flow[Any]:

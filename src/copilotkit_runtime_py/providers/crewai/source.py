@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, Union, cast
+from typing import Any, TypeAlias, cast
 
 from crewai import Crew
 from crewai.flow.flow import Flow
@@ -13,20 +13,23 @@ from ...context import RequestContext
 from ...errors import ConfigurationError
 from ..function import takes_context
 
-Runnable: TypeAlias = Union[Flow[Any], Crew]
+Runnable: TypeAlias = Flow[Any] | Crew
 Made: TypeAlias = Runnable | type[Any] | Awaitable[Runnable]
 CrewFactory: TypeAlias = Callable[[RequestContext], Made] | Callable[[], Made]
-CrewLike: TypeAlias = Union[Runnable, type[Any], CrewFactory]
+CrewLike: TypeAlias = Runnable | type[Any] | CrewFactory
 """A flow class or flow, a crew, a `@CrewBase` class, or a function that makes one of these for each run."""
 
 
 class Source:
     """Makes the flow or crew of each run, so that no two runs meet on one.
 
+    Crews are copied, also those that a factory or a `@CrewBase` class made: CrewAI remembers what a method of
+    such a class returned, and may give it out again.
+
     Args:
-        given: a flow class, which is instantiated; a flow or crew, which is copied; a `@CrewBase` class, whose
-            `crew()` is called; or a factory, plain or async, with the `RequestContext` as its only argument or
-            none, whose result is used as it is.
+        given: a flow class, which is instantiated; a flow or crew, which is copied; a `@CrewBase` class,
+            whose `crew()` is copied; or a factory, plain or async, with the `RequestContext` as its only
+            argument or none, that returns one of these.
 
     Raises:
         ConfigurationError: `given` is none of these.
@@ -36,8 +39,8 @@ class Source:
         if not isinstance(given, Flow | Crew) and not callable(given):
             raise ConfigurationError(f"Expected a CrewAI flow or crew, not {type(given).__name__}")
         self._given: Any = given
-        made_here = isinstance(given, Flow | Crew) or _instantiate(given) is not None
-        self._takes_context = not made_here and takes_context(given, 0)
+        self._made_here = isinstance(given, Flow | Crew) or _is_flow_class(given) or _is_crew_class(given)
+        self._takes_context = not self._made_here and takes_context(given, 0)
 
     async def make(self, context: RequestContext) -> Runnable:
         """Returns a flow or a crew for one run.
@@ -48,30 +51,26 @@ class Source:
         given = self._given
         if isinstance(given, Flow):
             return copy_of(given)
-        if isinstance(given, Crew):
-            return given.copy()
-        instantiate = _instantiate(given)
-        made = instantiate() if instantiate else given(context) if self._takes_context else given()
-        if inspect.isawaitable(made):
-            made = await made
-        if (instantiate := _instantiate(made)) is not None:
-            made = instantiate()
+        if _is_crew_class(given):
+            given = self._given = given().crew()
+        if not self._made_here:
+            given = given(context) if self._takes_context else given()
+            if inspect.isawaitable(given):
+                given = await given
+            if _is_crew_class(given):
+                given = given().crew()
+        made = given() if _is_flow_class(given) else given.copy() if isinstance(given, Crew) else given
         if not isinstance(made, Flow | Crew):
             raise ConfigurationError(f"Expected a CrewAI flow or crew, not {type(made).__name__}")
         return made
 
 
-def is_crew_like(given: Any) -> bool:
-    """Whether this is a flow, a crew, or a class of one."""
-    return isinstance(given, Flow | Crew) or _instantiate(given) is not None
+def _is_flow_class(given: Any) -> bool:
+    return isinstance(given, type) and issubclass(given, Flow)
 
 
-def _instantiate(given: Any) -> Callable[[], Runnable] | None:
-    if isinstance(given, type) and issubclass(given, Flow):
-        return cast("Callable[[], Runnable]", given)
-    if isinstance(given, type) and getattr(given, "is_crew_class", False):
-        return lambda: cast(Any, given)().crew()
-    return None
+def _is_crew_class(given: Any) -> bool:
+    return isinstance(given, type) and bool(getattr(given, "is_crew_class", False))
 
 
 def copy_of(flow: Flow[Any]) -> Flow[Any]:
@@ -79,11 +78,11 @@ def copy_of(flow: Flow[Any]) -> Flow[Any]:
 
     What the class's own `__init__` did is taken over, not repeated: it may need arguments.
     """
-    kind = type(flow)
+    kind: Any = type(flow)
     fields = {name: getattr(flow, name) for name in flow.model_fields_set if name not in _OF_A_RUN}
     if kind is Flow and getattr(flow, "_definition", None) is not None:
-        return Flow.from_declaration(contents=flow._definition, **fields)
-    made = kind.__new__(kind)
+        return cast("Flow[Any]", Flow.from_declaration(contents=flow._definition, **fields))
+    made: Flow[Any] = kind.__new__(kind)
     Flow.__init__(made, **fields)
     for name, value in vars(flow).items():
         if name not in vars(made):

@@ -1,15 +1,16 @@
-"""Synchronous methods of flows, each in a thread of its own."""
+"""Synchronous methods of flows, each in a thread of its own. An agent at work is a flow, too."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import functools
-import inspect
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from crewai.flow.flow import Flow
 
 from .feed import Stopped
 
@@ -17,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class MethodThreads:
-    """Runs synchronous methods outside of the event loop's own thread pool.
+    """Runs synchronous methods outside of the event loop's own thread pool, where CrewAI would run them.
 
-    A thread cannot be cancelled. One that is stuck in a method would take a place in the pool, which the whole
-    process shares and which has few; here it takes only itself, is counted, and does not keep the process from
-    ending.
+    A thread cannot be cancelled. One that is stuck in a method would take a place in the pool, which the
+    whole process shares and which has few; here it takes only itself, is counted, and does not keep the
+    process from ending. This is a stream sink of CrewAI: it takes over the methods of every flow that starts.
 
     Attributes:
         left: the threads whose run was stopped and that have not ended yet, by the name of their method.
@@ -29,6 +30,12 @@ class MethodThreads:
 
     def __init__(self) -> None:
         self.left: dict[threading.Thread, str] = {}
+
+    def __call__(self, source: Any, event: Any) -> None:
+        """Takes over the methods of a flow that starts, before CrewAI calls the first."""
+        if event.type == "flow_started" and isinstance(source, Flow):
+            for name, method in list(source._methods.items()):
+                source._methods[name] = self._wrapped(str(name), method)
 
     async def call(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Calls a method in a thread of its own, with the caller's context variables, and returns its result.
@@ -42,7 +49,7 @@ class MethodThreads:
         def work() -> None:
             try:
                 result = context.run(method, *args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it
+            except BaseException as error:
                 settle(future.set_exception, _awaitable(error))
             else:
                 settle(future.set_result, result)
@@ -68,9 +75,9 @@ class MethodThreads:
             logger.warning("the run was stopped, but its method %s goes on in its thread", name)
             raise
 
-    def wrap(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrapped(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         """Returns an async function that calls a method, in a thread of its own if it is synchronous."""
-        if inspect.iscoroutinefunction(method):
+        if asyncio.iscoroutinefunction(method):  # before Python 3.12, inspect does not know CrewAI's methods
             return method
 
         @functools.wraps(method)

@@ -1,4 +1,4 @@
-"""The process's environment for CrewAI: nothing calls home, and the signal handlers stay whose they are."""
+"""The process that CrewAI is imported into: nothing calls home, signal handlers stay whose they are."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP", "SIGCONT")
 def silence() -> None:
     """Switches off what CrewAI and LiteLLM report to their makers, where the user has not decided it.
 
-    CrewAI asks for its own variables at every report, so this also works after it was imported. OpenTelemetry
-    itself stays on: it is the user's.
+    CrewAI looks at its variables with every report, so this also works after it was imported, but then it has
+    its signal handlers. OpenTelemetry itself stays on: it is the user's.
     """
     if "CREWAI_TRACING_ENABLED" not in os.environ:
         for name, value in _NO_TRACING.items():
