@@ -368,6 +368,20 @@ async def test_the_first_event_tells_what_the_run_was_asked() -> None:
     ]
 
 
+async def test_the_first_event_tells_nothing_of_the_servers_own_properties() -> None:
+    runtime = CopilotRuntime({"a": hello}, properties={"key": "secret"})
+    run = await whole(runtime, asked(forwardedProps={"plan": "pro", "key": "secret"}))
+    assert told(run)[0]["input"]["forwardedProps"] == {"plan": "pro"}
+
+
+async def test_the_first_event_tells_messages_as_they_were_sent() -> None:
+    runtime = CopilotRuntime({"a": hello})
+    sent = {**USER, "content": [{"type": "binary", "mimeType": "image/png", "url": "https://a/b"}]}
+    run = await runtime.start(None, asked(), ANN, as_sent={USER["id"]: sent})
+    await run.wait()
+    assert told(run)[0]["input"]["messages"] == [sent]
+
+
 async def test_the_log_is_kept_and_followed() -> None:
     agent = Waiting()
     runtime = CopilotRuntime({"a": agent})

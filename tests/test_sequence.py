@@ -130,6 +130,14 @@ def test_run_started_tells_the_input_unless_the_agent_does() -> None:
     assert out == [own]
 
 
+def test_an_agent_that_tells_its_input_tells_nothing_of_the_servers_properties() -> None:
+    out: list[Event] = []
+    own = {**STARTED, "input": {"messages": [], "forwardedProps": {"plan": "pro", "key": "secret"}}}
+    asked = {"messages": [], "forwardedProps": {"plan": "pro"}}
+    EventSequence("t1", "r1", framed=False, input=asked).push(own, out)
+    assert out == [{**STARTED, "input": asked}]
+
+
 def test_nothing_follows_a_terminal_event() -> None:
     assert stream(FINISHED, events.text_start("m"), {"type": 5}, events.run_error("late")) == [
         STARTED,

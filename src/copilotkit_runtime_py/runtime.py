@@ -125,8 +125,21 @@ class CopilotRuntime:
             )
         raise AgentNotFoundError(name, self.agents)
 
-    async def start(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
+    async def start(
+        self,
+        agent_name: str | None,
+        input: RunAgentInput,
+        context: RequestContext,
+        *,
+        as_sent: Mapping[str, dict[str, Any]] | None = None,
+    ) -> Run:
         """Starts a run of an agent on `input.thread_id`. The run goes on whether or not anyone reads it.
+
+        Args:
+            agent_name: the agent; None asks for the default one.
+            input: what the agent gets. Readers are told of it, but for the server's own properties.
+            context: who asks.
+            as_sent: messages of the input, by id, as readers are to be told of them.
 
         Raises:
             AgentNotFoundError: no agent of that name is registered.
@@ -138,7 +151,7 @@ class CopilotRuntime:
         try:
             name = self.agent_name(agent_name)
             self._check_limits(input)
-            return await self._start(name, input, context)
+            return await self._start(name, input, context, as_sent or {})
         except Exception as error:
             await self.report(
                 RequestError(
@@ -151,7 +164,9 @@ class CopilotRuntime:
             )
             raise
 
-    async def _start(self, name: str, input: RunAgentInput, context: RequestContext) -> Run:
+    async def _start(
+        self, name: str, input: RunAgentInput, context: RequestContext, as_sent: Mapping[str, dict[str, Any]]
+    ) -> Run:
         key = (context.owner, input.thread_id)
         await self._await_thread(key, patience=self.limits.busy_seconds)
         body = input.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -167,14 +182,24 @@ class CopilotRuntime:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             await self._await_thread(key)
-            run = self._runs[key] = await self._begin(input, body, before)
+            run = self._runs[key] = await self._begin(input, self._told(body, as_sent), before)
         self._live.add(run)
         run.start(stream)
         for observer in list(self._observers):
             observer(run)
         return run
 
-    async def _begin(self, input: RunAgentInput, body: dict[str, Any], before: BeforeRequest) -> Run:
+    def _told(self, body: dict[str, Any], as_sent: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """Returns what readers are told of an input: nothing of the server's own properties."""
+        told = dict(body)
+        if as_sent:
+            told["messages"] = [as_sent.get(message["id"], message) for message in body["messages"]]
+        properties = body.get("forwardedProps")
+        if self.properties and isinstance(properties, dict):
+            told["forwardedProps"] = {k: v for k, v in properties.items() if k not in self.properties}
+        return told
+
+    async def _begin(self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest) -> Run:
         """Claims the thread and makes the run, not started yet."""
         name, owner = before.agent_name, before.context.owner
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=owner)
@@ -188,7 +213,7 @@ class CopilotRuntime:
             agent_name=name,
             framed=self.agents[name].framed,
             limits=self.limits,
-            input={**body, "messages": _unseen(before.input_messages, known)},
+            input={**told, "messages": _unseen(told["messages"], known)},
             before_end=ending.settle,
             after_end=ending.announce,
             development=self.development,

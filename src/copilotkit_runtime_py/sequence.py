@@ -266,7 +266,10 @@ class EventSequence:
     def _announce(self, event: Event, out: list[Event]) -> None:
         self.started = True
         if self._input is not None:
-            event.setdefault("input", self._input)
+            told = event.setdefault("input", self._input)
+            if "forwardedProps" in told and told is not self._input:
+                # The agent knows the server's own properties, too.
+                told["forwardedProps"] = self._input.get("forwardedProps", {})
         out.append(event)
 
     def _push_part(self, event: Event, part: tuple[str, str, str], out: list[Event]) -> None:

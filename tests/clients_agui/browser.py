@@ -90,7 +90,7 @@ class Browser:
 
     def open(self, client: Client, url: str, **options: Any) -> Page:
         """Opens a page, and returns it once it knows what the runtime has to offer."""
-        page = Page(self, str(next(self._numbers)))
+        page = Page(self, client, str(next(self._numbers)))
         page.info = page.do("open", url=url, **client._asdict(), **options)
         return page
 
@@ -115,12 +115,14 @@ class Page:
 
     Attributes:
         browser: where it is open.
+        client: what is open in it.
         number: which one it is.
         info: what the client learned of the runtime.
         open: it was not closed yet.
     """
 
     browser: Browser
+    client: Client
     number: str
     info: Any = None
     open: bool = True
@@ -131,12 +133,12 @@ class Page:
     def do(self, op: str, **arguments: Any) -> Any:
         return self.start(op, **arguments).result(20)
 
-    def sending(self, content: str | None, *, id: str = "u1", **where: Any) -> Future[View]:
+    def sending(self, content: Any, *, id: str = "u1", **where: Any) -> Future[View]:
         """Starts to send a message (or, with None, to run without one)."""
         message = {} if content is None else {"message": {"id": id, "role": "user", "content": content}}
         return self.start("send", **message, **where)
 
-    def send(self, content: str | None, *, id: str = "u1", **where: Any) -> View:
+    def send(self, content: Any, *, id: str = "u1", **where: Any) -> View:
         """Sends a message, and returns what the page shows when the run is over."""
         return self.sending(content, id=id, **where).result(20)
 

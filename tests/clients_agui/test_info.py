@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients_agui.browser import CORE_CLIENTS, NEWEST, Browser, Client, Transport, only
+from tests.clients_agui.browser import CORE_CLIENTS, NEWEST, NEWEST_CLIENTS, Browser, Client, Transport, only
 from tests.clients_agui.conftest import Mount, Visit
 from tests.clients_agui.view import assistant, shown, user
 from tests.scripted_agent import ScriptedAgent, run, text
@@ -97,3 +97,16 @@ def test_headers_and_properties_reach_the_agent(mount: Mount, visit: Visit, agen
         "x-request-id": None,
         "accept-language": None,
     }
+
+
+@only(*NEWEST_CLIENTS)
+def test_the_servers_own_properties_reach_the_agent_and_no_page(
+    mount: Mount, visit: Visit, agent: ScriptedAgent
+) -> None:
+    url = mount({"default": run(*text("m1", "ok"))}, properties={"key": "hunter2"})
+    page, reloaded = visit(url, properties={"plan": "pro"}), visit(url)
+    page.send("hi", thread="t1")
+    reloaded.connect(thread="t1")
+    assert agent.calls[0].input["forwardedProps"] == {"plan": "pro", "key": "hunter2"}
+    assert "hunter2" not in str([page.log(), reloaded.log()])
+    assert '"plan":"pro"' in reloaded.log()["requests"][-1]["text"]

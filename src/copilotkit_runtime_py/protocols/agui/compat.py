@@ -67,6 +67,19 @@ def received_input(body: dict[str, Any]) -> dict[str, Any]:
     return known
 
 
+def translated_messages(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns the messages, by id, that `received_input` gives other content parts, as the client sent them.
+
+    Readers are told of these: the clients of CopilotKit 1.50 know `binary` parts and no others.
+    """
+    messages = body.get("messages")
+    return {
+        message["id"]: _without_nulls(message) | {"content": [*map(_without_nulls, message["content"])]}
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, dict) and isinstance(message.get("id"), str) and _has_binary_part(message)
+    }
+
+
 def remote_input(input: RunAgentInput) -> bytes:
     """Returns an input as agents of both versions take it, as JSON.
 
@@ -144,6 +157,16 @@ def _message(message: Any) -> Any:
     if isinstance(content, list):
         known["content"] = [part for part in map(_part, content) if part is not None]
     return known
+
+
+def _has_binary_part(message: dict[str, Any]) -> bool:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else ()
+    return any(isinstance(part, dict) and part.get("type") == "binary" for part in parts)
+
+
+def _without_nulls(value: Any) -> Any:
+    return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
 def _part(part: Any) -> Any:

@@ -132,7 +132,9 @@ class AGUIEndpoint:
         if is_suggestion(requested.input):
             return await self._start_aside(name, requested, call)
         try:
-            run = await self._runtime.start(name, requested.input, _run_context(call, requested))
+            run = await self._runtime.start(
+                name, requested.input, _run_context(call, requested), as_sent=requested.as_sent
+            )
         except (AgentNotFoundError, ThreadNotFoundError) as error:
             return self._refusal(error, call)
         except Exception as error:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from .answers import HTTPError
 from .call import Call
-from .compat import received_input
+from .compat import received_input, translated_messages
 
 _MAX_ID_LENGTH: Final = 1024
 _SUGGESTION_TOOL: Final = "copilotkitSuggest"
@@ -24,10 +24,12 @@ class RunRequest:
     Attributes:
         input: the input.
         last_seen: the last event that the client has, as it says in the body.
+        as_sent: the messages, by id, that the input has in another form.
     """
 
     input: RunAgentInput
     last_seen: str | None
+    as_sent: dict[str, dict[str, Any]]
 
 
 def read_run(call: Call, server_properties: Mapping[str, Any], *, max_depth: int) -> RunRequest:
@@ -56,7 +58,7 @@ def read_run(call: Call, server_properties: Mapping[str, Any], *, max_depth: int
     except ValidationError as error:
         raise _invalid(_details(error)) from None
     last_seen = body.get("lastSeenEventId")
-    return RunRequest(input, last_seen if isinstance(last_seen, str) else None)
+    return RunRequest(input, last_seen if isinstance(last_seen, str) else None, translated_messages(body))
 
 
 def is_suggestion(input: RunAgentInput) -> bool:
