@@ -77,6 +77,8 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.parametrize("page", [page for page in PAGES if modules(page)], ids=lambda page: str(page.name))
 def test_every_python_block_runs_and_every_app_answers(page: Path, on_path: Path) -> None:
     sources = modules(page)
+    if page.name == "crewai.md":
+        pytest.importorskip("copilotkit_runtime_py.providers.crewai", exc_type=ImportError)
     for name, source in sources.items():
         (on_path / f"{name}.py").write_text(source, encoding="utf-8")
 

@@ -175,7 +175,7 @@ async def test_a_made_agent_that_must_end_its_run_itself_is_held_to_it() -> None
 @pytest.mark.anyio
 async def test_a_factory_that_makes_no_agent_is_told_so() -> None:
     with pytest.raises(TypeError, match="NoneType is no agent"):
-        await received(as_provider(lambda: None))
+        await received(as_provider(lambda: None))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("agent", [None, 1, b"http://host", {"run": speak}, object()])

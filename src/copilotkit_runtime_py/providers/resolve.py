@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 from ag_ui.core import RunAgentInput
 
@@ -19,13 +19,20 @@ from .function import AgentFunction, FunctionProvider, RunnableAgent, close_stre
 from .remote import RemoteProvider
 
 if TYPE_CHECKING:
-    from crewai import Crew
-    from crewai.flow.flow import Flow
     from langgraph.pregel import Pregel
 
 Made: TypeAlias = "AgentLike | Awaitable[AgentLike]"
 AgentFactory: TypeAlias = Callable[[], Made] | Callable[[RequestContext], Made]
 """Makes the agent of one run."""
+
+
+class Kickoff(Protocol):
+    """A CrewAI flow or crew, known by its method. A class of one is a factory, as far as types go."""
+
+    @property
+    def kickoff_async(self) -> Callable[..., Any]:
+        """Runs it."""
+
 
 AgentLike: TypeAlias = Union[
     Provider,
@@ -34,8 +41,7 @@ AgentLike: TypeAlias = Union[
     AgentFunction,
     AgentFactory,
     "Pregel[Any, Any, Any, Any]",
-    "Flow[Any]",
-    "Crew",
+    Kickoff,
 ]
 """Whatever can be registered as an agent; see `as_provider`."""
 

@@ -281,6 +281,30 @@ async def test_parallel_calls_of_one_tool_get_their_own_results() -> None:
     assert results == {"c1": "sunny in Rome", "c2": "sunny in Oslo"}
 
 
+async def test_a_tool_that_a_flow_runs_itself_has_its_result_before_the_model_goes_on() -> None:
+    model = in_turn([calling("c1", "add", "{}")], ["It is 3."])
+
+    class Adds(Flow[CopilotKitState]):
+        @start()
+        async def add(self) -> None:
+            calls = await model.acall(self.state.messages)
+            self.state.messages.append({"role": "assistant", "content": "", "tool_calls": calls})
+            self.state.messages.append({"role": "tool", "tool_call_id": "c1", "content": "3"})
+            answer = await model.acall(self.state.messages)
+            self.state.messages.append({"role": "assistant", "content": answer})
+
+    events = await collect(CrewAIProvider(Adds), request(user("1 + 2?")))
+
+    shown = ("TOOL_CALL_END", "TOOL_CALL_RESULT", "TEXT_MESSAGE_START")
+    assert [event["type"] for event in of_type(events, *shown)] == list(shown)
+    assert messages(events)[2] == {
+        "id": of_type(events, "TOOL_CALL_RESULT")[0]["messageId"],
+        "role": "tool",
+        "content": "3",
+        "toolCallId": "c1",
+    }
+
+
 async def test_a_failing_tool_has_a_result_that_tells_no_detail() -> None:
     @crew_tool("explode")
     def explode() -> str:

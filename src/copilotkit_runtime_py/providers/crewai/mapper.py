@@ -159,9 +159,10 @@ class RunMapper:
     def _llm(self, event: Any) -> list[Event]:
         match event.type:
             case "llm_call_started":
-                if event.parent_event_id not in self._internal:
-                    self._messages.start(event.call_id, by_agent=event.agent_role is not None)
-                return []
+                if event.parent_event_id in self._internal:
+                    return []
+                self._messages.start(event.call_id, by_agent=event.agent_role is not None)
+                return self._told(event.messages)
             case "llm_stream_chunk":
                 return self._messages.chunk(event)
             case "llm_thinking_chunk":
@@ -235,13 +236,22 @@ class RunMapper:
                 found.append(events.tool_call_end(call["id"]))
         return found
 
+    def _told(self, messages: Any) -> list[Event]:
+        """Returns the results of tools that a flow has run, as soon as it tells a model of them."""
+        found: list[Event] = []
+        for message in messages if isinstance(messages, list) else ():
+            if isinstance(message, Mapping) and message.get("role") == "tool":
+                found += self._messages.tool_answered(str(message.get("tool_call_id")), text_of(message))
+        return found
+
     def _answer(self, message: dict[str, Any]) -> list[Event]:
         call_id = message.get("tool_call_id")
         answered = {m.get("tool_call_id") for m in self._messages.conversation} | self._answered
         if call_id is None or call_id in answered:
             return []
         self._answered.add(call_id)
-        return [events.tool_call_result(str(message.get("id")), str(call_id), text_of(message))]
+        found = self._messages.tool_answered(str(call_id), text_of(message))
+        return found or [events.tool_call_result(str(message["id"]), str(call_id), text_of(message))]
 
 
 def _role(event: Any) -> str:

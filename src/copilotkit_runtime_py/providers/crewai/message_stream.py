@@ -156,8 +156,15 @@ class MessageStream:
         ]
 
     def tool_finished(self, event: Any, content: str) -> list[Event]:
-        """Returns the result of a tool's call."""
+        """Returns the result of a tool that an agent used."""
         call = self._find(sanitize_tool_name(event.tool_name), event.tool_args)
+        return self._answer(call, content)
+
+    def tool_answered(self, call_id: str, content: str) -> list[Event]:
+        """Returns the result of a tool that a flow ran itself."""
+        return self._answer(next((call for call in self._unanswered if call.id == call_id), None), content)
+
+    def _answer(self, call: _Call | None, content: str) -> list[Event]:
         if call is None:
             return []
         self._unanswered.remove(call)

@@ -186,8 +186,13 @@ def label(messages: list[Any], answers: Iterable[Answer]) -> None:
         answer = _answer_of(plain, free) if plain.get("role") == "assistant" else None
         if answer is not None:
             free.remove(answer)
-        messages[index] = message = plain
-        message["id"] = answer.id if answer is not None else str(plain.get("id") or uuid.uuid4())
+        messages[index] = plain
+        plain["id"] = answer.id if answer is not None else plain.get("id") or _new_id(plain)
+
+
+def _new_id(message: Mapping[str, Any]) -> str:
+    call = message.get("tool_call_id")
+    return f"{call}-result" if call else str(uuid.uuid4())
 
 
 def _answer_of(message: Mapping[str, Any], answers: Iterable[Answer]) -> Answer | None:
