@@ -14,9 +14,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from . import events
+from .compat import portable
 from .errors import ProtocolViolationError
 from .events import Event
-from .protocols.agui.compat import portable
 
 logger = logging.getLogger(__name__)
 

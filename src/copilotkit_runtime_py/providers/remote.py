@@ -21,11 +21,11 @@ import httpx
 import orjson
 from ag_ui.core import RunAgentInput
 
+from ..compat import RemoteEvents, remote_input
 from ..context import RequestContext
 from ..errors import AgentError
 from ..events import Event
-from ..protocols.agui.compat import RemoteEvents, remote_input
-from ..protocols.sse import EventStreamParser, EventTooLargeError
+from ..sse import EventStreamParser, EventTooLargeError
 from .base import Provider
 from .network import AsyncioBackend
 

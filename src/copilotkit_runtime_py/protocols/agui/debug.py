@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ...events import encode
 from ...run import Run, Subscription
 from ...runtime import CopilotRuntime
-from ..sse import KEEP_ALIVE
+from ...sse import KEEP_ALIVE
 
 _CONNECTED = b": connected\n\n"
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ... import sse
 from ...context import RequestContext
 from ...errors import AgentNotFoundError, CopilotKitError, ThreadNotFoundError
 from ...events import encode, run_error
 from ...hooks import RequestError
 from ...runtime import CopilotRuntime
-from .. import sse
 from ..stream import EVENT_STREAM_HEADERS, Feed, StreamResponse
 from .answers import HTTPError, error_body, invalid_request, json_response, not_found
 from .call import Call

@@ -11,7 +11,7 @@ from ...events import encode
 from ...replay import replayed, snapshot
 from ...run import Entry, Run
 from ...runtime import Connection
-from ..sse import KEEP_ALIVE
+from ...sse import KEEP_ALIVE
 from .event_id import EventId
 
 # Frames that wait together are sent in pieces of this size, so that a slow reader costs no large copies.

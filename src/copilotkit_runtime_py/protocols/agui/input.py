@@ -9,9 +9,9 @@ from typing import Any, Final
 from ag_ui.core import RunAgentInput
 from pydantic import ValidationError
 
+from ...compat import received_input, translated_messages
 from .answers import HTTPError
 from .call import Call
-from .compat import received_input, translated_messages
 
 _MAX_ID_LENGTH: Final = 1024
 _SUGGESTION_TOOL: Final = "copilotkitSuggest"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py.protocols.sse import KEEP_ALIVE, EventStreamParser, EventTooLargeError, encode
+from copilotkit_runtime_py.sse import KEEP_ALIVE, EventStreamParser, EventTooLargeError, encode
 
 LIMIT = 1 << 20
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from ag_ui.core import RunAgentInput
 
-from ...events import Event, as_text
+from .events import Event, as_text
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import pytest
 from ag_ui.core import RunAgentInput
 
 from copilotkit_runtime_py import events as ev
-from copilotkit_runtime_py.protocols.agui.compat import (
+from copilotkit_runtime_py.compat import (
     RemoteEvents,
     portable,
     received_input,
