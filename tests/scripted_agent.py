@@ -154,7 +154,7 @@ class ScriptedAgent:
         script = self.scripts.get(call.agent, NO_SUCH_AGENT)
         steps = script(call.input) if callable(script) else script
         playing = asyncio.ensure_future(self._play(steps, call.input, writer))
-        hearing = asyncio.ensure_future(reader.read(1))
+        hearing = asyncio.ensure_future(hear(reader))
         early = b""
         try:
             await asyncio.wait({playing, hearing}, return_when=asyncio.FIRST_COMPLETED)
@@ -244,6 +244,14 @@ class EventStream:
     def _add(self, data: bytes) -> None:
         self._buffer.append(data)
         self.size += len(data)
+
+
+async def hear(reader: asyncio.StreamReader) -> bytes:
+    """Returns one byte, or none if the caller has left."""
+    try:
+        return await reader.read(1)
+    except ConnectionError:
+        return b""
 
 
 async def read_call(reader: asyncio.StreamReader, early: bytes = b"") -> Call:
