@@ -26,12 +26,14 @@ class CurrentRun:
         input: what the client sent.
         context: the request.
         feed: where events go.
+        flow: the flow that runs, None for a crew.
         answers: what chat models have answered so far.
     """
 
     input: RunAgentInput
     context: RequestContext
     feed: Feed
+    flow: Any = None
     answers: Answers = field(default_factory=Answers)
 
 

@@ -11,9 +11,8 @@ from crewai.core.providers.human_input import set_provider
 from crewai.events.stream_context import add_stream_sink
 from crewai.events.utils.console_formatter import set_suppress_console_output
 
-from ...context import RequestContext
-from .current import RUN, CurrentRun
-from .feed import Feed, HandedOver, Item, Unanswerable
+from .current import RUN, CurrentRun, tool_names
+from .feed import HandedOver, Item, Unanswerable
 from .human import NoConsole
 from .memory import ChatMemory
 from .messages import label
@@ -93,11 +92,6 @@ class Execution:
             raise refused.error from None
 
 
-def new_run(input: Any, context: RequestContext) -> CurrentRun:
-    """Returns a run that begins now, on the running loop."""
-    return CurrentRun(input, context, Feed())
-
-
 def label_messages(flow: Any, run: CurrentRun) -> None:
     """Has the messages that a flow's methods add get ids, before CrewAI saves the state.
 
@@ -108,10 +102,12 @@ def label_messages(flow: Any, run: CurrentRun) -> None:
 
 
 def _labelling(flow: Any, run: CurrentRun, method: Callable[..., Any]) -> Callable[..., Any]:
+    names = tool_names(run.input)
+
     def label_all() -> None:
         messages = conversation_of(flow.state)
         if messages is not None:
-            label(messages, run.answers.so_far())
+            label(messages, run.answers.so_far(), names)
 
     if asyncio.iscoroutinefunction(method):
 

@@ -103,7 +103,7 @@ class RunMapper:
         found = self._messages.close()
         kept = conversation_of(self._flow.state) if self._flow is not None else None
         if kept is not None:
-            label(kept, answers.so_far())
+            label(kept, answers.so_far(), tool_names(self._input))
             found += self._added(kept)
         if pending is None and not handed_over and not self._messages.conversation:
             found += self._say(result)

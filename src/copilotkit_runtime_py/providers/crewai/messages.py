@@ -171,11 +171,16 @@ def calls_of(message: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(str(call.get("id")) for call in message.get("tool_calls") or () if call.get("id"))
 
 
-def label(messages: list[Any], answers: Iterable[Answer]) -> None:
-    """Gives an id to every message that a flow has added without one.
+def label(messages: list[Any], answers: Iterable[Answer], names: Mapping[str, str]) -> None:
+    """Gives an id to every message that a flow has added without one, and frontend tools their own names.
 
     What a chat model answered has the id that it was streamed with; models' answers are told apart by their
     tool calls and texts, in order, each used once.
+
+    Args:
+        messages: the flow's messages.
+        answers: what the models have answered.
+        names: the names of the frontend's tools by those that models know them by.
     """
     taken = {message.get("id") for message in messages if isinstance(message, dict)}
     free = [answer for answer in answers if answer.id not in taken]
@@ -187,6 +192,9 @@ def label(messages: list[Any], answers: Iterable[Answer]) -> None:
         if answer is not None:
             free.remove(answer)
         messages[index] = plain
+        for call in plain.get("tool_calls") or ():
+            function = call["function"] = dict(call["function"])
+            function["name"] = names.get(function["name"], function["name"])
         plain["id"] = answer.id if answer is not None else plain.get("id") or _new_id(plain)
 
 

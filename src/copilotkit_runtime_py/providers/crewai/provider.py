@@ -24,12 +24,14 @@ from ..base import AgentSnapshot, Provider
 from .console import keep_quiet
 from .crew import crew_inputs, prepare_crew
 from .current import CurrentRun, tools_of
-from .execution import Execution, label_messages, new_run
+from .execution import Execution, label_messages
+from .feed import Feed
 from .human import answer_from_frontend
 from .interrupts import answer_to, has_answer, to_agui_interrupt
 from .mapper import RunMapper
 from .memory import ChatMemory
 from .messages import joined, to_agui, to_openai
+from .model_calls import leave_ids_out
 from .source import CrewLike, Source
 from .state import conversation_of, inputs_for, visible_state, write
 from .threads import MethodThreads
@@ -62,6 +64,7 @@ class CrewAIProvider(Provider):
         self._threads = MethodThreads()
         answer_from_frontend()
         keep_quiet()
+        leave_ids_out()
 
     @property
     def threads_left(self) -> list[str]:
@@ -76,7 +79,7 @@ class CrewAIProvider(Provider):
             ConfigurationError: the flow or crew asks on the console.
         """
         made = await self._source.make(context)
-        run = new_run(input, context)
+        run = CurrentRun(input, context, Feed(), made if isinstance(made, Flow) else None)
         memory = ChatMemory(_key(made, input.thread_id, context))
         plan = await self._plan(made, run, memory)
         for event in plan.mapper.start():
