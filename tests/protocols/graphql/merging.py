@@ -67,14 +67,3 @@ def merged_by_id(payloads: Iterable[Mapping[str, Any]]) -> Json:
             else:
                 target.update(_deep_merge(target, entry["data"]))
     return root["data"]
-
-
-def text_joined(value: Json) -> Json:
-    """Joins lists of strings: where a text is cut may differ."""
-    if isinstance(value, dict):
-        return {key: text_joined(item) for key, item in value.items()}
-    if isinstance(value, list):
-        if value and all(isinstance(item, str) for item in value):
-            return ["".join(value)]
-        return [text_joined(item) for item in value]
-    return value

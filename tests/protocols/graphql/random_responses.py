@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList, LiveText
+from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.scalars import JSON
 from copilotkit_runtime_py.protocols.graphql.types import (
     ActionExecutionMessageOutput,
@@ -40,9 +40,8 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 class Script:
     """Draws the steps of one response. Each step may be made when those that it needs were."""
 
-    def __init__(self, draw: st.DrawFn, *, joins: bool) -> None:
+    def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw
-        self._kind: type[LiveList[str]] = LiveText if joins else LiveList
         self._messages = 0
         self.objects: list[object] = []
         extensions = ExtensionsResponse(openai_assistant_api=OpenAIApiAssistantAPIResponse(run_id="r"))
@@ -81,12 +80,12 @@ class Script:
         message: BaseMessageOutput
         content: LiveList[str] | None = None
         if kind == 0:
-            content = self._kind()
+            content = LiveList()
             message = TextMessageOutput(
                 id=id_, created_at=NOON, role=MessageRole.assistant, content=content, parent_message_id="p"
             )
         elif kind == 1:
-            content = self._kind()
+            content = LiveList()
             message = ActionExecutionMessageOutput(id=id_, created_at=NOON, name="act", arguments=content)
         elif kind == 2:
             message = ResultMessageOutput(
@@ -131,9 +130,9 @@ def _failed() -> FailedResponseStatus:
 
 
 @st.composite
-def scripts(draw: st.DrawFn, *, joins: bool) -> tuple[CopilotResponse, list[Step]]:
+def scripts(draw: st.DrawFn) -> tuple[CopilotResponse, list[Step]]:
     """A response and the steps that complete it."""
-    script = Script(draw, joins=joins)
+    script = Script(draw)
     steps = script.steps()
     return script.response, steps
 
@@ -141,7 +140,7 @@ def scripts(draw: st.DrawFn, *, joins: bool) -> tuple[CopilotResponse, list[Step
 @st.composite
 def broken_scripts(draw: st.DrawFn) -> tuple[CopilotResponse, list[Step]]:
     """A response with values that its types do not allow, and the steps that complete it."""
-    script = Script(draw, joins=False)
+    script = Script(draw)
     steps = script.steps()
     for _ in range(draw(st.integers(1, 4))):
         target = draw(st.sampled_from(script.objects))

@@ -33,7 +33,7 @@ from copilotkit_runtime_py.protocols.graphql.multipart import encode_json
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import CopilotResponse
 
-from .merging import merged, merged_by_id, text_joined
+from .merging import merged, merged_by_id
 from .one_response import DATA, OneResponse
 from .random_documents import VARIABLES, documents
 from .random_responses import Step, broken_scripts, scripts
@@ -117,13 +117,11 @@ async def by_graphql_core(text: str, document: DocumentNode, response: CopilotRe
 
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
-@given(data=st.data(), incremental=st.booleans(), joins=st.booleans())
-def test_every_document_delivers_what_graphql_core_delivers(
-    data: st.DataObject, incremental: bool, joins: bool
-) -> None:
+@given(data=st.data(), incremental=st.booleans())
+def test_every_document_delivers_what_graphql_core_delivers(data: st.DataObject, incremental: bool) -> None:
     text = data.draw(documents(incremental=incremental))
     assert validate(SCHEMA, parse(text)) == []
-    response, steps = data.draw(scripts(joins=joins))
+    response, steps = data.draw(scripts())
     looks = data.draw(st.lists(st.booleans(), min_size=len(steps), max_size=len(steps)))
 
     payloads = asyncio.run(ours(text, response, steps, looks))
@@ -134,7 +132,7 @@ def test_every_document_delivers_what_graphql_core_delivers(
     plain = visit(document, WithoutIncremental())
     expected = asyncio.run(by_graphql_core(text, plain, response))
     assert asyncio.run(by_graphql_core(text, document, response)) == expected
-    assert (text_joined(got) if joins else got) == (text_joined(expected) if joins else expected)
+    assert got == expected
 
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)

@@ -38,7 +38,7 @@ from graphql.pyutils import Path, is_awaitable
 from graphql.type import GraphQLResolveInfoHelpers
 
 from .document import Operation
-from .live import LiveList, LiveText
+from .live import LiveList
 from .payload import Blocker, Entry, Key, Payload, Place, Raised
 from .plan import DeferredPlan, FieldPlan
 
@@ -195,7 +195,6 @@ class Stream:
         "finished",
         "index",
         "item",
-        "joins",
         "label",
         "path",
         "payload",
@@ -217,7 +216,6 @@ class Stream:
         self.path = path
         self.place = place
         self.index = self.position = field.stream.initial_count
-        self.joins = isinstance(source, LiveText) and self.item.exact is str
         self.payload: Payload | None = None
         self.finished = False
         self.changed = True
@@ -238,10 +236,6 @@ class Stream:
     def _pull(self, out: list[Entry]) -> None:
         items = self.source.items
         position, end = self.position, len(items)
-        if self.joins and position < end:
-            text = items[position] if position + 1 == end else "".join(items[position:])
-            self._add_item(text, out)
-            self.position = position = end
         exact = self.item.exact
         while position < end:
             value = items[position]

@@ -53,12 +53,6 @@ class LiveList(Generic[T]):
             self._watchers.append(watcher)
 
 
-class LiveText(LiveList[str]):
-    """The chunks of one text. Where it is cut means nothing: a reader may see neighbouring chunks as one."""
-
-    __slots__ = ()
-
-
 class Deferred(Generic[T]):
     """A value that is set once, later."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from graphql import GraphQLError, located_error
 
-from .live import Deferred, LiveList, LiveText
+from .live import Deferred, LiveList
 from .plan import FieldPlan, SelectionPlan, ValuePlan
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Raised:
         self.error = error
 
 
-_SPECIAL = frozenset({type(None), Deferred, LiveList, LiveText, Raised})
+_SPECIAL = frozenset({type(None), Deferred, LiveList, Raised})
 
 
 class Place:

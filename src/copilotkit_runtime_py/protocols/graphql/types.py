@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from .live import Deferred, LiveList, LiveText
+from .live import Deferred, LiveList
 from .scalars import JSON
 
 
@@ -110,7 +110,7 @@ class TextMessageOutput(BaseMessageOutput):
     """A text, in chunks."""
 
     role: MessageRole
-    content: LiveList[str] = strawberry.field(default_factory=LiveText, graphql_type=list[str])
+    content: LiveList[str] = strawberry.field(default_factory=LiveList, graphql_type=list[str])
     parent_message_id: str | None = None
 
 
@@ -122,7 +122,7 @@ class ActionExecutionMessageOutput(BaseMessageOutput):
     scope: str | None = strawberry.field(
         default=None, deprecation_reason="This field will be removed in a future version"
     )
-    arguments: LiveList[str] = strawberry.field(default_factory=LiveText, graphql_type=list[str])
+    arguments: LiveList[str] = strawberry.field(default_factory=LiveList, graphql_type=list[str])
     parent_message_id: str | None = None
 
 
