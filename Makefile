@@ -9,7 +9,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(TOOLS)/bin/uv)
 PYTHON := .venv/bin/python
 # Tools that make had to install itself, because the machine had none or too old ones.
 export PATH := $(TOOLS)/bin:$(PATH)
-EXTRAS := --extra langgraph --extra chat
+EXTRAS := --extra langgraph --extra chat --extra crewai
 # Node projects of the tests and benchmarks: each has a lock file.
 NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
@@ -30,7 +30,8 @@ test: .venv/.dev $(NODE_MODULES) chromium ## Run every test (make test ARGS="-k 
 
 .PHONY: unit
 unit: .venv/.dev ## Run the tests that need only Python, in under a minute
-	$(PYTHON) -m pytest -m "not clients and not browser and not packaging and not postgres and not redis" $(ARGS)
+	$(PYTHON) -m pytest -m "not clients and not browser and not packaging and not postgres and not redis" \
+		--ignore tests/providers/crewai $(ARGS)
 
 .PHONY: check
 check: .venv/.dev ## Check the format, the lint rules, the types and the lock file
@@ -75,7 +76,7 @@ $(TOOLS)/bin/uv:
 	$(UV) sync --locked --inexact --no-dev --extra langgraph
 	@touch $@
 
-.venv/.dev: pyproject.toml uv.lock | $(UV)
+.venv/.dev: pyproject.toml uv.lock Makefile | $(UV)
 	$(UV) sync --locked $(EXTRAS)
 	@touch $@
 
