@@ -24,7 +24,7 @@ from ag_ui.core import RunAgentInput
 from ..compat import RemoteEvents, remote_input
 from ..context import RequestContext
 from ..errors import AgentError
-from ..events import Event
+from ..events import Event, as_text
 from ..sse import EventStreamParser, EventTooLargeError
 from .base import Provider
 from .network import AsyncioBackend
@@ -264,7 +264,7 @@ def _compact_json(text: str) -> str:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return as_text(value)
 
 
 @functools.cache

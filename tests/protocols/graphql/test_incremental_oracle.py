@@ -26,10 +26,10 @@ from graphql.execution import experimental_execute_incrementally
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from copilotkit_runtime_py.events import encode
 from copilotkit_runtime_py.protocols.graphql.document import Document
 from copilotkit_runtime_py.protocols.graphql.incremental import Execution
 from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList
-from copilotkit_runtime_py.protocols.graphql.multipart import encode_json
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import CopilotResponse
 
@@ -87,7 +87,7 @@ async def ours(
                 payloads.append({"incremental": execution.flush()})
     assert execution.done
     assert operation.is_incremental or len([p for p in payloads if p.get("incremental", True)]) == 1
-    assert json.loads(encode_json(payloads)) == payloads
+    assert json.loads(encode(payloads)) == payloads
     return payloads
 
 

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from copilotkit_runtime_py.events import encode
 from copilotkit_runtime_py.protocols.graphql.multipart import (
     Encoder,
     MultipartEncoder,
     SSEEncoder,
-    encode_json,
 )
 
 
@@ -49,4 +49,4 @@ def test_server_sent_events_are_what_graphql_yoga_sends() -> None:
 
 @pytest.mark.parametrize("value", ["\ud83d", {"text": ["a\udc00", "ä"]}, 2**70, {"n": -(2**64)}, {1: "one"}])
 def test_what_a_strict_encoder_refuses_is_encoded_as_javascript_would(value: object) -> None:
-    assert json.loads(encode_json(value)) == json.loads(json.dumps(value))
+    assert json.loads(encode(value)) == json.loads(json.dumps(value))

@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...context import RequestContext
+from ...events import encode
 from ...runtime import CopilotRuntime
 from ..stream import StreamResponse
 from .document import DocumentCache, Operation, RequestError
 from .feed import ExecutionFeed
-from .multipart import Encoder, JSONEncoder, MultipartEncoder, SSEEncoder, encode_json
+from .multipart import Encoder, JSONEncoder, MultipartEncoder, SSEEncoder
 from .negotiation import Form, negotiate
 from .request import GraphQLRequest, HTTPError, from_body, from_query_string
 from .schema import SCHEMA
@@ -182,4 +183,4 @@ def _refusal(error: HTTPError, accept: str | None, headers: Mapping[str, str]) -
     if error.allow:
         headers["allow"] = error.allow
     payload = {"errors": [{"message": error.message, "extensions": {"code": "BAD_REQUEST"}}]}
-    return Response(encode_json(payload), status_code=error.status_code, headers=headers)
+    return Response(encode(payload), status_code=error.status_code, headers=headers)

@@ -7,25 +7,12 @@ nothing else.
 
 from __future__ import annotations
 
-import json
 from typing import Final, Protocol
 
-import orjson
+from ...events import encode
 
 _PART_HEAD: Final = b"\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n"
 _DELIMITER: Final = b"\r\n---"
-
-
-def encode_json(payload: object) -> bytes:
-    """Encodes a JSON value as compact UTF-8.
-
-    Half of a surrogate pair, which an agent sends when it cuts a text inside an emoji, becomes an escape, as
-    in JavaScript.
-    """
-    try:
-        return orjson.dumps(payload)
-    except TypeError:
-        return json.dumps(payload, separators=(",", ":")).encode()
 
 
 class Encoder(Protocol):
@@ -61,7 +48,7 @@ class MultipartEncoder:
 
     def part(self, payload: object) -> bytes:
         """A payload as a part, with the delimiter that ends it."""
-        body = encode_json(payload)
+        body = encode(payload)
         return b"%b%b%b" % (_PART_HEAD % len(body), body, _DELIMITER)
 
     def heartbeat(self) -> bytes:
@@ -84,7 +71,7 @@ class SSEEncoder:
 
     def part(self, payload: object) -> bytes:
         """A payload as a `next` event."""
-        return b"event: next\ndata: %b\n\n" % encode_json(payload)
+        return b"event: next\ndata: %b\n\n" % encode(payload)
 
     def heartbeat(self) -> bytes:
         """A comment."""
@@ -111,7 +98,7 @@ class JSONEncoder:
 
     def part(self, payload: object) -> bytes:
         """The payload."""
-        return encode_json(payload)
+        return encode(payload)
 
     def heartbeat(self) -> bytes:
         """White space, which may stand around a JSON document."""

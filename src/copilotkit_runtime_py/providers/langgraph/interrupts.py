@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
 from ag_ui.core import ResumeEntry, RunAgentInput
 from langgraph.types import Interrupt
 
+from ...events import as_text
 from .config import forwarded_props
 from .state import to_json
 
@@ -50,8 +50,7 @@ def announcement(interrupt: Interrupt) -> str:
 
     Clients of the GraphQL contract reject a value that is no string.
     """
-    value = to_json(interrupt.value)
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return as_text(to_json(interrupt.value))
 
 
 def answers(input: RunAgentInput, pending: Iterable[Interrupt]) -> dict[str, Any]:
