@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import jsonpatch
-
 from . import events
 from .events import Event
+from .patch import patched
 from .state_store.base import AgentState, RunLog
-
-logger = logging.getLogger(__name__)
 
 # START event type -> (growing type, END type, id field)
 _PARTS: Final = {
@@ -132,14 +128,10 @@ class _State:
 
     def apply(self, event: Event) -> None:
         if event["type"] == "STATE_SNAPSHOT":
-            self.value = event.get("snapshot")
+            self.value, applied = event.get("snapshot"), True
         else:
-            try:
-                self.value = jsonpatch.apply_patch(self.value, event["delta"])
-            except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
-                logger.warning("skipped a state patch that does not apply")
-                return
-        self.changed = True
+            self.value, applied = patched(self.value, event["delta"])
+        self.changed = self.changed or applied
 
 
 def _historic(event: Event, log: RunLog, *, pending: bool) -> Event | None:

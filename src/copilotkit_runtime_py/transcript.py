@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
-import jsonpatch
-
 from .events import Event
+from .patch import patched
 from .state_store.base import AgentState
-
-logger = logging.getLogger(__name__)
 
 # event type -> (what grows, id field)
 _GROWTH: Final = {
@@ -94,10 +90,7 @@ class Transcript:
         self.state = event.get("snapshot")
 
     def _on_state_delta(self, event: Event) -> None:
-        try:
-            self.state = jsonpatch.apply_patch(self.state, event["delta"])
-        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
-            logger.warning("skipped a state patch that does not apply")
+        self.state, _ = patched(self.state, event["delta"])
 
     def _on_run_finished(self, event: Event) -> None:
         outcome = event.get("outcome")

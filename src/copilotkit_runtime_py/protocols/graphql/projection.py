@@ -6,18 +6,15 @@ The mapping is that of CopilotRuntime 1.10.6 (`convertToLegacyEvents` of its AG-
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-import jsonpatch
 from pydantic_core import from_json
 
 from ...events import Event, as_text, encode, interrupt_text
+from ...patch import patched
 from ...run import Entry
 from .convert import flat_messages
-
-logger = logging.getLogger(__name__)
 
 # What the AG-UI contract calls a fault of the event stream itself; this contract has no name for it.
 STREAM_FAULT: Final = "INCOMPLETE_STREAM"
@@ -219,14 +216,10 @@ class Projection:
             yield self._state_message(active=True)
 
     def _state_delta(self, event: Event, cut: bool) -> Iterable[Operation]:
-        try:
-            self._set_state(
-                jsonpatch.apply_patch(self._state if self._base is None else self._base, event["delta"])
-            )
-        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
-            logger.warning("skipped a state patch that does not apply")
-            return
-        yield self._state_message(active=True)
+        state, applied = patched(self._state if self._base is None else self._base, event["delta"])
+        if applied:
+            self._set_state(state)
+            yield self._state_message(active=True)
 
     def _messages_snapshot(self, event: Event, cut: bool) -> Iterable[Operation]:
         self._synced = event["messages"]
