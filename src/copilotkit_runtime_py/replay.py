@@ -7,17 +7,10 @@ from typing import Any, Final
 
 from . import events
 from .events import Event
+from .parts import PARTS
 from .patch import patched
 from .state_store.base import AgentState, RunLog
 
-# START event type -> (growing type, END type, id field)
-_PARTS: Final = {
-    "TEXT_MESSAGE_START": ("TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "messageId"),
-    "TOOL_CALL_START": ("TOOL_CALL_ARGS", "TOOL_CALL_END", "toolCallId"),
-    "REASONING_MESSAGE_START": ("REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_END", "messageId"),
-}
-_GROWING: Final = {growing for growing, _, _ in _PARTS.values()}
-_ENDING: Final = {end for _, end, _ in _PARTS.values()}
 _INTERRUPTS: Final = {"on_interrupt", "on_copilotkit_interrupt"}
 
 
@@ -75,13 +68,13 @@ def compact(run_events: Iterable[Event]) -> list[Event]:
     state = _State()
     for event in run_events:
         kind = event["type"]
-        if kind in _PARTS:
-            growing_type, end_type, field = _PARTS[kind]
-            part = _Part(event, growing_type)
-            growing[growing_type, event[field]] = growing[end_type, event[field]] = part
-            items.append(part)
-        elif kind in _GROWING or kind in _ENDING:
-            growing[kind, event.get("messageId") or event.get("toolCallId", "")].add(event)
+        if kind in PARTS:
+            action, what, field = PARTS[kind]
+            key = (what, event[field])
+            if action == "open":
+                growing[key] = _Part()
+                items.append(growing[key])
+            growing[key].add(action, event)
         elif kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
             state.apply(event)
         else:
@@ -99,26 +92,18 @@ def compact(run_events: Iterable[Event]) -> list[Event]:
 class _Part:
     """One message or tool call, with its deltas."""
 
-    def __init__(self, start: Event, growing_type: str) -> None:
-        self._start = start
-        self._growing_type = growing_type
-        self._first: Event | None = None
+    def __init__(self) -> None:
+        self._events: dict[str, Event] = {}
         self._deltas: list[str] = []
-        self._end: Event | None = None
 
-    def add(self, event: Event) -> None:
-        if event["type"] == self._growing_type:
-            self._first = self._first or event
+    def add(self, action: str, event: Event) -> None:
+        self._events.setdefault(action, event)
+        if action == "grow":
             self._deltas.append(event["delta"])
-        else:
-            self._end = event
 
     def events(self) -> Iterable[Event]:
-        yield self._start
-        if self._first is not None:
-            yield {**self._first, "delta": "".join(self._deltas)}
-        if self._end is not None:
-            yield self._end
+        for action, event in self._events.items():
+            yield {**event, "delta": "".join(self._deltas)} if action == "grow" else event
 
 
 class _State:

@@ -17,12 +17,10 @@ from . import events
 from .compat import portable
 from .errors import ProtocolViolationError
 from .events import Event
+from .parts import PARTS, REASONING, TEXT, TOOL
 
 logger = logging.getLogger(__name__)
 
-_TEXT: Final = "text message"
-_TOOL: Final = "tool call"
-_REASONING: Final = "reasoning message"
 
 # AG-UI 1.0 knows these. Other types come from a newer peer, or an older one (THINKING_*), and are skipped.
 _KNOWN: Final = frozenset(type.value for type in EventType)
@@ -75,7 +73,7 @@ _CHUNK_NEUTRAL: Final = {"RAW", "ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA", "REASONIN
 # chunk type -> (kind, START, CONTENT, END, id field, fields that START takes over)
 _CHUNKS: Final[dict[str, tuple[str, str, str, str, str, tuple[str, ...]]]] = {
     "TEXT_MESSAGE_CHUNK": (
-        _TEXT,
+        TEXT,
         "TEXT_MESSAGE_START",
         "TEXT_MESSAGE_CONTENT",
         "TEXT_MESSAGE_END",
@@ -83,7 +81,7 @@ _CHUNKS: Final[dict[str, tuple[str, str, str, str, str, tuple[str, ...]]]] = {
         ("role", "name"),
     ),
     "TOOL_CALL_CHUNK": (
-        _TOOL,
+        TOOL,
         "TOOL_CALL_START",
         "TOOL_CALL_ARGS",
         "TOOL_CALL_END",
@@ -91,7 +89,7 @@ _CHUNKS: Final[dict[str, tuple[str, str, str, str, str, tuple[str, ...]]]] = {
         ("toolCallName", "parentMessageId"),
     ),
     "REASONING_MESSAGE_CHUNK": (
-        _REASONING,
+        REASONING,
         "REASONING_MESSAGE_START",
         "REASONING_MESSAGE_CONTENT",
         "REASONING_MESSAGE_END",
@@ -100,27 +98,11 @@ _CHUNKS: Final[dict[str, tuple[str, str, str, str, str, tuple[str, ...]]]] = {
     ),
 }
 
-# event type -> (what to do, kind, id field)
-_PARTS: Final[dict[str, tuple[str, str, str]]] = {
-    "TEXT_MESSAGE_START": ("open", _TEXT, "messageId"),
-    "TEXT_MESSAGE_CONTENT": ("grow", _TEXT, "messageId"),
-    "TEXT_MESSAGE_END": ("close", _TEXT, "messageId"),
-    "TOOL_CALL_START": ("open", _TOOL, "toolCallId"),
-    "TOOL_CALL_ARGS": ("grow", _TOOL, "toolCallId"),
-    "TOOL_CALL_END": ("close", _TOOL, "toolCallId"),
-    "REASONING_MESSAGE_START": ("open", _REASONING, "messageId"),
-    "REASONING_MESSAGE_CONTENT": ("grow", _REASONING, "messageId"),
-    "REASONING_MESSAGE_END": ("close", _REASONING, "messageId"),
-}
 # event type -> (kind, id field) of the events that come by the thousand
-_GROWTH: Final = {type: part[1:] for type, part in _PARTS.items() if part[0] == "grow"}
-_START_OF: Final = {
-    _TEXT: "TEXT_MESSAGE_START",
-    _TOOL: "TOOL_CALL_START",
-    _REASONING: "REASONING_MESSAGE_START",
-}
-_END_OF: Final = {_TEXT: "TEXT_MESSAGE_END", _TOOL: "TOOL_CALL_END", _REASONING: "REASONING_MESSAGE_END"}
-_ID_OF: Final = {_TEXT: "messageId", _TOOL: "toolCallId", _REASONING: "messageId"}
+_GROWTH: Final = {type: part[1:] for type, part in PARTS.items() if part[0] == "grow"}
+_START_OF: Final = {kind: type for type, (action, kind, _) in PARTS.items() if action == "open"}
+_END_OF: Final = {kind: type for type, (action, kind, _) in PARTS.items() if action == "close"}
+_ID_OF: Final = {kind: field for _, kind, field in PARTS.values()}
 
 
 class EventSequence:
@@ -226,7 +208,7 @@ class EventSequence:
     @property
     def open_calls(self) -> list[str]:
         """The tool calls whose arguments are not complete."""
-        return [id for kind, id in self._open if kind == _TOOL]
+        return [id for kind, id in self._open if kind == TOOL]
 
     def _push(self, kind: Any, event: Event, out: list[Event]) -> None:
         if self.terminal is not None:
@@ -253,7 +235,7 @@ class EventSequence:
             return
         if self._chunk is not None and kind not in _CHUNK_NEUTRAL:
             self._close_chunk(out)
-        part = _PARTS.get(kind)
+        part = PARTS.get(kind)
         if part is not None:
             self._push_part(event, part, out)
         else:
@@ -279,7 +261,7 @@ class EventSequence:
             if key in self._open:
                 raise _violation(event, f"A {kind} with ID '{key[1]}' is already in progress", complete=kind)
             self._open[key] = None
-            if kind == _TOOL:
+            if kind == TOOL:
                 self._unanswered[key[1]] = None
         elif key not in self._open:
             raise _violation(event, f"No active {kind} found with ID '{key[1]}'", start=kind)
@@ -333,7 +315,7 @@ class EventSequence:
             raise ProtocolViolationError(
                 f"Cannot send 'RUN_FINISHED' while steps are still active: {names}", "INCOMPLETE_STREAM"
             )
-        for kind in (_TEXT, _TOOL):
+        for kind in (TEXT, TOOL):
             ids = ", ".join(id for open_kind, id in self._open if open_kind == kind)
             if ids:
                 raise ProtocolViolationError(
@@ -353,7 +335,7 @@ class EventSequence:
                 raise ProtocolViolationError(
                     f"First {event['type']} must have a {field}", "INCOMPLETE_STREAM"
                 )
-            if kind == _TOOL and not isinstance(event.get("toolCallName"), str):
+            if kind == TOOL and not isinstance(event.get("toolCallName"), str):
                 raise ProtocolViolationError(
                     "First TOOL_CALL_CHUNK must have a toolCallName", "INCOMPLETE_STREAM"
                 )
@@ -412,7 +394,7 @@ def _violation(
     if start is not None:
         remedy = f"Start a {start} with '{_START_OF[start]}' first."
     else:
-        remedy = f"Complete it with '{_END_OF[complete or _TEXT]}' first."
+        remedy = f"Complete it with '{_END_OF[complete or TEXT]}' first."
     return ProtocolViolationError(
         f"Cannot send '{event['type']}' event: {problem}. {remedy}", "INCOMPLETE_STREAM"
     )

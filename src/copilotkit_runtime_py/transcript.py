@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from .events import Event
+from .parts import PARTS, REASONING, TEXT, TOOL
 from .patch import patched
 from .state_store.base import AgentState
-
-# event type -> (what grows, id field)
-_GROWTH: Final = {
-    "TEXT_MESSAGE_CONTENT": ("text", "messageId"),
-    "REASONING_MESSAGE_CONTENT": ("reasoning", "messageId"),
-    "TOOL_CALL_ARGS": ("call", "toolCallId"),
-}
-_END: Final = {
-    "TEXT_MESSAGE_END": ("text", "messageId"),
-    "REASONING_MESSAGE_END": ("reasoning", "messageId"),
-    "TOOL_CALL_END": ("call", "toolCallId"),
-}
 
 
 class Transcript:
@@ -40,11 +29,10 @@ class Transcript:
     def add(self, event: Event) -> None:
         """Applies one event."""
         kind = event["type"]
-        if kind in _GROWTH:
-            part, field = _GROWTH[kind]
+        action, part, field = PARTS.get(kind, ("", "", ""))
+        if action == "grow":
             self._growing[part, event[field]].parts.append(event["delta"])
-        elif kind in _END:
-            part, field = _END[kind]
+        elif action == "close":
             self._growing.pop((part, event[field])).join()
         else:
             handler = getattr(self, f"_on_{kind.lower()}", None)
@@ -58,10 +46,10 @@ class Transcript:
         return AgentState(state=self.state, messages=list(self._messages), interrupts=self.interrupts)
 
     def _on_text_message_start(self, event: Event) -> None:
-        self._grow_text("text", event["messageId"], event.get("role", "assistant"))
+        self._grow_text(TEXT, event["messageId"], event.get("role", "assistant"))
 
     def _on_reasoning_message_start(self, event: Event) -> None:
-        self._grow_text("reasoning", event["messageId"], "reasoning")
+        self._grow_text(REASONING, event["messageId"], "reasoning")
 
     def _on_tool_call_start(self, event: Event) -> None:
         id = event["toolCallId"]
@@ -69,7 +57,7 @@ class Transcript:
         message = self._own(parent_id, "assistant", otherwise=id)
         call = {"id": id, "type": "function", "function": {"name": event["toolCallName"], "arguments": ""}}
         message.setdefault("toolCalls", []).append(call)
-        self._growing["call", id] = _Growing(message, call["function"], "arguments")
+        self._growing[TOOL, id] = _Growing(message, call["function"], "arguments")
 
     def _on_tool_call_result(self, event: Event) -> None:
         # A call has one result. A second one is a correction.
@@ -108,7 +96,7 @@ class Transcript:
         place = self._places.get(growing.message["id"])
         if place is None or self._messages[place]["role"] != growing.message["role"]:
             self._add(growing.message)
-        elif part != "call":
+        elif part != TOOL:
             growing.message = growing.target = self._owned(place)
             if not isinstance(growing.target.get("content"), str):
                 growing.target["content"] = _text_of(growing.target.get("content"))
