@@ -6,17 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ag_ui.core
 import pytest
 from ag_ui.core import RunAgentInput
 from crewai import BaseLLM
 from crewai.events.types.llm_events import LLMCallType
 from crewai.llms.base_llm import llm_call_context
-from pydantic import Field, TypeAdapter
-
-from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.events import Event
-from copilotkit_runtime_py.providers.base import Provider
+from pydantic import Field
 
 MARKS = [
     pytest.mark.anyio,
@@ -24,8 +19,6 @@ MARKS = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:function callbacks cannot be serialized:UserWarning"),
 ]
-
-EVENT: TypeAdapter[Any] = TypeAdapter(ag_ui.core.Event)
 
 
 @dataclass(frozen=True)
@@ -146,38 +139,3 @@ def tool(name: str, **properties: Any) -> dict[str, Any]:
 def request(*messages: dict[str, Any], thread: str = "t", run: str = "r", **fields: Any) -> RunAgentInput:
     body = {"threadId": thread, "runId": run, "messages": list(messages), **fields}
     return RunAgentInput.model_validate(body)
-
-
-async def collect(
-    provider: Provider, input: RunAgentInput, context: RequestContext | None = None
-) -> list[Event]:
-    """Runs a provider to the end, and checks that every event is one of AG-UI 1.0."""
-    events = [event async for event in provider.run(input, context or RequestContext())]
-    for event in events:
-        EVENT.validate_python(event)
-    return events
-
-
-def of_type(events: Iterable[Event], *types: str) -> list[Event]:
-    return [event for event in events if event["type"] in types]
-
-
-def text_of(events: Iterable[Event]) -> str:
-    return "".join(event["delta"] for event in of_type(events, "TEXT_MESSAGE_CONTENT"))
-
-
-def snapshots(events: Iterable[Event]) -> list[Any]:
-    return [event["snapshot"] for event in of_type(events, "STATE_SNAPSHOT")]
-
-
-def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Returns the last conversation that was emitted."""
-    found: list[dict[str, Any]] = of_type(events, "MESSAGES_SNAPSHOT")[-1]["messages"]
-    return found
-
-
-def interrupts(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Returns the interrupts that the run ended with."""
-    outcome = of_type(events, "RUN_FINISHED")[-1].get("outcome", {})
-    found: list[dict[str, Any]] = outcome.get("interrupts", [])
-    return found

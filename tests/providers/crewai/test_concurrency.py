@@ -14,18 +14,9 @@ from crewai.flow.flow import Flow, start
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
+from tests.providers.emitted import collect, messages, of_type, text_of
 
-from .scripted import (
-    MARKS,
-    ScriptedLLM,
-    collect,
-    messages,
-    of_type,
-    request,
-    says,
-    text_of,
-    user,
-)
+from .scripted import MARKS, ScriptedLLM, request, says, user
 
 pytestmark = MARKS
 

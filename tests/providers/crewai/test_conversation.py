@@ -16,19 +16,9 @@ from pydantic import Field
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
 from copilotkit_runtime_py.providers.crewai.memory import ChatMemory
+from tests.providers.emitted import collect, messages, of_type, snapshots, text_of
 
-from .scripted import (
-    MARKS,
-    ScriptedLLM,
-    collect,
-    messages,
-    of_type,
-    request,
-    says,
-    snapshots,
-    text_of,
-    user,
-)
+from .scripted import MARKS, ScriptedLLM, request, says, user
 
 pytestmark = MARKS
 

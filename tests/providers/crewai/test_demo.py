@@ -7,19 +7,9 @@ pytest.importorskip("copilotkit_runtime_py.providers.crewai", exc_type=ImportErr
 from copilotkit_runtime_py.demo import crew
 from copilotkit_runtime_py.demo.crew import WELCOME, DemoFlow, ScriptedLLM
 from copilotkit_runtime_py.providers.crewai import CrewAIProvider
+from tests.providers.emitted import collect, interrupts, messages, of_type, snapshots, text_of
 
-from .scripted import (
-    MARKS,
-    collect,
-    interrupts,
-    messages,
-    of_type,
-    request,
-    snapshots,
-    text_of,
-    tool,
-    user,
-)
+from .scripted import MARKS, request, tool, user
 
 pytestmark = MARKS
 

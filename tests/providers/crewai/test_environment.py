@@ -67,7 +67,8 @@ def test_a_run_connects_to_nobody_even_if_crewai_was_imported_first(tmp_path: Pa
         import crewai
         from copilotkit_runtime_py.context import RequestContext
         from copilotkit_runtime_py.providers.crewai import CrewAIProvider
-        from tests.providers.crewai.scripted import request, says, text_of, user
+        from tests.providers.crewai.scripted import request, says, user
+        from tests.providers.emitted import text_of
         from crewai import Agent, Crew, Task
         from crewai.flow.flow import Flow, start
 

@@ -14,21 +14,9 @@ from copilotkit_runtime_py.providers.crewai import (
     frontend_tools,
     request_context,
 )
+from tests.providers.emitted import collect, messages, of_type, text_of
 
-from .scripted import (
-    MARKS,
-    ScriptedLLM,
-    calling,
-    collect,
-    in_turn,
-    messages,
-    of_type,
-    request,
-    says,
-    text_of,
-    tool,
-    user,
-)
+from .scripted import MARKS, ScriptedLLM, calling, in_turn, request, says, tool, user
 
 pytestmark = MARKS
 

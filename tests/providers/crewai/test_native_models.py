@@ -14,8 +14,9 @@ from crewai import LLM, Agent, Crew, Task
 from crewai.flow.flow import Flow, start
 
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
+from tests.providers.emitted import collect, messages, of_type, text_of
 
-from .scripted import MARKS, collect, messages, of_type, request, text_of, tool, user
+from .scripted import MARKS, request, tool, user
 
 pytestmark = MARKS
 

@@ -17,9 +17,10 @@ from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.crewai import CopilotKitState
 from copilotkit_runtime_py.run import Run, RunStatus
+from tests.providers.emitted import text_of
 from tests.well_formed import check_models, check_stream
 
-from .scripted import MARKS, ScriptedLLM, request, says, text_of, user
+from .scripted import MARKS, ScriptedLLM, request, says, user
 
 pytestmark = MARKS
 

@@ -12,8 +12,9 @@ from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import ConfigurationError
 from copilotkit_runtime_py.providers.crewai import CrewAIProvider
 from copilotkit_runtime_py.providers.resolve import FactoryProvider, as_provider
+from tests.providers.emitted import collect, text_of
 
-from .scripted import MARKS, collect, request, says, text_of, user
+from .scripted import MARKS, request, says, user
 
 pytestmark = MARKS
 

@@ -11,22 +11,9 @@ from crewai.tools import tool as crew_tool
 
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider, emit
+from tests.providers.emitted import collect, messages, of_type, snapshots, text_of
 
-from .scripted import (
-    MARKS,
-    ScriptedLLM,
-    Thinking,
-    calling,
-    collect,
-    in_turn,
-    messages,
-    of_type,
-    request,
-    says,
-    snapshots,
-    text_of,
-    user,
-)
+from .scripted import MARKS, ScriptedLLM, Thinking, calling, in_turn, request, says, user
 
 pytestmark = MARKS
 

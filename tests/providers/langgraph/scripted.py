@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
-import ag_ui.core
 from ag_ui.core import RunAgentInput
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import Field, TypeAdapter
-
-from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.events import Event
-from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
-
-EVENT: TypeAdapter[Any] = TypeAdapter(ag_ui.core.Event)
+from pydantic import Field
 
 Chunk = str | AIMessageChunk | Callable[[], Awaitable[None]]
 Script = Callable[[list[BaseMessage]], Iterable[Chunk]]
@@ -96,38 +89,3 @@ def request(*messages: dict[str, Any], thread: str = "t", run: str = "r", **fiel
     """Returns what a client of AG-UI 1.0 sends."""
     body = {"threadId": thread, "runId": run, "messages": list(messages), "protocolVersion": "1.0", **fields}
     return RunAgentInput.model_validate(body)
-
-
-async def collect(
-    provider: LangGraphProvider, input: RunAgentInput, context: RequestContext | None = None
-) -> list[Event]:
-    """Runs a provider to the end, and checks that every event is one of AG-UI 1.0."""
-    events = [event async for event in provider.run(input, context or RequestContext())]
-    for event in events:
-        EVENT.validate_python(event)
-    return events
-
-
-def of_type(events: Iterable[Event], *types: str) -> list[Event]:
-    return [event for event in events if event["type"] in types]
-
-
-def text_of(events: Iterable[Event]) -> str:
-    return "".join(event["delta"] for event in of_type(events, "TEXT_MESSAGE_CONTENT"))
-
-
-def snapshots(events: Iterable[Event]) -> list[Any]:
-    return [event["snapshot"] for event in of_type(events, "STATE_SNAPSHOT")]
-
-
-def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Returns the last conversation that was emitted."""
-    found: list[dict[str, Any]] = of_type(events, "MESSAGES_SNAPSHOT")[-1]["messages"]
-    return found
-
-
-def interrupts(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Returns the interrupts that the run ended with."""
-    outcome = of_type(events, "RUN_FINISHED")[-1].get("outcome", {})
-    found: list[dict[str, Any]] = outcome.get("interrupts", [])
-    return found

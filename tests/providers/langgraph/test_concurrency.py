@@ -14,19 +14,9 @@ from langgraph.prebuilt import ToolNode, tools_condition
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from tests.providers.emitted import collect, messages, of_type, text_of
 
-from .scripted import (
-    ScriptedModel,
-    calling,
-    collect,
-    in_turn,
-    messages,
-    of_type,
-    request,
-    says,
-    text_of,
-    user,
-)
+from .scripted import ScriptedModel, calling, in_turn, request, says, user
 
 pytestmark = pytest.mark.anyio
 

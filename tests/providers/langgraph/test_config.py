@@ -16,8 +16,9 @@ from typing_extensions import TypedDict
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError, ConfigurationError, ThreadNotFoundError
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from tests.providers.emitted import collect, snapshots
 
-from .scripted import collect, request, snapshots, user
+from .scripted import request, user
 
 pytestmark = pytest.mark.anyio
 

@@ -21,18 +21,9 @@ from langgraph.types import Send, interrupt
 from typing_extensions import TypedDict
 
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from tests.providers.emitted import collect, messages, snapshots, text_of
 
-from .scripted import (
-    ScriptedModel,
-    calling,
-    collect,
-    in_turn,
-    messages,
-    request,
-    snapshots,
-    text_of,
-    user,
-)
+from .scripted import ScriptedModel, calling, in_turn, request, user
 
 pytestmark = pytest.mark.anyio
 

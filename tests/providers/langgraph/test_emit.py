@@ -12,8 +12,9 @@ from langgraph.graph import START, MessagesState, StateGraph
 
 from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from tests.providers.emitted import collect, of_type, snapshots
 
-from .scripted import ScriptedModel, calling, collect, of_type, request, says, snapshots, user
+from .scripted import ScriptedModel, calling, request, says, user
 
 pytestmark = pytest.mark.anyio
 

@@ -12,19 +12,9 @@ from typing_extensions import TypedDict
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from tests.providers.emitted import collect, interrupts, messages, of_type, snapshots, text_of
 
-from .scripted import (
-    calling,
-    collect,
-    interrupts,
-    messages,
-    of_type,
-    request,
-    says,
-    snapshots,
-    text_of,
-    user,
-)
+from .scripted import calling, request, says, user
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,9 @@ from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 from copilotkit_runtime_py.providers.langgraph.memory import RecentThreads
 from copilotkit_runtime_py.providers.langgraph.registry import load_config
 from copilotkit_runtime_py.target import TargetError
+from tests.providers.emitted import collect, interrupts, messages, snapshots
 
-from .scripted import collect, interrupts, messages, request, snapshots, user
+from .scripted import request, user
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from tests.providers.emitted import collect, of_type, snapshots
 
-from .scripted import calling, collect, in_turn, of_type, request, says, snapshots, user
+from .scripted import calling, in_turn, request, says, user
 
 pytestmark = pytest.mark.anyio
 

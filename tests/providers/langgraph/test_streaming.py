@@ -12,19 +12,9 @@ from typing_extensions import TypedDict
 
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from tests.providers.emitted import collect, messages, of_type, text_of
 
-from .scripted import (
-    ScriptedModel,
-    calling,
-    collect,
-    in_turn,
-    messages,
-    of_type,
-    request,
-    says,
-    text_of,
-    user,
-)
+from .scripted import ScriptedModel, calling, in_turn, request, says, user
 
 pytestmark = pytest.mark.anyio
 
