@@ -7,6 +7,9 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── InvalidRequestError         the request is malformed or exceeds a limit
 ├── ThreadBusyError             the thread has a run in progress
 ├── ThreadNotFoundError         the caller has no such thread
+├── RunLostError                the run is over, or another worker has it
+├── StoreUnavailableError       the state store cannot be reached
+├── ShuttingDownError           the server is about to end
 ├── AgentError                  the agent failed, and its message is meant for the client
 │   └── ProtocolViolationError  the agent's event stream breaks AG-UI's rules
 └── InternalError               anything else; the message names an id, never the cause
@@ -118,6 +121,36 @@ class ThreadNotFoundError(CopilotKitError):
 
     def __init__(self, thread_id: str) -> None:
         super().__init__(f"Thread '{thread_id}' was not found.")
+
+
+class RunLostError(CopilotKitError):
+    """The run is over, or another worker has it."""
+
+    code = "RUN_LOST"
+    status_code = 409
+
+    def __init__(self) -> None:
+        super().__init__("The run was ended elsewhere.")
+
+
+class StoreUnavailableError(CopilotKitError):
+    """The state store cannot be reached."""
+
+    code = "STORE_UNAVAILABLE"
+    status_code = 503
+
+    def __init__(self) -> None:
+        super().__init__("Conversations cannot be read or kept at the moment. Please try again.")
+
+
+class ShuttingDownError(CopilotKitError):
+    """The server is about to end."""
+
+    code = "SHUTTING_DOWN"
+    status_code = 503
+
+    def __init__(self) -> None:
+        super().__init__("The server is shutting down. Please try again.")
 
 
 class AgentError(CopilotKitError):

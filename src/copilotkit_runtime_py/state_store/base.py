@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import enum
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+
+NOT_SHOWN = b"null"
+"""Stands in a compacted log for an event that is not shown any more, so that the others keep their places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +24,8 @@ class RunRecord:
         agent_name: the agent's registered name.
         owner: who owns the thread.
         started_at: when the run began, in UTC.
+        number: the run's place among the runs of its thread, from 1. The store assigns it.
+        producer: who writes the run's log. A name that no other run has.
     """
 
     id: str
@@ -25,6 +33,8 @@ class RunRecord:
     agent_name: str
     owner: str
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    number: int = 0
+    producer: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +53,40 @@ class AgentState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunLog:
-    """The log of a run that is over.
+class RunEnding:
+    """What a run leaves when it is over.
 
     Attributes:
-        number: the run's place among the runs of its thread, from 1.
-        run: the run.
-        events: its events, each as JSON.
+        state: what the agent's next run and readers of its state find.
+        compacted: the run's log with the deltas of each message joined. It replaces the log as soon as the
+            thread's next run begins. An entry may be `NOT_SHOWN`.
     """
 
-    number: int
+    state: AgentState
+    compacted: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLog:
+    """The log of a run.
+
+    Attributes:
+        run: the run.
+        events: its events, each as JSON.
+        compacted: the events are the compacted form, which is all that is kept of the run.
+        lease: for a run that is not over, the seconds for which its producer still holds it: not positive if
+            the producer is gone. None for a run that is over.
+    """
+
     run: RunRecord
     events: Sequence[bytes]
+    compacted: bool = False
+    lease: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over."""
+        return self.lease is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +110,123 @@ class ThreadRecord:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How much a store keeps; None stands for no bound.
+
+    What exceeds a bound goes when a run ends: the oldest runs of its thread, and the threads that changed
+    longest ago. A thread with a run in progress stays.
+
+    Attributes:
+        max_age: how long a thread is kept after it last changed.
+        max_threads: the most threads.
+        max_runs_per_thread: the most runs of one thread.
+        max_bytes: the most bytes of events and states, over all threads.
+    """
+
+    max_age: timedelta | None = None
+    max_threads: int | None = None
+    max_runs_per_thread: int | None = None
+    max_bytes: int | None = None
+
+
+class Signal(enum.Enum):
+    """What a store tells those who watch a thread."""
+
+    EVENTS = "events"
+    """The log of the thread's run has grown, or the run is over."""
+    STOP = "stop"
+    """Somebody asks the thread's run to stop."""
+
+
 class StateStore(Protocol):
     """Keeps threads: the log of their runs, and each agent's last state.
 
     Every call names the owner. A thread of another owner does not exist for the caller.
+
+    Any number of processes may use one store. Exactly one of them produces a run: it holds a lease on the run,
+    which it renews by writing. Where it stops doing so, anybody may end the run in its place.
+
+    Attributes:
+        lease_seconds: how long a producer holds a run after it last wrote, in seconds. None if the store ends
+            with the process, where nobody could take a run over.
+        url: where the store is, for frameworks that keep a memory of their own in the same place; or None.
+
+    Raises:
+        StoreUnavailableError: by every method, where the store cannot be reached.
     """
 
-    async def begin_run(self, run: RunRecord) -> int:
+    @property
+    def lease_seconds(self) -> float | None:
+        """See above."""
+
+    @property
+    def url(self) -> str | None:
+        """See above."""
+
+    async def begin_run(self, run: RunRecord) -> RunRecord:
         """Claims the thread for a run, creating the thread if there is none.
 
+        The log of the thread's last run gives way to its compacted form.
+
         Returns:
-            The run's place among the runs of its thread, from 1.
+            The run with its number.
 
         Raises:
-            ThreadBusyError: the thread has a run in progress.
+            ThreadBusyError: the thread has a run that is not over, be its lease at an end or not.
             ThreadNotFoundError: the thread belongs to another owner.
         """
 
-    async def append(self, run: RunRecord, events: Sequence[bytes]) -> None:
-        """Adds events, each as JSON, to the log of a run in progress."""
+    async def append(
+        self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
+    ) -> bool:
+        """Adds events to the log of a run that is not over, and renews its lease.
 
-    async def end_run(self, run: RunRecord, state: AgentState) -> None:
-        """Frees the thread and keeps the agent's state. The run's events were appended before."""
+        What is said again changes nothing: events whose places are taken are skipped, and a run that the same
+        producer ended already is left as it is. Another producer than the run's own takes the run over, if
+        the lease has run out.
+
+        Args:
+            run: the run, as `begin_run` returned it or as `read_runs` told of it; in the latter case with
+                a producer of its own.
+            position: the place of the first event in the log, from 0; at most the log's length.
+            events: the events, each as JSON, which may be none: that renews the lease only.
+            ending: ends the run, all in one step, and frees the thread.
+
+        Returns:
+            Whether somebody asked the run to stop.
+
+        Raises:
+            RunLostError: the run is over, its thread is deleted, or another producer holds it.
+        """
+
+    async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
+        """Asks the producer of the thread's run to stop it. Returns whether there is one.
+
+        Args:
+            owner: who asks.
+            thread_id: the thread.
+            run_id: ask only if the run has this id.
+        """
+
+    def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
+        """Has `listener` called, on the running loop, of what happens to a thread while the context is open.
+
+        A signal may come late, twice or for no reason, and may stand for several; after a lost connection
+        each is given once. It must not be missed for what happens after the context was entered.
+        """
+
+    async def read_runs(
+        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
+    ) -> list[RunLog]:
+        """Returns the thread's runs in order. Old ones may be gone; of the last one the whole log is there.
+
+        Args:
+            owner: who reads. For another than the thread's owner there are none.
+            thread_id: the thread.
+            since: the number of the first run to read.
+            position: how many events of that run to leave out, if its whole log is there.
+        """
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
         """Returns what the agent's last run left on the thread, or None.
@@ -108,11 +235,24 @@ class StateStore(Protocol):
             ThreadNotFoundError: the thread belongs to another owner.
         """
 
-    async def read_runs(self, owner: str, thread_id: str) -> list[RunLog]:
-        """Returns the logs of the thread's runs that are over, in order. Old ones may be gone."""
+    async def list_threads(
+        self,
+        owner: str,
+        agent_name: str | None = None,
+        *,
+        include_archived: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[ThreadRecord]:
+        """Returns the owner's threads, the last changed first.
 
-    async def list_threads(self, owner: str, agent_name: str | None = None) -> list[ThreadRecord]:
-        """Returns the owner's threads, the last changed first; all, or those an agent ran on last."""
+        Args:
+            owner: whose threads.
+            agent_name: only those on which this agent ran last.
+            include_archived: those put aside, too.
+            limit: the most to return.
+            after: the id of the thread after which to go on; if the owner has no such thread, none follow.
+        """
 
     async def update_thread(
         self, owner: str, thread_id: str, *, name: str | None = None, archived: bool | None = None
@@ -124,7 +264,7 @@ class StateStore(Protocol):
         """
 
     async def delete_thread(self, owner: str, thread_id: str) -> None:
-        """Deletes a thread and all that is kept of it. A run in progress keeps nothing more.
+        """Deletes a thread and all that is kept of it. A run in progress is lost to its producer.
 
         Raises:
             ThreadNotFoundError: the owner has no such thread.
