@@ -58,8 +58,8 @@ class RunEnding:
 
     Attributes:
         state: what the agent's next run and readers of its state find.
-        compacted: the run's log with the deltas of each message joined. It replaces the log as soon as the
-            thread's next run begins. An entry may be `NOT_SHOWN`.
+        compacted: the run's log with the deltas of each message joined. It replaces the log once the thread's
+            next run is over. An entry may be `NOT_SHOWN`.
     """
 
     state: AgentState
@@ -167,7 +167,7 @@ class StateStore(Protocol):
     async def begin_run(self, run: RunRecord) -> RunRecord:
         """Claims the thread for a run, creating the thread if there is none.
 
-        The log of the thread's last run gives way to its compacted form.
+        Said again by the same producer, whose run is not over, it changes nothing.
 
         Returns:
             The run with its number.
@@ -191,7 +191,8 @@ class StateStore(Protocol):
                 a producer of its own.
             position: the place of the first event in the log, from 0; at most the log's length.
             events: the events, each as JSON, which may be none: that renews the lease only.
-            ending: ends the run, all in one step, and frees the thread.
+            ending: ends the run, all in one step, and frees the thread. The logs of the runs before it give
+                way to their compacted forms.
 
         Returns:
             Whether somebody asked the run to stop.
@@ -219,12 +220,15 @@ class StateStore(Protocol):
     async def read_runs(
         self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
     ) -> list[RunLog]:
-        """Returns the thread's runs in order. Old ones may be gone; of the last one the whole log is there.
+        """Returns the thread's runs in order. Old ones may be gone.
+
+        Of the last run and the last one that is over, the whole log is there.
 
         Args:
             owner: who reads. For another than the thread's owner there are none.
             thread_id: the thread.
-            since: the number of the first run to read.
+            since: the number of the first run to read; below 0 it counts from the end, so that -1 is the last
+                run.
             position: how many events of that run to leave out, if its whole log is there.
         """
 
