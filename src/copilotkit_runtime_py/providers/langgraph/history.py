@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from .content import text_of
+from ..langchain.content import text_of
 
 _NO_RESULT = "This call was interrupted; there is no result."
 

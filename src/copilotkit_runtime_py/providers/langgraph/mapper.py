@@ -13,10 +13,10 @@ from langgraph.types import Interrupt, StreamMode
 
 from ... import events
 from ...events import Event
+from ..langchain.message_stream import MessageStream
+from ..langchain.messages import to_agui
 from .callbacks import DispatchedEvent
 from .interrupts import announcement, to_agui_interrupt
-from .message_stream import MessageStream
-from .messages import to_agui
 from .schema import PLUMBING, GraphSchema
 from .state import to_json, visible_state
 

@@ -16,10 +16,10 @@ from langgraph.types import Command, Interrupt, Overwrite, StateSnapshot
 
 from ...context import RequestContext
 from ...errors import AgentError, ThreadNotFoundError
+from ..langchain.messages import to_langchain
 from .config import USER_KEY, frontend_payload
 from .history import continued, new_user_messages, next_turn
 from .interrupts import answers, has_answer
-from .messages import to_langchain
 from .schema import GraphSchema
 from .state import state_update
 

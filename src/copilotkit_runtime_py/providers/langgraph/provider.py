@@ -21,11 +21,11 @@ from ...errors import AgentError, ConfigurationError, ThreadNotFoundError
 from ...events import Event
 from ..base import AgentSnapshot, Provider
 from ..function import takes_context
+from ..langchain.messages import to_agui
 from .callbacks import RunCallbacks
 from .config import forwarded_props, run_config, run_context
 from .interrupts import to_agui_interrupt
 from .mapper import STREAM_MODES, GraphMapper
-from .messages import to_agui
 from .plan import Graph, messages_of, pending_interrupts, plan_run, remembered
 from .schema import GraphSchema, read_schema
 from .state import visible_state
