@@ -16,7 +16,9 @@ class RequestContext:
 
     Attributes:
         request_id: names the request in logs and in masked errors.
-        owner: who owns the threads that the request may touch. Never taken from the request body.
+        owner: who owns the threads that the request may touch: the user's id, never anything of the
+            request body, or `ANONYMOUS` where the application does not tell its users apart.
+        user: what the application's `identify` returned, or None without one.
         headers: the request headers that may be passed on to agents, in lower case.
         properties: the frontend's `properties`, with the server's own on top.
         url: the page that the frontend reported, if it did.
@@ -30,6 +32,7 @@ class RequestContext:
 
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     owner: str = ANONYMOUS
+    user: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, Any] = field(default_factory=dict)
     url: str | None = None

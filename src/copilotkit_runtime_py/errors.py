@@ -1,7 +1,8 @@
 """The errors of the runtime.
 
 CopilotKitError                 has a code, a status and a message that a client may read
-├── AgentNotFoundError          no agent of that name is registered
+├── AgentNotFoundError          the caller has no agent of that name
+├── AuthenticationError         the application refuses the caller
 ├── ConfigurationError          the operator's set-up cannot serve the request
 ├── MissingApiKeyError          the request needs a CopilotKit Cloud key and carries none
 ├── InvalidRequestError         the request is malformed or exceeds a limit
@@ -60,7 +61,7 @@ class CopilotKitError(Exception):
 
 
 class AgentNotFoundError(CopilotKitError):
-    """No agent of that name is registered."""
+    """No agent of that name is registered, or the caller may not use it."""
 
     code = "AGENT_NOT_FOUND"
     visibility = "banner"
@@ -76,6 +77,18 @@ class AgentNotFoundError(CopilotKitError):
         )
         url = self.troubleshooting_url
         super().__init__(f"Agent '{name}' was not found. {hint}See more: [{url}]({url})")
+
+
+class AuthenticationError(CopilotKitError):
+    """The application refuses the caller: it does not know them (401), or they may not come in (403)."""
+
+    code = "AUTHENTICATION_ERROR"
+    visibility = "banner"
+    troubleshooting_url = f"{TROUBLESHOOTING_URL}#authentication-errors"
+
+    def __init__(self, message: str, *, status_code: int = 401) -> None:
+        super().__init__(message)
+        self.status_code = status_code
 
 
 class ConfigurationError(CopilotKitError):
