@@ -1,0 +1,1 @@
+"""What LangGraph graphs and plain chat models share: messages of `langchain-core`."""
