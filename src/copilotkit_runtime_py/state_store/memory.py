@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
-from ..errors import ThreadBusyError, ThreadNotFoundError
-from ..events import decode, encode
-from .base import AgentState, RunLog, RunRecord, ThreadRecord
+from ..errors import RunLostError, ThreadBusyError, ThreadNotFoundError
+from .base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
+from .codec import decode_state, encode_state
+from .signals import SignalBoard
+
+MEMORY_RETENTION: Final = Retention(max_threads=1000, max_runs_per_thread=100, max_bytes=512 * 1024 * 1024)
+"""What `MemoryStateStore` keeps unless it is told otherwise."""
 
 
 class _Run:
-    __slots__ = ("events", "number", "record", "size")
+    __slots__ = ("compacted", "events", "is_compacted", "record", "size", "stop_requested")
 
-    def __init__(self, number: int, record: RunRecord) -> None:
-        self.number = number
+    def __init__(self, record: RunRecord) -> None:
         self.record = record
         self.events: list[bytes] = []
+        self.compacted: list[bytes] = []
+        self.is_compacted = False
+        self.stop_requested = False
         self.size = 0
 
 
@@ -33,10 +43,8 @@ class _Thread:
         self.runs: deque[_Run] = deque()
         self.states: dict[str, bytes] = {}
         self.active: _Run | None = None
-
-    @property
-    def size(self) -> int:
-        return sum(run.size for run in self.runs) + sum(len(state) for state in self.states.values())
+        self.place = 0
+        self.size = 0
 
     @property
     def record(self) -> ThreadRecord:
@@ -49,31 +57,52 @@ class _Thread:
             updated_at=self.updated_at,
         )
 
+    def run(self, number: int) -> _Run | None:
+        """Returns the run of that number, if it is kept. The numbers of those kept have no gaps."""
+        index = number - self.runs[0].record.number if self.runs else -1
+        return self.runs[index] if 0 <= index < len(self.runs) else None
+
+
+class _Owner:
+    """An owner's threads, the last changed last, and those among them that may go."""
+
+    def __init__(self) -> None:
+        self.threads: OrderedDict[str, _Thread] = OrderedDict()
+        self.idle: OrderedDict[str, _Thread] = OrderedDict()
+        self.size = 0
+
+    @property
+    def oldest_place(self) -> int:
+        return next(iter(self.idle.values())).place
+
 
 class MemoryStateStore:
     """Keeps threads in the process, up to a bound.
 
-    Where a bound is reached, the oldest run of the thread or the thread that was used longest ago goes. A
-    thread with a run in progress stays.
+    The bounds on threads and on bytes hold while a run grows, too. Of the threads that may go, that of the
+    owner who keeps the most goes first, so that nobody can have the threads of all others go.
 
     Args:
-        max_threads: the most threads.
-        max_runs_per_thread: the most runs of one thread.
-        max_bytes: the most bytes of events and states, over all threads.
+        retention: how much is kept. Defaults to 1,000 threads, 100 runs of each, and 512 MiB.
     """
 
-    def __init__(
-        self,
-        *,
-        max_threads: int = 1000,
-        max_runs_per_thread: int = 100,
-        max_bytes: int = 512 * 1024 * 1024,
-    ) -> None:
-        self._max_threads = max_threads
-        self._max_runs_per_thread = max_runs_per_thread
-        self._max_bytes = max_bytes
+    def __init__(self, *, retention: Retention | None = None) -> None:
+        self._retention = retention or MEMORY_RETENTION
         self._threads: OrderedDict[str, _Thread] = OrderedDict()
+        self._owners: dict[str, _Owner] = {}
+        self._board = SignalBoard()
+        self._changes = 0
         self._size = 0
+
+    @property
+    def lease_seconds(self) -> None:
+        """See `StateStore`. Nobody can take a run over."""
+        return None
+
+    @property
+    def url(self) -> None:
+        """See `StateStore`. The store is nowhere else."""
+        return None
 
     @property
     def size(self) -> int:
@@ -84,46 +113,82 @@ class MemoryStateStore:
         """The number of threads that are kept."""
         return len(self._threads)
 
-    async def begin_run(self, run: RunRecord) -> int:
+    async def begin_run(self, run: RunRecord) -> RunRecord:
         """See `StateStore.begin_run`."""
         thread = self._threads.get(run.thread_id)
         if thread is None:
-            thread = self._threads[run.thread_id] = _Thread(run)
+            thread = self._add(_Thread(run))
         elif thread.owner != run.owner:
             raise ThreadNotFoundError(run.thread_id)
         elif thread.active is not None:
+            if thread.active.record.producer == run.producer:
+                return thread.active.record
             raise ThreadBusyError(run.thread_id)
         thread.last_number += 1
         thread.agent_name = run.agent_name
-        thread.updated_at = run.started_at
-        thread.active = _Run(thread.last_number, run)
+        thread.active = _Run(replace(run, number=thread.last_number))
         thread.runs.append(thread.active)
-        self._threads.move_to_end(run.thread_id)
-        self._evict()
-        return thread.last_number
+        self._change(thread)
+        self._make_room()
+        return thread.active.record
 
-    async def append(self, run: RunRecord, events: Sequence[bytes]) -> None:
+    async def append(
+        self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
+    ) -> bool:
         """See `StateStore.append`."""
-        thread = self._running(run)
-        if thread is None or thread.active is None:
-            return
-        size = sum(map(len, events))
-        thread.active.events.extend(events)
-        thread.active.size += size
-        self._size += size
-        self._evict()
+        thread = self._owned(run.owner, run.thread_id)
+        kept = thread.run(run.number) if thread else None
+        if thread is None or kept is None or kept.record.producer != run.producer:
+            raise RunLostError
+        if kept is not thread.active:
+            return kept.stop_requested
+        length = len(kept.events)
+        if not 0 <= position <= length:
+            raise ValueError(f"events for place {position} of a log of {length}")
+        state = None if ending is None else encode_state(ending.state)
+        new = events[length - position :]
+        kept.events.extend(new)
+        self._grow(thread, kept, sum(map(len, new)))
+        if ending is not None and state is not None:
+            self._end(thread, kept, state, list(ending.compacted))
+        if new or ending is not None:
+            self._make_room()
+            self._board.give(run.thread_id, Signal.EVENTS)
+        return kept.stop_requested
 
-    async def end_run(self, run: RunRecord, state: AgentState) -> None:
-        """See `StateStore.end_run`."""
-        thread = self._running(run)
+    async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
+        """See `StateStore.request_stop`."""
+        thread = self._owned(owner, thread_id)
+        active = None if thread is None else thread.active
+        if active is None or run_id not in (None, active.record.id):
+            return False
+        active.stop_requested = True
+        self._board.give(thread_id, Signal.STOP)
+        return True
+
+    def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
+        """See `StateStore.watch`."""
+        return self._board.watch(thread_id, listener)
+
+    async def read_runs(
+        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
+    ) -> list[RunLog]:
+        """See `StateStore.read_runs`."""
+        thread = self._owned(owner, thread_id)
         if thread is None:
-            return
-        thread.active = None
-        thread.updated_at = datetime.now(UTC)
-        encoded = encode({"state": state.state, "messages": state.messages, "interrupts": state.interrupts})
-        self._size += len(encoded) - len(thread.states.get(run.agent_name, b""))
-        thread.states[run.agent_name] = encoded
-        self._evict()
+            return []
+        if since < 0:
+            since += thread.last_number + 1
+        return [
+            RunLog(
+                run=run.record,
+                events=run.events[0 if run.is_compacted or run.record.number > since else position :],
+                compacted=run.is_compacted,
+                lease=math.inf if run is thread.active else None,
+            )
+            for run in thread.runs
+            if run.record.number >= since
+        ]
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
         """See `StateStore.load_state`."""
@@ -133,27 +198,27 @@ class MemoryStateStore:
         if thread.owner != owner:
             raise ThreadNotFoundError(thread_id)
         state = thread.states.get(agent_name)
-        return None if state is None else AgentState(**decode(state))
+        return None if state is None else decode_state(state)
 
-    async def read_runs(self, owner: str, thread_id: str) -> list[RunLog]:
-        """See `StateStore.read_runs`."""
-        thread = self._owned(owner, thread_id)
-        if thread is None:
-            return []
-        return [
-            RunLog(number=run.number, run=run.record, events=run.events)
-            for run in thread.runs
-            if run is not thread.active
-        ]
-
-    async def list_threads(self, owner: str, agent_name: str | None = None) -> list[ThreadRecord]:
+    async def list_threads(
+        self,
+        owner: str,
+        agent_name: str | None = None,
+        *,
+        include_archived: bool = False,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[ThreadRecord]:
         """See `StateStore.list_threads`."""
-        records = [
+        threads = list(reversed(self._owners[owner].threads.values())) if owner in self._owners else []
+        if after is not None:
+            last = self._owned(owner, after)
+            threads = [thread for thread in threads if last and thread.place < last.place]
+        return [
             thread.record
-            for thread in self._threads.values()
-            if thread.owner == owner and agent_name in (None, thread.agent_name)
-        ]
-        return sorted(records, key=lambda record: record.updated_at, reverse=True)
+            for thread in threads
+            if agent_name in (None, thread.agent_name) and (include_archived or not thread.archived)
+        ][:limit]
 
     async def update_thread(
         self, owner: str, thread_id: str, *, name: str | None = None, archived: bool | None = None
@@ -166,7 +231,7 @@ class MemoryStateStore:
             thread.name = name
         if archived is not None:
             thread.archived = archived
-        thread.updated_at = datetime.now(UTC)
+        self._change(thread)
         return thread.record
 
     async def delete_thread(self, owner: str, thread_id: str) -> None:
@@ -174,33 +239,102 @@ class MemoryStateStore:
         thread = self._owned(owner, thread_id)
         if thread is None:
             raise ThreadNotFoundError(thread_id)
-        del self._threads[thread_id]
-        self._size -= thread.size
+        self._remove(thread)
+        self._board.give(thread_id, Signal.EVENTS)
 
     async def aclose(self) -> None:
         """See `StateStore.aclose`."""
         self._threads.clear()
+        self._owners.clear()
         self._size = 0
 
     def _owned(self, owner: str, thread_id: str) -> _Thread | None:
         thread = self._threads.get(thread_id)
         return thread if thread is not None and thread.owner == owner else None
 
-    def _running(self, run: RunRecord) -> _Thread | None:
-        thread = self._threads.get(run.thread_id)
-        return (
-            thread
-            if thread is not None and thread.active is not None and thread.active.record is run
-            else None
-        )
+    def _add(self, thread: _Thread) -> _Thread:
+        self._threads[thread.id] = thread
+        self._owners.setdefault(thread.owner, _Owner()).threads[thread.id] = thread
+        return thread
 
-    def _evict(self) -> None:
-        newest = next(reversed(self._threads.values()), None)
-        if newest is not None:
-            while len(newest.runs) > self._max_runs_per_thread and newest.runs[0] is not newest.active:
-                self._size -= newest.runs.popleft().size
-        while len(self._threads) > self._max_threads or self._size > self._max_bytes:
-            idle = next((id for id, thread in self._threads.items() if thread.active is None), None)
-            if idle is None:
+    def _remove(self, thread: _Thread) -> None:
+        del self._threads[thread.id]
+        owner = self._owners[thread.owner]
+        del owner.threads[thread.id]
+        owner.idle.pop(thread.id, None)
+        owner.size -= thread.size
+        self._size -= thread.size
+        if not owner.threads:
+            del self._owners[thread.owner]
+
+    def _change(self, thread: _Thread) -> None:
+        """Makes a thread the last changed one."""
+        self._changes += 1
+        thread.place = self._changes
+        thread.updated_at = max(datetime.now(UTC), thread.created_at)
+        owner = self._owners[thread.owner]
+        self._threads.move_to_end(thread.id)
+        owner.threads.move_to_end(thread.id)
+        owner.idle.pop(thread.id, None)
+        if thread.active is None:
+            owner.idle[thread.id] = thread
+
+    def _grow(self, thread: _Thread, run: _Run | None, size: int) -> None:
+        if run is not None:
+            run.size += size
+        thread.size += size
+        self._owners[thread.owner].size += size
+        self._size += size
+
+    def _compact(self, thread: _Thread, run: _Run) -> None:
+        self._grow(thread, run, -sum(map(len, run.events)))
+        run.events, run.compacted, run.is_compacted = run.compacted, [], True
+
+    def _end(self, thread: _Thread, run: _Run, state: bytes, compacted: list[bytes]) -> None:
+        run.compacted = compacted
+        self._grow(thread, run, sum(map(len, compacted)))
+        self._grow(thread, None, len(state) - len(thread.states.get(run.record.agent_name, b"")))
+        thread.states[run.record.agent_name] = state
+        thread.active = None
+        self._change(thread)
+        previous = thread.run(run.record.number - 1)
+        if previous is not None:
+            self._compact(thread, previous)
+        bound = self._retention.max_runs_per_thread
+        while bound is not None and len(thread.runs) > bound:
+            self._grow(thread, None, -thread.runs.popleft().size)
+        self._drop_aged()
+
+    def _drop_aged(self) -> None:
+        if self._retention.max_age is None:
+            return
+        since = datetime.now(UTC) - self._retention.max_age
+        aged = []
+        for thread in self._threads.values():
+            if thread.updated_at >= since:
+                break
+            if thread.active is None:
+                aged.append(thread)
+        for thread in aged:
+            self._remove(thread)
+
+    def _make_room(self) -> None:
+        threads, size = self._retention.max_threads, self._retention.max_bytes
+        while True:
+            if threads is not None and len(self._threads) > threads:
+                owner = self._who_keeps_most(lambda owner: len(owner.threads))
+            elif size is not None and self._size > size:
+                owner = self._who_keeps_most(lambda owner: owner.size)
+            else:
                 return
-            self._size -= self._threads.pop(idle).size
+            if owner is None:
+                return
+            self._remove(next(iter(owner.idle.values())))
+
+    def _who_keeps_most(self, amount: Callable[[_Owner], int]) -> _Owner | None:
+        """Returns the owner with the greatest amount among those of whom something may go."""
+        return max(
+            (owner for owner in self._owners.values() if owner.idle),
+            key=lambda owner: (amount(owner), -owner.oldest_place),
+            default=None,
+        )

@@ -1,0 +1,82 @@
+"""How those who watch a thread hear of it within one process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from .base import Signal
+
+
+class _Watcher:
+    """A listener with the loop that it is called on. A signal that waits for its turn is not given twice."""
+
+    def __init__(self, listener: Callable[[Signal], None]) -> None:
+        self._listener: Callable[[Signal], None] | None = listener
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._waiting: set[Signal] = set()
+
+    def give(self, signal: Signal) -> None:
+        if signal in self._waiting:
+            return
+        self._waiting.add(signal)
+        if threading.get_ident() == self._thread:
+            self._loop.call_soon(self._call, signal)
+        else:
+            with suppress(RuntimeError):  # its loop is closed
+                self._loop.call_soon_threadsafe(self._call, signal)
+
+    def close(self) -> None:
+        self._listener = None
+
+    def _call(self, signal: Signal) -> None:
+        self._waiting.discard(signal)
+        if self._listener is not None:
+            self._listener(signal)
+
+
+class SignalBoard:
+    """Passes signals on to those who watch a key, in any thread of the process.
+
+    A store whose workers are other processes gives here what it hears from them.
+    """
+
+    def __init__(self) -> None:
+        self._watchers: dict[str, tuple[_Watcher, ...]] = {}
+        self._lock = threading.Lock()
+
+    @asynccontextmanager
+    async def watch(self, key: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
+        """Has `listener` called, on the running loop, with the signals for `key` in the context."""
+        watcher = _Watcher(listener)
+        with self._lock:
+            self._watchers[key] = (*self._watchers.get(key, ()), watcher)
+        try:
+            yield
+        finally:
+            watcher.close()
+            with self._lock:
+                left = tuple(other for other in self._watchers[key] if other is not watcher)
+                if left:
+                    self._watchers[key] = left
+                else:
+                    del self._watchers[key]
+
+    def watched(self) -> list[str]:
+        """Returns the keys that somebody watches."""
+        with self._lock:
+            return list(self._watchers)
+
+    def give(self, key: str, signal: Signal) -> None:
+        """Gives a signal to those who watch `key`."""
+        for watcher in self._watchers.get(key, ()):
+            watcher.give(signal)
+
+    def give_all(self) -> None:
+        """Gives every signal to everybody, for what may have been missed."""
+        for key in self.watched():
+            for signal in Signal:
+                self.give(key, signal)
