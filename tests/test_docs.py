@@ -1,7 +1,6 @@
 """The documentation's code runs, and its commands exist."""
 
 import importlib
-import inspect
 import json
 import re
 import shlex
@@ -17,10 +16,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from copilotkit_runtime_py import Limits, MemoryStateStore
+from copilotkit_runtime_py import Limits, Retention
 from copilotkit_runtime_py.cli import cli
 from copilotkit_runtime_py.protocols.agui import routes
 from copilotkit_runtime_py.protocols.agui.single_route import read_envelope
+from copilotkit_runtime_py.state_store.memory import MEMORY_RETENTION
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -149,6 +149,8 @@ def table(page: str, heading: str) -> list[list[str]]:
 
 
 def written(name: str, value: Any) -> str:
+    if value is None:
+        return "no bound"
     if "bytes" in name:
         return f"{value // 2**20} MiB"
     return f"{value:,g} s" if name.endswith("seconds") else f"{value:,}"
@@ -161,10 +163,10 @@ def test_the_table_of_limits_is_that_of_the_code() -> None:
 
 
 def test_the_table_of_the_stores_bounds_is_that_of_the_code() -> None:
-    documented = {row[0].strip("`"): row[1] for row in table("limits.md", "`MemoryStateStore`")}
+    documented = {row[0].strip("`"): row[1] for row in table("limits.md", "`Retention`")}
 
-    bounds = inspect.signature(MemoryStateStore).parameters.values()
-    assert documented == {bound.name: written(bound.name, bound.default) for bound in bounds}
+    bounds = {field.name: getattr(MEMORY_RETENTION, field.name) for field in fields(Retention)}
+    assert documented == {name: written(name, bound) for name, bound in bounds.items()}
 
 
 def test_the_table_of_requests_is_that_of_the_code() -> None:

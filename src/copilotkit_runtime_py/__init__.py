@@ -8,7 +8,7 @@ from .hooks import AfterRequest, BeforeRequest, RequestError, StopGeneration
 from .limits import Limits
 from .providers.base import AgentSnapshot, Provider
 from .runtime import CopilotRuntime
-from .state_store.base import AgentState, RunRecord, StateStore
+from .state_store.base import AgentState, Retention, RunRecord, StateStore
 from .state_store.memory import MemoryStateStore
 from .transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 
@@ -27,6 +27,7 @@ __all__ = [
     "Recording",
     "RequestContext",
     "RequestError",
+    "Retention",
     "RunRecord",
     "StateStore",
     "StopGeneration",

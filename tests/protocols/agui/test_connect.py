@@ -16,6 +16,7 @@ from copilotkit_runtime_py import (
     MemoryStateStore,
     Provider,
     RequestContext,
+    Retention,
 )
 from copilotkit_runtime_py import events as ev
 from tests.protocols.agui.exchange import Exchange
@@ -328,7 +329,7 @@ async def test_an_agents_own_memory_stands_in_for_a_log_that_is_gone() -> None:
             message = {"id": "m0", "role": "user", "content": "long ago"}
             return AgentSnapshot(state={"n": 1}, messages=[message], interrupts=[{"id": "i", "reason": "x"}])
 
-    store = MemoryStateStore(max_runs_per_thread=1)
+    store = MemoryStateStore(retention=Retention(max_runs_per_thread=1))
     async with serve({"agent": Remembering()}, state_store=store) as served:
         shown = await served.events(served.connect(run="c1"))
         assert shown[:3] == [
@@ -361,7 +362,7 @@ async def test_a_graphs_remembered_interrupt_is_told_as_its_run_tells_it_to_such
 
 
 async def test_a_reader_of_a_log_that_is_partly_gone_comes_back_to_the_rest() -> None:
-    store = MemoryStateStore(max_runs_per_thread=2)
+    store = MemoryStateStore(retention=Retention(max_runs_per_thread=2))
     async with serve({"agent": talk}, state_store=store) as served:
         bodies = [frames(await body_of(served.run(run=f"r{number}"))) for number in (1, 2, 3)]
         (last,) = ids(bodies[1][5])

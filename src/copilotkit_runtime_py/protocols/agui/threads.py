@@ -52,15 +52,15 @@ class ThreadOperations:
         if agent_name is not None:
             with suppress(CopilotKitError):
                 agent_name = self._runtime.agent_name(agent_name)
-        records = await self._runtime.state_store.list_threads(call.context.owner, agent_name)
-        if call.query.get("includeArchived") != "true":
-            records = [record for record in records if not record.archived]
-        cursor = call.query.get("cursor")
-        if cursor:
-            ids = [record.id for record in records]
-            records = records[ids.index(cursor) + 1 :] if cursor in ids else []
-        limit = call.query.get("limit", "")
-        page = records[: int(limit)] if limit.isdecimal() and int(limit) > 0 else records
+        limit = _positive(call.query.get("limit", ""))
+        records = await self._runtime.state_store.list_threads(
+            call.context.owner,
+            agent_name,
+            include_archived=call.query.get("includeArchived") == "true",
+            limit=None if limit is None else limit + 1,
+            after=call.query.get("cursor") or None,
+        )
+        page = records[:limit]
         return json_response(
             {
                 "threads": [_row(record) for record in page],
@@ -112,7 +112,9 @@ class ThreadOperations:
         return json_response({"threadId": call.thread_id, "deleted": True})
 
     async def _clear(self, call: Call) -> Response:
-        for record in await self._runtime.state_store.list_threads(call.context.owner):
+        for record in await self._runtime.state_store.list_threads(
+            call.context.owner, include_archived=True
+        ):
             with suppress(ThreadNotFoundError):
                 await self._runtime.delete_thread(record.id, call.context)
         return Response(status_code=204)
@@ -120,6 +122,12 @@ class ThreadOperations:
 
 async def _refuse(call: Call) -> Response:
     raise HTTPError(422, {"error": _NEEDS_INTELLIGENCE})
+
+
+def _positive(text: str) -> int | None:
+    """Returns a number above 0 that fits a database's integers, or None for any other text."""
+    number = int(text) if text.isdecimal() and len(text) < 10 else 0
+    return number or None
 
 
 def _object(call: Call) -> Mapping[str, Any]:
