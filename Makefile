@@ -25,7 +25,7 @@ demo: .venv/.demo ## Serve the demo agent, which needs no API key (make demo ARG
 	@.venv/bin/copilotkit-runtime-py demo $(ARGS)
 
 .PHONY: test
-test: .venv/.dev $(NODE_MODULES) chromium ## Run every test (make test ARGS="-k abort")
+test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test ARGS="-k abort")
 	$(PYTHON) -m pytest $(ARGS)
 
 .PHONY: unit
@@ -97,6 +97,12 @@ node: | $(UV)
 chromium:
 	@if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then \
 		$(call apt,chromium,Chromium); fi
+
+# PostgreSQL, and Redis where no Python package brings it. The tests start them.
+.PHONY: servers
+servers: .venv/.dev
+	@missing="$$($(PYTHON) -m tests.servers)"; if [ -n "$$missing" ]; then \
+		$(call apt,$$missing,A server ($$missing)); fi
 
 # $(call apt,PACKAGES,NAME): installs Debian packages where that is possible, else says what is missing.
 define apt
