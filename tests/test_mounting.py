@@ -89,7 +89,8 @@ async def test_a_dependency_refuses_both_contracts_before_the_runtime_sees_the_r
     app = FastAPI()
     app.include_router(create_router(runtime), dependencies=[Depends(user)])
     async with served(app) as client:
-        assert await hello(client, "/api/copilotkit") == (401, {"detail": "Who are you?"})
+        status, refused = await hello(client, "/api/copilotkit")
+        assert (status, refused["errors"][0]["message"]) == (401, "Who are you?")
         assert (await client.get("/api/copilotkit/info")).status_code == 401
         assert await hello(client, "/api/copilotkit", authorization="Bearer sesame") == HELLO
 

@@ -13,6 +13,7 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── ShuttingDownError           the server is about to end
 ├── AgentError                  the agent failed, and its message is meant for the client
 │   └── ProtocolViolationError  the agent's event stream breaks AG-UI's rules
+├── ActionError                 a backend action failed, and its message is meant for model and client
 └── InternalError               anything else; the message names an id, never the cause
 """
 
@@ -84,11 +85,8 @@ class AuthenticationError(CopilotKitError):
 
     code = "AUTHENTICATION_ERROR"
     visibility = "banner"
+    status_code = 401
     troubleshooting_url = f"{TROUBLESHOOTING_URL}#authentication-errors"
-
-    def __init__(self, message: str, *, status_code: int = 401) -> None:
-        super().__init__(message)
-        self.status_code = status_code
 
 
 class ConfigurationError(CopilotKitError):
@@ -181,6 +179,18 @@ class AgentError(CopilotKitError):
 
 class ProtocolViolationError(AgentError):
     """The agent's event stream breaks AG-UI's rules."""
+
+
+class ActionError(CopilotKitError):
+    """A backend action failed, and its message is meant for the model and the client.
+
+    Attributes:
+        code: what kind of failure it is, for the model.
+    """
+
+    def __init__(self, message: str, code: str = "HANDLER_ERROR") -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # of the class for all other errors
 
 
 class InternalError(CopilotKitError):

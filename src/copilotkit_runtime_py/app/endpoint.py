@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,13 +22,20 @@ from ..protocols.agui.endpoint import AGUIEndpoint
 from ..protocols.graphql.http import GraphQLEndpoint
 from ..runtime import CopilotRuntime
 from . import playground
+from .identity import Identify, Refusal, is_exposed, owner_of, refusal_of
 
-_METHODS: Final = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_METHODS: Final = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE"]
 _MALFORMED: Final[Any] = object()
+
+logger = logging.getLogger(__name__)
 
 
 def create_router(
-    runtime: CopilotRuntime, path: str = "/api/copilotkit", *, headers: HeaderPolicy | None = None
+    runtime: CopilotRuntime,
+    path: str = "/api/copilotkit",
+    *,
+    identify: Identify | None = None,
+    headers: HeaderPolicy | None = None,
 ) -> APIRouter:
     """Returns the routes of a runtime, for `FastAPI.include_router` or any application in between.
 
@@ -34,69 +45,138 @@ def create_router(
     Args:
         runtime: the runtime. It is the application's to close: `await runtime.aclose()` at shutdown.
         path: where the endpoint is, below the prefix of `include_router`. `/` is the prefix itself.
+        identify: a FastAPI dependency that returns who asks: the user's id, or an object with an `id`. That
+            user alone has to do with the threads of their runs. To refuse a request it raises
+            `HTTPException`, or returns None. Without `identify` all callers are one anonymous user.
         headers: which request headers are passed on to agents.
     """
-    policy = headers or HeaderPolicy()
-
-    def context(request: Request) -> RequestContext:
-        return RequestContext(headers=policy.forwarded(request.headers.items()))
-
-    return _Endpoint(runtime, context).router(path.rstrip("/"))
+    return _Endpoint(runtime, identify, headers or HeaderPolicy()).router(path.rstrip("/"))
 
 
 class _Endpoint:
     """Hands each request to the contract that it speaks."""
 
-    def __init__(self, runtime: CopilotRuntime, context: Callable[[Request], RequestContext]) -> None:
+    def __init__(self, runtime: CopilotRuntime, identify: Identify | None, policy: HeaderPolicy) -> None:
+        self._runtime = runtime
+        self._identify = identify
+        self._policy = policy
+        self._warned = False
         self._limit = runtime.limits.request_bytes
-        self._graphql = GraphQLEndpoint(runtime, context=context)
-        self._agui = AGUIEndpoint(runtime, context=context)
+        self._graphql = GraphQLEndpoint(runtime)
+        self._agui = AGUIEndpoint(runtime)
 
     def router(self, path: str) -> APIRouter:
-        router = APIRouter()
-        for variant in {path, f"{path}/"} - {""}:
-            router.add_api_route(variant, self._answer, methods=_METHODS, include_in_schema=False)
-        router.add_api_route(
-            f"{path}/{{rest:path}}", self._answer_below, methods=_METHODS, include_in_schema=False
-        )
+        router = APIRouter(route_class=self._route_class())
+        identified: Any = Depends(self._identify or _nobody)
+
+        async def answer(request: Request, user: Any = identified) -> Response:
+            return await self._answer(request, user)
+
+        async def options(request: Request) -> Response:
+            allow = "GET, POST, PATCH, DELETE" if _is_below(request) else "GET, POST"
+            return Response(status_code=204, headers={"allow": allow})
+
+        for variant in (path, f"{path}/", f"{path}/{{rest:path}}"):
+            if variant:
+                router.add_api_route(variant, answer, methods=_METHODS, include_in_schema=False)
+                router.add_api_route(variant, options, methods=["OPTIONS"], include_in_schema=False)
         return router
 
-    async def _answer(self, request: Request) -> Response:
-        if request.method == "GET" and _is_browser(request):
+    def _route_class(self) -> type[APIRoute]:
+        """Returns routes whose dependencies' refusals, too, are answered in the form of a contract."""
+        refuse = self._refuse
+
+        class Route(APIRoute):
+            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+                handle = super().get_route_handler()
+
+                async def answer(request: Request) -> Response:
+                    try:
+                        return await handle(request)
+                    except (HTTPException, RequestValidationError) as error:
+                        return await refuse(request, refusal_of(error))
+
+                return answer
+
+        return Route
+
+    def _context(self, request: Request, user: Any) -> RequestContext:
+        headers = self._policy.forwarded(request.headers.items())
+        if self._identify is not None:
+            return RequestContext(owner=owner_of(user), user=user, headers=headers)
+        if not self._warned and is_exposed(request):
+            self._warned = True
+            logger.warning(
+                "Other machines can reach this server, and all callers are one anonymous user, who can use "
+                "every agent and reads the threads of all. Give create_router an 'identify'."
+            )
+        return RequestContext(headers=headers)
+
+    async def _answer(self, request: Request, user: Any) -> Response:
+        try:
+            context = self._context(request, user)
+        except Exception as error:
+            return await self._refuse(request, Refusal(self._runtime.masked(error)))
+        if _is_page(request):
             return Response(playground.page(request.url.path), headers=playground.headers())
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"allow": "GET, POST"})
         body = await _read(request, self._limit)
         if body is None:
             return _too_large(self._limit)
-        if request.method != "POST":
-            return await self._graphql.handle(request, body)
-        return await self._answer_post(request, body)
-
-    async def _answer_post(self, request: Request, body: bytes) -> Response:
-        """Lets the body decide which contract it is of."""
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            value = _MALFORMED
-        if isinstance(value, dict) and "method" in value and "query" not in value:
-            return await self._agui.handle_envelope(request, value)
-        headers = request.headers
-        if (
-            (isinstance(value, dict) and "query" in value)
-            or "json" not in headers.get("content-type", "")
-            or "graphql" in headers.get("accept", "")
-        ):
-            return await self._graphql.handle(request, body)
+        if _is_below(request):
+            return await self._agui.handle_path(request, _raw_path(request), body, context)
+        value = _json(body) if request.method == "POST" else None
+        if _is_envelope(value):
+            return await self._agui.handle_envelope(request, value, context)
+        if request.method != "POST" or _is_graphql(request, value):
+            return await self._graphql.handle(request, body, context)
         return _of_neither_contract(malformed=value is _MALFORMED)
 
-    async def _answer_below(self, request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"allow": "GET, POST, PATCH, DELETE"})
-        body = await _read(request, self._limit)
-        if body is None:
-            return _too_large(self._limit)
-        return await self._agui.handle_path(request, _raw_path(request), body)
+    async def _refuse(self, request: Request, refusal: Refusal) -> Response:
+        error = refusal.error
+        if _is_page(request):
+            response = Response(error.message, error.status_code, media_type="text/plain")
+        elif _is_below(request):
+            response = self._agui.refuse_path(request, _raw_path(request), error)
+        else:
+            value = _json(await _read(request, self._limit) or b"") if request.method == "POST" else None
+            if _is_envelope(value):
+                response = self._agui.refuse_envelope(request, value, error)
+            else:
+                response = self._graphql.refuse(request, error)
+        response.headers.update(refusal.headers)
+        return response
+
+
+def _nobody() -> None:
+    """Tells no users apart."""
+
+
+def _is_page(request: Request) -> bool:
+    return request.method == "GET" and not _is_below(request) and _is_browser(request)
+
+
+def _is_below(request: Request) -> bool:
+    return bool(request.path_params.get("rest"))
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _MALFORMED
+
+
+def _is_envelope(value: Any) -> bool:
+    return isinstance(value, dict) and "method" in value and "query" not in value
+
+
+def _is_graphql(request: Request, value: Any) -> bool:
+    headers = request.headers
+    return (
+        (isinstance(value, dict) and "query" in value)
+        or "json" not in headers.get("content-type", "")
+        or "graphql" in headers.get("accept", "")
+    )
 
 
 def _is_browser(request: Request) -> bool:

@@ -122,14 +122,12 @@ async def serve(agents: Mapping[str, Any], *, single: bool = False, **options: A
 def owned(runtime: CopilotRuntime, *, heartbeat_seconds: float = 15.0) -> Served:
     """Serves a runtime to users who say in a header who they are."""
 
-    def context(request: Request) -> RequestContext:
-        return RequestContext(owner=request.headers.get("x-user", "anonymous"))
-
-    endpoint = AGUIEndpoint(runtime, context=context, heartbeat_seconds=heartbeat_seconds)
+    endpoint = AGUIEndpoint(runtime, heartbeat_seconds=heartbeat_seconds)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response: Response = await endpoint.handle_path(request, scope["path"], await request.body())
+        context = RequestContext(owner=request.headers.get("x-user", "anonymous"))
+        response: Response = await endpoint.handle_path(request, scope["path"], await request.body(), context)
         await response(scope, receive, send)
 
     return Served(runtime, app=app)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ... import sse
 from ...context import RequestContext
-from ...errors import AgentNotFoundError, CopilotKitError, ThreadNotFoundError
+from ...errors import AgentNotFoundError, AuthenticationError, CopilotKitError, ThreadNotFoundError
 from ...events import encode, run_error
 from ...hooks import RequestError
 from ...runtime import CopilotRuntime
@@ -26,7 +26,7 @@ from .input import RunRequest, is_suggestion, read_run
 from .routes import match
 from .single_route import read_envelope
 from .threads import Handler, ThreadOperations
-from .transcribe import transcribe
+from .transcribe import refused_transcription, transcribe
 
 HEARTBEAT_SECONDS: Final = 15.0
 # The content types that a form can have, and none (Fetch standard, "CORS-safelisted request-header").
@@ -43,19 +43,11 @@ class AGUIEndpoint:
 
     Args:
         runtime: the runtime.
-        context: makes the context of a request.
         heartbeat_seconds: the longest silence on a stream, so that proxies keep it open.
     """
 
-    def __init__(
-        self,
-        runtime: CopilotRuntime,
-        *,
-        context: Callable[[Request], RequestContext],
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
-    ) -> None:
+    def __init__(self, runtime: CopilotRuntime, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
         self._runtime = runtime
-        self._context = context
         self._heartbeat_seconds = heartbeat_seconds
         self._handlers: dict[str, Handler] = {
             "info": self._info,
@@ -70,13 +62,16 @@ class AGUIEndpoint:
             **ThreadOperations(runtime).handlers,
         }
 
-    async def handle_path(self, request: Request, path: str, body: bytes) -> Response:
+    async def handle_path(
+        self, request: Request, path: str, body: bytes, context: RequestContext
+    ) -> Response:
         """Answers a request to a path below the endpoint.
 
         Args:
             request: the request.
             path: the path, still percent-encoded.
             body: the request's body.
+            context: who asks, and what the request tells besides.
         """
         try:
             operation, params = match(path, request.method)
@@ -90,17 +85,29 @@ class AGUIEndpoint:
             query=request.query_params,
             body=body,
             request=request,
-            context=self._context(request),
+            context=context,
         )
         return await self._answer(call)
 
-    async def handle_envelope(self, request: Request, envelope: Any) -> Response:
+    async def handle_envelope(self, request: Request, envelope: Any, context: RequestContext) -> Response:
         """Answers a single-route request, whose body was parsed already."""
         try:
             fields = read_envelope(envelope, request.headers.get("content-type", ""))
         except HTTPError as error:
             return error.response()
-        return await self._answer(Call(**fields._asdict(), request=request, context=self._context(request)))
+        return await self._answer(Call(**fields._asdict(), request=request, context=context))
+
+    def refuse_path(self, request: Request, path: str, error: CopilotKitError) -> Response:
+        """Answers a request to a path below the endpoint that may not come in."""
+        try:
+            operation = match(path, request.method).operation
+        except HTTPError:
+            operation = None
+        return _refused(request, operation, error)
+
+    def refuse_envelope(self, request: Request, envelope: Any, error: CopilotKitError) -> Response:
+        """Answers a single-route request that may not come in."""
+        return _refused(request, envelope.get("method"), error)
 
     async def _answer(self, call: Call) -> Response:
         try:
@@ -233,6 +240,15 @@ def _refused_run(error: CopilotKitError) -> Response:
     """
     event = run_error(error.message, error.code)
     return Response(sse.encode(encode(event)), headers=EVENT_STREAM_HEADERS)
+
+
+def _refused(request: Request, operation: object, error: CopilotKitError) -> Response:
+    """Answers a request that may not come in, in the form in which this operation's errors are read."""
+    if operation == "agent/run" and _MEDIA_TYPE in request.headers.get("accept", ""):
+        return _refused_run(error)
+    if operation == "transcribe" and isinstance(error, AuthenticationError):
+        return refused_transcription(error)
+    return json_response(error_body(error), error.status_code)
 
 
 async def _no_metadata(call: Call) -> Response:

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
+from ...errors import CopilotKitError
 from ...transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 from .answers import json_response
 from .call import Call
@@ -58,6 +59,12 @@ async def transcribe(call: Call, service: TranscriptionService | None) -> Respon
         }
         return json_response(body, _STATUS[error.problem])
     return json_response({"text": text, "size": len(recording.data), "type": recording.media_type})
+
+
+def refused_transcription(error: CopilotKitError) -> Response:
+    """Answers a caller that may not come in."""
+    body = {"error": TranscriptionProblem.AUTH_FAILED, "message": error.message, "retryable": False}
+    return json_response(body, error.status_code)
 
 
 async def _transcribe(service: TranscriptionService, recording: Recording) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from graphql import GraphQLError, GraphQLSyntaxError, OperationType, get_operation_ast, parse
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...context import RequestContext
+from ...errors import CopilotKitError
 from ...events import encode
 from ...runtime import CopilotRuntime
 from ..stream import StreamResponse
@@ -40,24 +41,22 @@ class GraphQLEndpoint:
 
     Args:
         runtime: the runtime.
-        context: makes the context of a request.
         heartbeat_seconds: the longest silence on a stream, so that proxies keep it open.
     """
 
-    def __init__(
-        self,
-        runtime: CopilotRuntime,
-        *,
-        context: Callable[[Request], RequestContext],
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
-    ) -> None:
+    def __init__(self, runtime: CopilotRuntime, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
         self._runtime = runtime
-        self._context = context
         self._heartbeat_seconds = heartbeat_seconds
         self._documents = DocumentCache(SCHEMA)
 
-    async def handle(self, request: Request, body: bytes) -> Response:
-        """Answers a request whose body was read already."""
+    async def handle(self, request: Request, body: bytes, context: RequestContext) -> Response:
+        """Answers a request whose body was read already.
+
+        Args:
+            request: the request.
+            body: its body.
+            context: who asks, and what the request tells besides.
+        """
         accept = request.headers.get("accept")
         headers = version_headers(request.headers.get(CLIENT_VERSION))
         try:
@@ -78,19 +77,38 @@ class GraphQLEndpoint:
         if form is None:
             offered = "text/event-stream; charset=utf-8, multipart/mixed"
             return Response(status_code=406, headers={**headers, "accept": offered})
-        return await self._execute(operation, request, form, headers)
+        return await self._execute(operation, request, context, form, headers)
+
+    def refuse(self, request: Request, error: CopilotKitError) -> Response:
+        """Answers a request that may not come in, whatever it asks.
+
+        CopilotKit's clients show no text of an answer whose status is another than 200, and do of this one.
+        All other clients get the error's own status.
+        """
+        accept = request.headers.get("accept")
+        headers = version_headers(request.headers.get(CLIENT_VERSION))
+        payload = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
+        response = _answer(payload, negotiate(accept, incremental=False) or Form.JSON, headers)
+        if not _is_copilotkit(accept):
+            response.status_code = error.status_code
+        return response
 
     def _operation(self, request: GraphQLRequest) -> Operation:
         document = self._documents.document(request.query)
         return document.operation(request.operation_name, request.variables)
 
     async def _execute(
-        self, operation: Operation, request: Request, form: Form, headers: Mapping[str, str]
+        self,
+        operation: Operation,
+        request: Request,
+        context: RequestContext,
+        form: Form,
+        headers: Mapping[str, str],
     ) -> Response:
         feed = ExecutionFeed(
             self._runtime,
             operation,
-            self._context(request),
+            context,
             has_api_key=API_KEY in request.headers,
             encoder=_ENCODERS[form],
         )
@@ -169,9 +187,14 @@ def _single(payload: dict[str, Any], accept: str | None, headers: Mapping[str, s
     if form is None:
         return Response(status_code=406, headers=dict(headers))
     response = _answer(payload, form, headers)
-    if form is Form.GRAPHQL_JSON and "multipart/mixed" not in (accept or ""):
+    if form is Form.GRAPHQL_JSON and not _is_copilotkit(accept):
         response.status_code = 400
     return response
+
+
+def _is_copilotkit(accept: str | None) -> bool:
+    """Whether a client of CopilotKit asks: they accept the answer in parts."""
+    return "multipart/mixed" in (accept or "")
 
 
 def _refusal(error: HTTPError, accept: str | None, headers: Mapping[str, str]) -> Response:
