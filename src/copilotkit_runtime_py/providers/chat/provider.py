@@ -1,0 +1,143 @@
+"""A chat model, without any agent around it, as an agent."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, Final, TypeAlias, cast
+
+from ag_ui.core import RunAgentInput
+from langchain_core.exceptions import ModelError
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
+
+from ...context import RequestContext
+from ...errors import ConfigurationError
+from ...events import Event
+from ..base import Provider
+from ..langchain.message_stream import MessageStream
+from .conversation import conversation
+from .failures import told_to_client
+from .parameters import ParameterBounds, call_options, offered_tools, refused, tool_choice
+
+logger = logging.getLogger(__name__)
+
+ChatModel: TypeAlias = BaseChatModel | str
+"""A chat model of LangChain, or what `langchain.chat_models.init_chat_model` makes one of."""
+
+_CAPABILITIES: Final = {
+    "transport": {"streaming": True},
+    "tools": {"supported": True, "clientProvided": True},
+    "reasoning": {"supported": True, "streaming": True},
+}
+
+
+class ChatProvider(Provider):
+    """Answers with a chat model: what a frontend gets that names no agent.
+
+    The model sees the conversation that the client sends and the tools that the request offers. It keeps no
+    memory of its own. Failed calls are repeated by the vendor's own client and by nobody else, which does so
+    before the first token only: `init_chat_model(..., max_retries=...)` sets how often.
+
+    Args:
+        model: a chat model of LangChain, or a name for `init_chat_model`, such as `openai:gpt-4o`.
+        description: one sentence for frontends and other agents.
+        instructions: the server's own system message; it comes before the frontend's.
+        accept_instructions: the model is given the frontend's system messages and readable context.
+            CopilotKit's own frontends say there what the application is about, but whoever can send
+            requests can say anything in the voice of the application.
+        allowed_models: other models, under the names by which a client may ask for them.
+        max_tokens: the longest answer that a client may ask for; what the model is set to, unless given.
+        temperature: the range of temperatures that a client may ask for.
+
+    Raises:
+        ImportError: the package of the model's vendor is missing.
+        ValueError: no vendor can be told from the name.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        description: str = "",
+        instructions: str | None = None,
+        accept_instructions: bool = True,
+        allowed_models: Mapping[str, ChatModel] | None = None,
+        max_tokens: int | None = None,
+        temperature: tuple[float, float] = (0.0, 2.0),
+    ) -> None:
+        self.description = description
+        self.capabilities = _CAPABILITIES
+        self._model = _made(model)
+        self._models = {name: _made(other) for name, other in (allowed_models or {}).items()}
+        self._instructions = instructions
+        self._accept_instructions = accept_instructions
+        self._max_tokens = max_tokens
+        self._temperature = temperature
+
+    async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+        """Streams the model's answer.
+
+        Raises:
+            AgentError: the request asks for what this server does not allow, or the model cannot answer.
+            ConfigurationError: the request offers tools, and the model cannot call any.
+        """
+        model = self._chosen(context)
+        messages = conversation(
+            input, instructions=self._instructions, accept_instructions=self._accept_instructions
+        )
+        options = call_options(context, self._bounds(model))
+        stream = _with_tools(model, input, context).astream(messages, **options)
+        answer, id = MessageStream(()), str(uuid.uuid4())
+        try:
+            async with aclosing(cast(AsyncGenerator[AIMessage], stream)) as chunks:
+                async for chunk in chunks:
+                    chunk.id = id
+                    for event in answer.feed(chunk, {}):
+                        yield event
+        except ModelError as error:
+            told = told_to_client(error)
+            if told is None:
+                raise
+            logger.warning("a model call of run %s failed", input.run_id, exc_info=error)
+            raise told from error
+        for event in answer.close():
+            yield event
+
+    def _chosen(self, context: RequestContext) -> BaseChatModel:
+        name = context.forwarded_parameters.get("model")
+        if not name:
+            return self._model
+        if name not in self._models:
+            raise refused(f"The model '{name}' is not one of those that this server offers.")
+        return self._models[name]
+
+    def _bounds(self, model: BaseChatModel) -> ParameterBounds:
+        max_tokens = self._max_tokens or getattr(model, "max_tokens", None)
+        return ParameterBounds(max_tokens=max_tokens, temperature=self._temperature)
+
+
+def _made(model: ChatModel) -> BaseChatModel:
+    if isinstance(model, BaseChatModel):
+        return model
+    from langchain.chat_models import init_chat_model
+
+    return init_chat_model(model)
+
+
+def _with_tools(
+    model: BaseChatModel, input: RunAgentInput, context: RequestContext
+) -> Runnable[LanguageModelInput, AIMessage]:
+    tools, choice = offered_tools(input, context), tool_choice(input, context)
+    if choice not in (None, "none", "any") and choice not in [tool["function"]["name"] for tool in tools]:
+        raise refused(f"The request wants a call of '{choice}', which is none of its tools.")
+    if not tools or choice == "none":
+        return model
+    chosen: dict[str, Any] = {} if choice is None else {"tool_choice": choice}
+    try:
+        return model.bind_tools(tools, **chosen)
+    except NotImplementedError:
+        raise ConfigurationError(f"The model {type(model).__name__} cannot call tools.") from None
