@@ -26,6 +26,7 @@ class RequestContext:
         node_name: the graph node that the frontend expects to be in, if it said so.
         frontend_context: the frontend's readable context as one text, as old clients send it.
         forwarded_parameters: model parameters that the frontend asked for (`model`, `temperature`, ...).
+        agent_tools: the names of the tools that the frontend offers to agents, not to a plain model.
         extensions: protocol extensions that the frontend sent.
         guardrails: the topic rules that the frontend asked for.
     """
@@ -40,5 +41,6 @@ class RequestContext:
     node_name: str | None = None
     frontend_context: str | None = None
     forwarded_parameters: Mapping[str, Any] = field(default_factory=dict)
+    agent_tools: frozenset[str] = frozenset()
     extensions: Mapping[str, Any] = field(default_factory=dict)
     guardrails: Mapping[str, Any] | None = None

@@ -19,6 +19,7 @@ from .function import AgentFunction, FunctionProvider, RunnableAgent, close_stre
 from .remote import RemoteProvider
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
     from langgraph.pregel import Pregel
 
 Made: TypeAlias = "AgentLike | Awaitable[AgentLike]"
@@ -42,6 +43,7 @@ AgentLike: TypeAlias = Union[
     AgentFactory,
     "Pregel[Any, Any, Any, Any]",
     Kickoff,
+    "BaseChatModel",
 ]
 """Whatever can be registered as an agent; see `as_provider`."""
 
@@ -55,6 +57,7 @@ def as_provider(agent: AgentLike) -> Provider:
     - the http(s) URL of an AG-UI agent;
     - a compiled LangGraph graph;
     - a CrewAI flow, crew, flow class or `@CrewBase` class;
+    - a chat model of LangChain;
     - an async generator function from `RunAgentInput` to AG-UI events;
     - an object with `run(RunAgentInput)`;
     - any other function, and any class: a factory that makes one of these for each run. It is given the
@@ -77,14 +80,18 @@ def as_provider(agent: AgentLike) -> Provider:
         from .crewai.provider import CrewAIProvider
 
         return CrewAIProvider(given)
+    if _is_chat_model(given):
+        from .chat.provider import ChatProvider
+
+        return ChatProvider(given)
     if _is_agent(given):
         return FunctionProvider(given)
     if callable(given):
         return FactoryProvider(given)
     raise TypeError(
         f"{type(given).__name__} is no agent{_advice(given)}. An agent is a compiled LangGraph graph, a "
-        "CrewAI flow or crew, the http(s) URL of an AG-UI agent, an async generator function, an object with "
-        "run(RunAgentInput), a Provider, or a function that returns one of these for each run."
+        "CrewAI flow or crew, a chat model, the http(s) URL of an AG-UI agent, an async generator function, "
+        "an object with run(RunAgentInput), a Provider, or a function that returns one of these for each run."
     )
 
 
@@ -154,6 +161,12 @@ def _is_crew_or_flow(agent: Any) -> bool:
     if inspect.isclass(agent):
         return issubclass(agent, flow) or bool(getattr(agent, "is_crew_class", False))
     return isinstance(agent, flow | crew)
+
+
+def _is_chat_model(agent: Any) -> bool:
+    """Whether this is a chat model of LangChain, which has imported the module of their base class."""
+    models = sys.modules.get("langchain_core.language_models.chat_models")
+    return models is not None and isinstance(agent, models.BaseChatModel)
 
 
 def _is_agent(agent: Any) -> bool:

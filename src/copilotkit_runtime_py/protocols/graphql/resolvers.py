@@ -16,7 +16,7 @@ from ...hooks import RequestError
 from ...run import Run
 from ...runtime import CopilotRuntime
 from .convert import flat_messages, run_input, without_instructions
-from .inputs import GenerateCopilotResponseInput, LoadAgentStateInput
+from .inputs import ActionInputAvailability, GenerateCopilotResponseInput, LoadAgentStateInput
 from .projection import Projection
 from .response import ResponseBuilder, refused_response
 from .scalars import JSON
@@ -168,6 +168,7 @@ class RequestResolvers:
             node_name=(data.agent_session.node_name or None) if data.agent_session else None,
             frontend_context=data.frontend.to_deprecate_full_context or None,
             forwarded_parameters=_given(data.forwarded_parameters),
+            agent_tools=_agent_tools(data),
             extensions=_given(data.extensions),
             guardrails=_given(guardrails.input_validation_rules) if guardrails else None,
         )
@@ -177,6 +178,14 @@ _NO_VALIDATOR = FailedResponseStatus(
     reason=FailedResponseStatusReason.GUARDRAILS_VALIDATION_FAILED,
     details=JSON({"guardrailsReason": "This runtime has no validator for the guardrails asked for."}),
 )
+
+
+def _agent_tools(data: GenerateCopilotResponseInput) -> frozenset[str]:
+    """Returns the actions that are not for a plain model: `remote` ones, where the request names no agent."""
+    if data.agent_session:
+        return frozenset()
+    remote = ActionInputAvailability.remote
+    return frozenset(action.name for action in data.frontend.actions if action.available is remote)
 
 
 def _given(value: Any) -> dict[str, Any]:
