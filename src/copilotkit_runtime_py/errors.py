@@ -185,12 +185,12 @@ class ActionError(CopilotKitError):
     """A backend action failed, and its message is meant for the model and the client.
 
     Attributes:
-        code: what kind of failure it is, for the model.
+        action_code: what kind of failure it is, for whoever reads the result.
     """
 
-    def __init__(self, message: str, code: str = "HANDLER_ERROR") -> None:
+    def __init__(self, message: str, action_code: str = "HANDLER_ERROR") -> None:
         super().__init__(message)
-        self.code = code  # type: ignore[misc]  # of the class for all other errors
+        self.action_code = action_code
 
 
 class InternalError(CopilotKitError):

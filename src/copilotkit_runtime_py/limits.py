@@ -20,6 +20,9 @@ class Limits:
         idle_seconds: the longest time that an agent may stay silent, or None for no bound.
         busy_seconds: how long a request for a busy thread waits before it is refused. A page that leaves and
             comes back may be faster than the news that it left.
+        store_seconds: how long a run waits for the store before it goes on without, and keeps trying.
+        action_seconds: the longest time that a call of a backend action may take, or None for no bound.
+        action_rounds: how often within one run an agent may go on with the results of backend actions.
         cancel_seconds: how long a stopped agent may take to let go before its thread is freed without it.
     """
 
@@ -32,4 +35,7 @@ class Limits:
     run_seconds: float | None = 3600.0
     idle_seconds: float | None = 600.0
     busy_seconds: float = 0.5
+    store_seconds: float = 2.0
+    action_seconds: float | None = 60.0
+    action_rounds: int = 20
     cancel_seconds: float = 1.0
