@@ -1,57 +1,64 @@
-"""The store for one process: what it keeps, for whom, and how much of it."""
+"""The store for one process: how much it keeps, and whose threads go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+import math
+from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
-from copilotkit_runtime_py.errors import ThreadBusyError, ThreadNotFoundError
-from copilotkit_runtime_py.state_store.base import AgentState, RunLog, RunRecord, ThreadRecord
-from copilotkit_runtime_py.state_store.memory import MemoryStateStore
+from copilotkit_runtime_py.errors import RunLostError, ThreadNotFoundError
+from copilotkit_runtime_py.state_store.base import AgentState, Retention, RunEnding, RunRecord
+from copilotkit_runtime_py.state_store.memory import MEMORY_RETENTION, MemoryStateStore
 
 pytestmark = pytest.mark.anyio
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def clock() -> Iterator[datetime]:
-    time = START
-    while True:
-        yield time
-        time += timedelta(seconds=1)
-
-
-TIMES = clock()
-
 
 def record(thread_id: str = "t1", id: str = "r1", owner: str = "ann", agent: str = "a") -> RunRecord:
-    return RunRecord(id=id, thread_id=thread_id, agent_name=agent, owner=owner, started_at=next(TIMES))
+    return RunRecord(id=id, thread_id=thread_id, agent_name=agent, owner=owner)
 
 
 async def run(
-    store: MemoryStateStore, record: RunRecord, *events: bytes, state: AgentState | None = None
+    store: MemoryStateStore,
+    record: RunRecord,
+    *events: bytes,
+    state: AgentState | None = None,
+    compacted: Sequence[bytes] = (),
 ) -> None:
-    await store.begin_run(record)
-    await store.append(record, events)
-    await store.end_run(record, state or AgentState())
+    await end(store, await store.begin_run(record), *events, state=state, compacted=compacted)
 
 
-async def test_a_state_is_what_the_agents_last_run_left() -> None:
+async def end(
+    store: MemoryStateStore,
+    begun: RunRecord,
+    *events: bytes,
+    state: AgentState | None = None,
+    compacted: Sequence[bytes] = (),
+) -> None:
+    ending = RunEnding(state=state or AgentState(), compacted=compacted)
+    await store.append(begun, 0, events, ending=ending)
+
+
+async def ids(store: MemoryStateStore, owner: str = "ann") -> list[str]:
+    return [thread.id for thread in await store.list_threads(owner)]
+
+
+EMPTY = len(b'{"state":{},"messages":[],"interrupts":[]}')
+
+
+async def test_it_ends_with_the_process_and_is_nowhere_else() -> None:
     store = MemoryStateStore()
-    left = AgentState(
-        state={"a": None, "emoji": "\ud83e"},
-        messages=[{"id": "m", "role": "user", "content": "x"}],
-        interrupts=[{"id": "i", "reason": "x"}],
-    )
-    await run(store, record(), state=AgentState(state={"old": 1}))
-    await run(store, record(), state=left)
-    await run(store, record(agent="b"), state=AgentState(state=[1]))
-    assert await store.load_state("ann", "t1", "a") == left
-    assert await store.load_state("ann", "t1", "b") == AgentState(state=[1])
-    assert await store.load_state("ann", "t1", "c") is None
-    assert await store.load_state("ann", "t2", "a") is None
+    assert (store.lease_seconds, store.url) == (None, None)
+
+
+async def test_nobody_takes_a_run_over() -> None:
+    store = MemoryStateStore()
+    await store.begin_run(record())
+    (log,) = await store.read_runs("ann", "t1")
+    assert log.lease == math.inf
+    with pytest.raises(RunLostError):
+        await store.append(record(), 0, [b"1"])
 
 
 async def test_a_state_is_a_copy() -> None:
@@ -65,149 +72,35 @@ async def test_a_state_is_a_copy() -> None:
     assert await store.load_state("ann", "t1", "a") == AgentState(state={"a": [1]})
 
 
-async def test_another_owners_thread_is_not_there() -> None:
+async def test_a_log_that_was_read_does_not_grow() -> None:
     store = MemoryStateStore()
-    await run(store, record(), b"1")
-    for attempt in (
-        store.begin_run(record(owner="bob")),
-        store.load_state("bob", "t1", "a"),
-        store.update_thread("bob", "t1", name="mine"),
-        store.delete_thread("bob", "t1"),
-    ):
-        with pytest.raises(ThreadNotFoundError, match="Thread 't1' was not found"):
-            await attempt
-    assert await store.read_runs("bob", "t1") == []
-    assert await store.list_threads("bob") == []
-    assert len(await store.read_runs("ann", "t1")) == 1
-    assert [thread.name for thread in await store.list_threads("ann")] == [None]
+    begun = await store.begin_run(record())
+    await store.append(begun, 0, [b"1"])
+    (log,) = await store.read_runs("ann", "t1")
+    await store.append(begun, 1, [b"2"])
+    assert log.events == [b"1"]
 
 
-async def test_a_thread_has_one_run_at_a_time() -> None:
+async def test_a_run_whose_state_is_no_json_is_not_half_written() -> None:
     store = MemoryStateStore()
-    first, second = record(), record()
-    assert await store.begin_run(first) == 1
-    with pytest.raises(ThreadBusyError):
-        await store.begin_run(second)
-    assert await store.begin_run(record("t2")) == 1
-    await store.end_run(first, AgentState())
-    assert await store.begin_run(second) == 2
+    begun = await store.begin_run(record())
+    with pytest.raises(TypeError):
+        await end(store, begun, b"1", state=AgentState(state=object()))
+    (log,) = await store.read_runs("ann", "t1")
+    assert (log.events, log.ended, store.size) == ([], False, 0)
 
 
-async def test_logs_are_those_of_the_runs_that_are_over() -> None:
+async def test_every_byte_is_counted_until_it_goes() -> None:
     store = MemoryStateStore()
-    first, second, third = record(), record(), record()
-    await run(store, first, b"1", b"2")
-    await run(store, second)
-    await store.begin_run(third)
-    await store.append(third, [b"3"])
-    assert await store.read_runs("ann", "t1") == [
-        RunLog(number=1, run=first, events=[b"1", b"2"]),
-        RunLog(number=2, run=second, events=[]),
-    ]
-    assert await store.read_runs("ann", "t2") == []
-
-
-async def test_a_run_that_is_over_adds_nothing() -> None:
-    store = MemoryStateStore()
-    old, new = record(), record()
-    await run(store, old, b"1", state=AgentState(state={"n": 1}))
-    size = store.size
-    await store.append(old, [b"late"])
-    await store.end_run(old, AgentState(state={"late": True}))
-    await store.begin_run(new)
-    await store.append(old, [b"late"])
-    await store.end_run(old, AgentState(state={"late": True}))
-    assert store.size == size
-    assert await store.load_state("ann", "t1", "a") == AgentState(state={"n": 1})
-    with pytest.raises(ThreadBusyError):
-        await store.begin_run(record())
-
-
-async def test_the_list_shows_the_last_changed_first() -> None:
-    store = MemoryStateStore()
-    for thread_id, agent in (("t1", "a"), ("t2", "b"), ("t3", "a")):
-        await store.begin_run(record(thread_id, agent=agent))
-    threads = await store.list_threads("ann")
-    assert [thread.id for thread in threads] == ["t3", "t2", "t1"]
-    assert [thread.id for thread in await store.list_threads("ann", "a")] == ["t3", "t1"]
-    assert threads[0] == ThreadRecord(
-        id="t3",
-        agent_name="a",
-        name=None,
-        archived=False,
-        created_at=threads[0].created_at,
-        updated_at=threads[0].created_at,
-    )
-
-
-async def test_a_thread_is_named_and_put_aside() -> None:
-    store = MemoryStateStore()
-    await store.begin_run(record())
-    named = await store.update_thread("ann", "t1", name="Plans")
-    assert (named.name, named.archived) == ("Plans", False)
-    aside = await store.update_thread("ann", "t1", archived=True)
-    assert (aside.name, aside.archived) == ("Plans", True)
-    assert await store.list_threads("ann") == [aside]
-
-
-async def test_a_deleted_thread_is_gone_with_its_bytes() -> None:
-    store = MemoryStateStore()
-    active = record("t2")
-    await run(store, record("t1"), b"12345")
-    await store.begin_run(active)
-    await store.append(active, [b"1"])
+    begun = await store.begin_run(record())
+    await store.append(begun, 0, [b"12", b"34"])
+    assert store.size == 4
+    await end(store, begun, b"12", b"34", b"56", compacted=[b"123"])
+    assert store.size == 6 + 3 + EMPTY
+    await run(store, record(), b"7")
+    assert store.size == 3 + 1 + EMPTY
     await store.delete_thread("ann", "t1")
-    await store.delete_thread("ann", "t2")
-    await store.append(active, [b"2"])
-    await store.end_run(active, AgentState())
     assert (store.size, len(store)) == (0, 0)
-    with pytest.raises(ThreadNotFoundError):
-        await store.delete_thread("ann", "t1")
-
-
-async def test_the_oldest_run_of_a_full_thread_goes() -> None:
-    store = MemoryStateStore(max_runs_per_thread=2)
-    for n in range(4):
-        await run(store, record(), b"%d" % n)
-    assert [(log.number, log.events) for log in await store.read_runs("ann", "t1")] == [
-        (3, [b"2"]),
-        (4, [b"3"]),
-    ]
-
-
-async def test_the_thread_used_longest_ago_goes() -> None:
-    store = MemoryStateStore(max_threads=2)
-    for thread_id in ("t1", "t2", "t1", "t3"):
-        await run(store, record(thread_id), b"x")
-    assert [thread.id for thread in await store.list_threads("ann")] == ["t3", "t1"]
-
-
-async def test_bytes_are_bounded_over_all_threads() -> None:
-    store = MemoryStateStore(max_bytes=1000)
-    for n in range(10):
-        await run(store, record(f"t{n}"), b"x" * 300)
-        assert store.size <= 1000
-    assert [thread.id for thread in await store.list_threads("ann")] == ["t9", "t8"]
-
-
-async def test_a_thread_with_a_run_in_progress_stays() -> None:
-    store = MemoryStateStore(max_threads=1, max_runs_per_thread=1, max_bytes=100)
-    active = record("busy")
-    await store.begin_run(active)
-    await store.append(active, [b"x" * 300])
-    for n in range(3):
-        await run(store, record(f"t{n}"), b"x" * 300)
-    assert [thread.id for thread in await store.list_threads("ann")] == ["busy"]
-    assert store.size == 300
-    await store.end_run(active, AgentState())
-    assert (store.size, len(store)) == (0, 0)
-
-
-async def test_the_id_of_an_evicted_thread_is_free_for_anybody() -> None:
-    store = MemoryStateStore(max_threads=1)
-    await run(store, record("t1", owner="ann"))
-    await run(store, record("t2", owner="ann"))
-    assert await store.begin_run(record("t1", owner="bob")) == 1
 
 
 async def test_a_state_takes_the_place_of_the_one_before() -> None:
@@ -221,31 +114,128 @@ async def test_a_state_takes_the_place_of_the_one_before() -> None:
     assert store.size == 2 * size
 
 
-async def test_a_run_in_progress_stays_whatever_the_bound() -> None:
-    store = MemoryStateStore(max_runs_per_thread=0)
-    active = record()
-    await store.begin_run(active)
-    await store.append(active, [b"x"])
-    assert store.size == 1
-    await store.end_run(active, AgentState())
-    await run(store, record("t2"))
+async def test_a_run_in_progress_is_deleted_with_its_bytes() -> None:
+    store = MemoryStateStore()
+    begun = await store.begin_run(record())
+    await store.append(begun, 0, [b"1"])
     await store.delete_thread("ann", "t1")
-    await store.delete_thread("ann", "t2")
-    assert store.size == 0
+    with pytest.raises(RunLostError):
+        await store.append(begun, 1, [b"2"])
+    assert (store.size, len(store)) == (0, 0)
+
+
+async def test_bytes_are_bounded_over_all_threads_while_runs_grow() -> None:
+    store = MemoryStateStore(retention=Retention(max_bytes=1000))
+    for n in range(10):
+        begun = await store.begin_run(record(f"t{n}"))
+        for position in range(3):
+            await store.append(begun, position, [b"x" * 100])
+            assert store.size <= 1000
+        await end(store, begun, b"x" * 100, b"x" * 100, b"x" * 100)
+    assert await ids(store) == ["t9", "t8"]
+
+
+async def test_a_thread_with_a_run_in_progress_stays() -> None:
+    store = MemoryStateStore(retention=Retention(max_threads=1, max_runs_per_thread=1, max_bytes=100))
+    active = await store.begin_run(record("busy"))
+    await store.append(active, 0, [b"x" * 300])
+    for n in range(3):
+        await run(store, record(f"t{n}"), b"x" * 300)
+    assert await ids(store) == ["busy"]
+    assert store.size == 300
+    await end(store, active)
+    assert (store.size, len(store)) == (0, 0)
+
+
+async def test_a_run_in_progress_stays_whatever_the_bound() -> None:
+    store = MemoryStateStore(retention=Retention(max_runs_per_thread=0))
+    active = await store.begin_run(record())
+    await store.append(active, 0, [b"x"])
+    assert store.size == 1
+    await end(store, active)
+    assert store.size == EMPTY
+    assert (await store.begin_run(record())).number == 2
+
+
+async def test_the_id_of_an_evicted_thread_is_free_for_anybody() -> None:
+    store = MemoryStateStore(retention=Retention(max_threads=1))
+    await run(store, record("t1", owner="ann"))
+    await run(store, record("t2", owner="ann"))
+    assert (await store.begin_run(record("t1", owner="bob"))).number == 1
+
+
+async def test_an_owner_with_many_threads_loses_their_own() -> None:
+    store = MemoryStateStore(retention=Retention(max_threads=5))
+    for owner in ("ann", "bob"):
+        await run(store, record(f"{owner}s", owner=owner))
+    for n in range(20):
+        await run(store, record(f"t{n}", owner="eve"))
+    assert [await ids(store, owner) for owner in ("ann", "bob", "eve")] == [
+        ["anns"],
+        ["bobs"],
+        ["t19", "t18", "t17"],
+    ]
+
+
+async def test_an_owner_with_many_bytes_loses_their_own() -> None:
+    store = MemoryStateStore(retention=Retention(max_bytes=1000))
+    for n in range(3):
+        await run(store, record(f"t{n}", owner="ann"), b"x" * 10)
+    for n in range(3):
+        await run(store, record(f"big{n}", owner="eve"), b"x" * 500)
+    assert await ids(store, "ann") == ["t2", "t1", "t0"]
+    assert await ids(store, "eve") == ["big2"]
+
+
+async def test_of_owners_who_keep_as_much_the_thread_that_changed_longest_ago_goes() -> None:
+    store = MemoryStateStore(retention=Retention(max_threads=2))
+    for owner in ("ann", "bob", "ann", "eve"):
+        await run(store, record(owner, owner=owner))
+    assert [await ids(store, owner) for owner in ("ann", "bob", "eve")] == [["ann"], [], ["eve"]]
+
+
+async def test_aged_threads_go_and_a_busy_one_does_not() -> None:
+    store = MemoryStateStore(retention=Retention(max_age=timedelta(0)))
+    await store.begin_run(record("busy"))
+    for n in range(3):
+        await run(store, record(f"t{n}"))
+        assert set(await ids(store)) <= {f"t{n}", "busy"}
+    assert "busy" in await ids(store)
+
+
+async def test_an_owner_without_threads_leaves_nothing_behind() -> None:
+    store = MemoryStateStore(retention=Retention(max_threads=1))
+    await run(store, record("t1", owner="ann"))
+    await run(store, record("t2", owner="bob"))
+    assert await store.list_threads("ann") == []
+    with pytest.raises(ThreadNotFoundError):
+        await store.delete_thread("ann", "t1")
+    await store.delete_thread("bob", "t2")
+    assert (len(store), store.size) == (0, 0)
 
 
 @pytest.mark.parametrize("in_turn", [True, False])
 async def test_two_hundred_threads_of_ninety_runs_stay_under_the_bound(in_turn: bool) -> None:
-    store = MemoryStateStore(max_threads=100, max_runs_per_thread=10, max_bytes=200_000)
+    store = MemoryStateStore(retention=Retention(max_threads=100, max_runs_per_thread=10, max_bytes=200_000))
     places = [place for _ in range(90) for place in range(200)]
     for place in places if in_turn else sorted(places):
-        await run(store, record(f"t{place}"), b"x" * 100, b"y" * 50)
+        await run(
+            store, record(f"t{place}", owner=f"o{place % 7}"), b"x" * 100, b"y" * 50, compacted=[b"z" * 150]
+        )
         assert len(store) <= 100
         assert store.size <= 200_000
-    for thread in await store.list_threads("ann"):
-        assert len(await store.read_runs("ann", thread.id)) == (1 if in_turn else 10)
-        await store.delete_thread("ann", thread.id)
-    assert store.size == 0
+    for owner in range(7):
+        for thread in await store.list_threads(f"o{owner}"):
+            assert len(await store.read_runs(f"o{owner}", thread.id)) == (1 if in_turn else 10)
+            await store.delete_thread(f"o{owner}", thread.id)
+    assert (store.size, len(store)) == (0, 0)
+
+
+async def test_the_bounds_are_there_unless_others_are_given() -> None:
+    store = MemoryStateStore()
+    for n in range((MEMORY_RETENTION.max_threads or 0) + 1):
+        await run(store, record(f"t{n}"))
+    assert len(store) == MEMORY_RETENTION.max_threads == 1000
 
 
 async def test_a_closed_store_is_empty() -> None:

@@ -78,15 +78,15 @@ class ThreadOperations:
 
     async def _events(self, call: Call) -> Response:
         logs = await self._runtime.state_store.read_runs(call.context.owner, call.thread_id)
-        return json_response({"events": replay(logs)})
+        return json_response({"events": replay([log for log in logs if log.ended])})
 
     async def _load(self, call: Call) -> Any:
         """Returns what the agent of the last run knows of the thread, or None."""
-        logs = await self._runtime.state_store.read_runs(call.context.owner, call.thread_id)
-        if not logs:
+        name = await self._runtime.last_agent(call.thread_id, call.context)
+        if name is None:
             return None
         with suppress(AgentNotFoundError):
-            return await self._runtime.load_agent_state(logs[-1].run.agent_name, call.thread_id, call.context)
+            return await self._runtime.load_agent_state(name, call.thread_id, call.context)
         return None
 
     async def _update(self, call: Call) -> Response:
@@ -112,9 +112,7 @@ class ThreadOperations:
         return json_response({"threadId": call.thread_id, "deleted": True})
 
     async def _clear(self, call: Call) -> Response:
-        for record in await self._runtime.state_store.list_threads(
-            call.context.owner, include_archived=True
-        ):
+        for record in await self._runtime.state_store.list_threads(call.context.owner, include_archived=True):
             with suppress(ThreadNotFoundError):
                 await self._runtime.delete_thread(record.id, call.context)
         return Response(status_code=204)
