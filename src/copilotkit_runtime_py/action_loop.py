@@ -138,27 +138,20 @@ class ActionProvider(Provider):
 
     async def _play(self, turn: _Turn, context: RequestContext) -> AsyncGenerator[Event]:
         """Runs the agent once, and the actions that it calls. The end of the run is the turn's to keep."""
-        sequence = turn.sequence
-        out: list[Event] = []
         stream = turn.provider.run(turn.input, context)
         try:
             async for event in stream:
-                if sequence.terminal is not None:
-                    continue  # it may still save its memory
-                sequence.push(events.event_from(event), out)
-                for each in out:
+                for each in turn.push(event):
                     if each["type"] == "TEXT_MESSAGE_START" and turn.waiting:
                         async with aclosing(self._answer(turn, context)) as results:
                             async for result in results:
                                 yield result
                     if turn.add(each):
                         yield each
-                out.clear()
                 if turn.settled:
                     turn.over = True
                     yield turn.terminal
-            sequence.finish(out)
-            for each in out:
+            for each in turn.finish():
                 if turn.add(each):
                     yield each
         finally:
@@ -236,7 +229,6 @@ class _Turn:
     """What the agent was asked once, what it emitted, and what it still has to be told.
 
     Attributes:
-        sequence: the rules that the agent's events are held to.
         over: the end of the run was passed on.
         outdated_snapshot: the conversation that the agent told lacks results that followed.
     """
@@ -250,7 +242,7 @@ class _Turn:
     ) -> None:
         self.provider = provider
         self.input = input
-        self.sequence = EventSequence(input.thread_id, input.run_id, framed=provider.framed)
+        self._sequence = EventSequence(input.thread_id, input.run_id, framed=provider.framed)
         self.over = False
         self.outdated_snapshot = False
         self._tools = tools
@@ -271,15 +263,15 @@ class _Turn:
     @property
     def paused(self) -> bool:
         """Whether the agent waits for the answer to an interrupt."""
-        outcome = (self.sequence.terminal or {}).get("outcome")
+        outcome = (self._sequence.terminal or {}).get("outcome")
         return self._interrupted or (isinstance(outcome, dict) and outcome.get("type") == "interrupt")
 
     @property
     def settled(self) -> bool:
         """Whether the agent came to its end, and that is the end of the run, with nothing left to do."""
-        if self.over or self.sequence.terminal is None:
+        if self.over or self._sequence.terminal is None:
             return False
-        if self.sequence.terminal["type"] == "RUN_ERROR":
+        if self._sequence.terminal["type"] == "RUN_ERROR":
             return True
         return not (self._calls or self._results or self._hand_overs)
 
@@ -291,8 +283,28 @@ class _Turn:
     @property
     def terminal(self) -> Event:
         """The event that ends the run."""
-        assert self.sequence.terminal is not None
-        return self.sequence.terminal
+        assert self._sequence.terminal is not None
+        return self._sequence.terminal
+
+    def push(self, event: Event) -> list[Event]:
+        """Returns the events that follow from one of the agent's; none after the end of its run.
+
+        Raises:
+            ProtocolViolationError: the event is malformed or out of order.
+        """
+        out: list[Event] = []
+        self._sequence.push(events.event_from(event), out)
+        return out
+
+    def finish(self) -> list[Event]:
+        """Returns the events that are missing at the end of the agent's stream.
+
+        Raises:
+            ProtocolViolationError: it is the agent's fault that they are.
+        """
+        out: list[Event] = []
+        self._sequence.finish(out)
+        return out
 
     def hand_overs(self) -> list[tuple[str, str]]:
         """Returns the calls that hand over to other agents: their ids, and the agents' names."""
