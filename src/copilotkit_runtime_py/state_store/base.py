@@ -134,7 +134,7 @@ class Signal(enum.Enum):
     """What a store tells those who watch a thread."""
 
     EVENTS = "events"
-    """The log of the thread's run has grown, or the run is over."""
+    """The log of the thread's run has grown, or the run is over, or gone with its thread."""
     STOP = "stop"
     """Somebody asks the thread's run to stop."""
 
@@ -144,8 +144,8 @@ class StateStore(Protocol):
 
     Every call names the owner. A thread of another owner does not exist for the caller.
 
-    Any number of processes may use one store. Exactly one of them produces a run: it holds a lease on the run,
-    which it renews by writing. Where it stops doing so, anybody may end the run in its place.
+    Any number of processes may use one store. Exactly one of them produces a run: it holds a lease on the
+    run, which it renews by writing. Where it stops doing so, anybody may end the run in its place.
 
     Attributes:
         lease_seconds: how long a producer holds a run after it last wrote, in seconds. None if the store ends
@@ -199,6 +199,7 @@ class StateStore(Protocol):
 
         Raises:
             RunLostError: the run is over, its thread is deleted, or another producer holds it.
+            ValueError: `position` is beyond the end of the log.
         """
 
     async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
