@@ -16,6 +16,7 @@ def test_settings_survive_the_way_through_the_environment() -> None:
         default_agent="chat",
         endpoint="/copilot",
         cors=("https://app.example.com", "http://localhost:3000"),
+        allowed_hosts=("app.example.com", "tunnel.example.net"),
     )
 
     assert Settings.from_environment(settings.to_environment()) == settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import json
 import os
 import shlex
@@ -16,6 +15,7 @@ import click
 import uvicorn
 from uvicorn.supervisors import ChangeReload
 
+from .app.hosts import is_loopback
 from .errors import ConfigurationError
 from .settings import (
     DEFAULT_ENDPOINT,
@@ -68,6 +68,15 @@ _cors = click.option(
     "'localhost'.",
 )
 
+_allowed_host = click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Host name besides this machine's own under which requests may come in over loopback, as from a "
+    "proxy or a tunnel; repeatable. '*': any.",
+)
+
 
 @cli.command()
 @_host
@@ -89,6 +98,7 @@ _cors = click.option(
 )
 @click.option("--default-agent", metavar="NAME", help="The agent for requests that name none.")
 @_cors
+@_allowed_host
 @click.option("--reload", is_flag=True, help="Start again when a Python file changes.")
 def serve(
     host: str,
@@ -98,6 +108,7 @@ def serve(
     config: Path | None,
     default_agent: str | None,
     cors: tuple[str, ...],
+    allowed_hosts: tuple[str, ...],
     reload: bool,
 ) -> None:
     """Serve agents to CopilotKit frontends."""
@@ -114,6 +125,7 @@ def serve(
             default_agent=default_agent,
             endpoint=endpoint,
             cors=cors or _default_cors(host),
+            allowed_hosts=allowed_hosts,
         )
         _warn_if_exposed(host)
         url = _url(host, listener, endpoint)
@@ -129,7 +141,10 @@ def serve(
 )
 @_endpoint
 @_cors
-def demo(host: str, port: int | None, endpoint: str, cors: tuple[str, ...]) -> None:
+@_allowed_host
+def demo(
+    host: str, port: int | None, endpoint: str, cors: tuple[str, ...], allowed_hosts: tuple[str, ...]
+) -> None:
     """Serve a demo LangGraph agent that needs no API key."""
     name, target = DEMO_AGENT
     with _plain_errors(), _listen_near(host) if port is None else _listen(host, port) as listener:
@@ -138,6 +153,7 @@ def demo(host: str, port: int | None, endpoint: str, cors: tuple[str, ...]) -> N
             default_agent=name,
             endpoint=endpoint,
             cors=cors or _default_cors(host),
+            allowed_hosts=allowed_hosts,
         )
         _warn_if_exposed(host)
         url = _url(host, listener, endpoint)
@@ -256,20 +272,11 @@ def _url(host: str, listener: socket.socket, endpoint: str) -> str:
 
 
 def _default_cors(host: str) -> tuple[str, ...]:
-    return (LOCALHOST,) if _is_loopback(host) else ()
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return (LOCALHOST,) if is_loopback(host) else ()
 
 
 def _warn_if_exposed(host: str) -> None:
-    if not _is_loopback(host):
+    if not is_loopback(host):
         click.secho(
             f"WARNING: {host} can be reached from other machines, and there is no authentication: "
             "whoever reaches it can use the agents and reads the threads of all, as one anonymous user.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Settings:
         endpoint: the path of the one URL.
         cors: the origins whose pages may call the server. `localhost` stands for every port of this machine
             and `*` for any origin; both go without credentials and stand alone.
+        allowed_hosts: the names besides this machine's own under which requests may come in over loopback;
+            see `copilotkit_runtime_py.app.hosts`.
     """
 
     agents: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +40,7 @@ class Settings:
     default_agent: str | None = None
     endpoint: str = DEFAULT_ENDPOINT
     cors: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         path = self.endpoint
@@ -44,16 +48,19 @@ class Settings:
             raise SettingsError(f"'{path}' is no endpoint: write a path such as {DEFAULT_ENDPOINT}.")
         for origin in self.cors:
             check_origin(origin)
+        for name in self.allowed_hosts:
+            if not re.fullmatch(r"\*|[A-Za-z0-9._-]+", name):
+                raise SettingsError(f"'{name}' is no host name: write one such as app.example.com, or '*'.")
         for keyword in (ANY_ORIGIN, LOCALHOST):
             if keyword in self.cors and len(self.cors) > 1:
                 raise SettingsError(f"The CORS origin '{keyword}' stands alone, without further origins.")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Reads `COPILOTKIT_AGENTS`, `_CONFIG`, `_DEFAULT_AGENT`, `_ENDPOINT` and `_CORS`.
+        """Reads `COPILOTKIT_AGENTS`, `_CONFIG`, `_DEFAULT_AGENT`, `_ENDPOINT`, `_CORS` and `_ALLOWED_HOSTS`.
 
-        Several agents (`NAME=TARGET`) or origins are separated by spaces and quoted as in a shell. Without
-        `COPILOTKIT_CORS`, pages from this machine may call the server; an empty value forbids that too.
+        Several agents (`NAME=TARGET`), origins or hosts are separated by spaces and quoted as in a shell.
+        Without `COPILOTKIT_CORS`, pages from this machine may call the server; an empty value forbids that.
 
         Raises:
             SettingsError: a value is malformed.
@@ -65,6 +72,7 @@ class Settings:
             default_agent=environ.get("COPILOTKIT_DEFAULT_AGENT") or None,
             endpoint=environ.get("COPILOTKIT_ENDPOINT") or DEFAULT_ENDPOINT,
             cors=tuple(_words(environ, "COPILOTKIT_CORS", LOCALHOST)),
+            allowed_hosts=tuple(_words(environ, "COPILOTKIT_ALLOWED_HOSTS", "")),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -75,6 +83,7 @@ class Settings:
             "COPILOTKIT_DEFAULT_AGENT": self.default_agent or "",
             "COPILOTKIT_ENDPOINT": self.endpoint,
             "COPILOTKIT_CORS": shlex.join(self.cors),
+            "COPILOTKIT_ALLOWED_HOSTS": shlex.join(self.allowed_hosts),
         }
 
 

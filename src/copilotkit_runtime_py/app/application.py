@@ -17,6 +17,7 @@ from ..providers.base import Provider
 from ..providers.resolve import as_provider
 from ..settings import ANY_ORIGIN, DEMO_AGENT, LOCALHOST, Settings, SettingsError, find_config
 from ..target import TargetError, load_target, missing_extra
+from .hosts import LoopbackHosts
 
 LOCALHOST_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 VERSION_HEADER = "x-copilotkit-runtime-version"
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 def create_app(settings: Settings) -> FastAPI:
     """Builds the application: the agents, the endpoint, CORS, and a redirect from `/` to the endpoint.
+
+    What comes in over loopback has to be addressed to this machine; see `LoopbackHosts`.
 
     Raises:
         SettingsError: two agents share a name.
@@ -47,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     # FastAPI's own documentation pages load scripts from another host.
     app = FastAPI(title="CopilotKit runtime", lifespan=lifespan, openapi_url=None)
     add_cors(app, settings.cors)
+    app.add_middleware(LoopbackHosts, allowed=settings.allowed_hosts)
     app.include_router(create_router(runtime, path=settings.endpoint))
     if settings.endpoint != "/":
 
