@@ -55,6 +55,23 @@ class Provider(ABC):
         message is meant for the client.
         """
 
+    def use_store(self, url: str | None, agent_name: str) -> None:  # noqa: B027 - most have no memory
+        """Tells where the runtime keeps threads, before the first run.
+
+        A framework with a memory of its own can keep it in the same place, so that both survive a restart.
+
+        Args:
+            url: where the store is; None if it ends with the process, or has no place that others can use.
+            agent_name: the name under which the agent is registered. On one thread, what agents of different
+                names remember is apart.
+
+        Raises:
+            ConfigurationError: the agent's memory cannot be kept there.
+        """
+
+    async def forget(self, thread_id: str, context: RequestContext) -> None:  # noqa: B027 - likewise
+        """Deletes what the agent itself remembers of a thread, which its owner deletes."""
+
     async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
         """Returns what the agent itself remembers of a thread, or None where it keeps no memory of it."""
         return None

@@ -108,6 +108,16 @@ class FactoryProvider(Provider):
         self._factory: Callable[..., Any] = factory
         self._takes_context = takes_context(factory, 0)
         self._in_use: Counter[Provider] = Counter()
+        self._store: tuple[str | None, str] | None = None
+
+    def use_store(self, url: str | None, agent_name: str) -> None:
+        """Tells the agents that are made from now on where the runtime keeps threads."""
+        self._store = (url, agent_name)
+
+    async def forget(self, thread_id: str, context: RequestContext) -> None:
+        """Has an agent made for this delete what it remembers of a thread."""
+        async with self._make(context) as provider:
+            await provider.forget(thread_id, context)
 
     async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
         """Streams the events of an agent made for this run."""
@@ -136,6 +146,8 @@ class FactoryProvider(Provider):
         if inspect.isawaitable(agent):
             agent = await agent
         provider = as_provider(agent)
+        if self._store is not None and provider not in self._in_use:
+            provider.use_store(*self._store)
         self._in_use[provider] += 1
         try:
             yield provider

@@ -5,7 +5,13 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+    suppress,
+)
 from typing import Any, Final, TypeAlias, cast
 
 from ag_ui.core import RunAgentInput
@@ -26,9 +32,12 @@ from .callbacks import RunCallbacks
 from .config import forwarded_props, run_config, run_context
 from .interrupts import to_agui_interrupt
 from .mapper import STREAM_MODES, GraphMapper
+from .memory import RecentThreads
 from .plan import Graph, messages_of, pending_interrupts, plan_run, remembered
+from .savers import check_saver
 from .schema import GraphSchema, read_schema
 from .state import visible_state
+from .stored import StoredThreads
 
 GraphLike: TypeAlias = Graph | StateGraph[Any, Any, Any, Any]
 Made: TypeAlias = GraphLike | Awaitable[GraphLike] | AbstractAsyncContextManager[GraphLike]
@@ -60,7 +69,8 @@ class LangGraphProvider(Provider):
             returns an async context manager, with the `RequestContext` as its only argument or none.
         description: one sentence for frontends and other agents.
         config: the operator's part of every run's configuration, such as `recursion_limit`.
-        checkpointer: the memory of graphs that bring none.
+        checkpointer: the memory of graphs that bring none. Without it, they have theirs in the runtime's
+            store if that outlasts the process.
         emit_interrupt_outcome: a run that pauses tells its interrupts not only by `on_interrupt` events but
             also by the outcome of its RUN_FINISHED. None: only to clients that declare AG-UI 1.0. Where
             both are told, `useInterrupt` and `useLangGraphInterrupt` of `@copilotkit/react-core` (1.74)
@@ -84,8 +94,25 @@ class LangGraphProvider(Provider):
         self._config = config
         self._checkpointer = checkpointer
         self._emit_interrupt_outcome = emit_interrupt_outcome
+        self._memory: StoredThreads | None = None
+        self._given = graph
         self._make = self._maker(graph)
         self._schemas: weakref.WeakKeyDictionary[Graph, GraphSchema] = weakref.WeakKeyDictionary()
+
+    def use_store(self, url: str | None, agent_name: str) -> None:
+        """Gives graphs that bring no checkpointer one in the runtime's store.
+
+        Raises:
+            ConfigurationError: the graph needs one, and the package for it is missing.
+        """
+        own = self._checkpointer is not None and not isinstance(self._checkpointer, RecentThreads)
+        if url is None or own:
+            return
+        graph: Any = self._given
+        if isinstance(graph, StateGraph) or (isinstance(graph, Pregel) and graph.checkpointer is None):
+            check_saver(url)
+        self._checkpointer = self._memory = StoredThreads(url, agent_name)
+        self._make = self._maker(graph)
 
     async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
         """Streams one run of the graph.
@@ -139,6 +166,20 @@ class LangGraphProvider(Provider):
                 messages=to_agui(messages_of(memory)),
                 interrupts=[to_agui_interrupt(interrupt) for interrupt in pending_interrupts(memory)],
             )
+
+    async def forget(self, thread_id: str, context: RequestContext) -> None:
+        """Deletes what the graph's checkpointer holds of a thread, unless it is another user's."""
+        config = merge_configs(self._config, {"configurable": {"thread_id": thread_id}})
+        async with self._graph(context) as graph:
+            with suppress(ThreadNotFoundError, NotImplementedError):
+                memory = await remembered(graph, config, context)
+                if memory is not None and isinstance(graph.checkpointer, BaseCheckpointSaver):
+                    await graph.checkpointer.adelete_thread(thread_id)
+
+    async def aclose(self) -> None:
+        """Closes the checkpointer, if it is in the runtime's store."""
+        if self._memory is not None:
+            await self._memory.aclose()
 
     def _emits_outcome(self, input: RunAgentInput) -> bool:
         if self._emit_interrupt_outcome is None:

@@ -36,7 +36,7 @@ def load_config(path: Path) -> dict[str, LangGraphProvider]:
     A graph may be compiled or not, or a function that makes one for each run: plain, async or an async
     context manager, with no argument, a `RunnableConfig` that has the request's properties, or, if it is
     annotated so, a `RequestContext`. As under LangGraph's own server, graphs without a checkpointer get one:
-    it keeps the last 1,000 threads in memory.
+    in the runtime's store, or, where that ends with the process, in memory for the last 1,000 threads.
 
     Raises:
         TargetError: the file cannot be read, or names something that cannot be loaded.
