@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from starlette.datastructures import Headers
 
 from copilotkit_runtime_py.headers import HeaderPolicy
 
@@ -36,9 +37,11 @@ def test_what_is_of_no_concern_to_an_agent_stays(name: str) -> None:
         assert HeaderPolicy().forwarded([(written, "x")]) == {}
 
 
-def test_of_a_header_that_came_twice_the_last_counts() -> None:
+def test_of_a_header_that_came_twice_the_one_that_a_dependency_sees_counts() -> None:
     sent = [("authorization", "one"), ("AUTHORIZATION", "two"), ("X-A", ""), ("x-a", "b")]
-    assert HeaderPolicy().forwarded(sent) == {"authorization": "two", "x-a": "b"}
+    seen = Headers(raw=[(name.lower().encode(), value.encode()) for name, value in sent])
+    assert HeaderPolicy().forwarded(sent) == {"authorization": "one", "x-a": ""}
+    assert (seen["authorization"], seen["x-a"]) == ("one", "")
 
 
 def test_only_what_is_allowed_goes_along() -> None:

@@ -71,7 +71,10 @@ class HeaderPolicy:
     deny_prefixes: Collection[str] = ()
 
     def forwarded(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """Returns the headers to pass on, names in lower case. Of one that came twice, the last counts."""
+        """Returns the headers to pass on, names in lower case.
+
+        Of one that came twice the first counts: it is the one that FastAPI's dependencies have looked at.
+        """
         allow = None if self.allow is None else {name.lower() for name in self.allow}
         deny = {name.lower() for name in self.deny}
         deny_prefixes = tuple(prefix.lower() for prefix in self.deny_prefixes)
@@ -80,7 +83,7 @@ class HeaderPolicy:
             name = raw_name.lower()
             allowed = _by_default(name) if allow is None else name in allow and name not in _HOP_BY_HOP
             if allowed and name not in deny and not name.startswith(deny_prefixes):
-                forwarded[name] = value
+                forwarded.setdefault(name, value)
         return forwarded
 
 
