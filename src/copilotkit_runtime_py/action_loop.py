@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Protocol
 
 from ag_ui.core import RunAgentInput
 
 from . import events
-from .actions import Action, AgentTool, call_action
-from .compat import received_input
+from .actions import Action, AgentTool, Tool, call_action
 from .context import RequestContext
 from .errors import AgentError
 from .events import Event
 from .limits import Limits
 from .providers.base import AgentSnapshot, Provider
 from .providers.function import close_stream
-from .sequence import EventSequence
-from .transcript import Transcript
-
-Json: TypeAlias = dict[str, Any]
-
-_INTERRUPTS: Final = {
-    "on_interrupt",
-    "LangGraphInterruptEvent",
-    "on_copilotkit_interrupt",
-    "CopilotKitLangGraphInterruptEvent",
-}
+from .turn import Call, Json, Turn, input_of, json_of
 
 
 class ActionSource(Protocol):
@@ -76,7 +64,7 @@ class ActionProvider(Provider):
         provider: Provider,
         *,
         name: str,
-        actions: Iterable[Action | AgentTool] = (),
+        actions: Iterable[Tool] = (),
         sources: Iterable[ActionSource] = (),
         agents: Mapping[str, Provider] | None = None,
         limits: Limits | None = None,
@@ -99,7 +87,7 @@ class ActionProvider(Provider):
         """
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
-            turn = _Turn(self._provider, _offer(input, tools, self._agents), tools)
+            turn = Turn(self._provider, _offer(input, tools, self._agents), tools, run_id=input.run_id)
             rounds = self._limits.action_rounds
             for number in range(rounds + 1):
                 async with aclosing(self._play(turn, context)) as stream:
@@ -125,8 +113,8 @@ class ActionProvider(Provider):
         """Releases what the agent's provider holds."""
         await self._provider.aclose()
 
-    async def _collect(self, stack: AsyncExitStack, context: RequestContext) -> dict[str, Action | AgentTool]:
-        tools: dict[str, Action | AgentTool] = {}
+    async def _collect(self, stack: AsyncExitStack, context: RequestContext) -> dict[str, Tool]:
+        tools: dict[str, Tool] = {}
         for tool in self._actions:
             tools.setdefault(tool.name, tool)
         for source in self._sources:
@@ -136,7 +124,7 @@ class ActionProvider(Provider):
                 tools.setdefault(action.name, action)
         return tools
 
-    async def _play(self, turn: _Turn, context: RequestContext) -> AsyncGenerator[Event]:
+    async def _play(self, turn: Turn, context: RequestContext) -> AsyncGenerator[Event]:
         """Runs the agent once, and the actions that it calls. The end of the run is the turn's to keep."""
         stream = turn.provider.run(turn.input, context)
         try:
@@ -164,10 +152,10 @@ class ActionProvider(Provider):
                 async for result in results:
                     yield result
 
-    async def _answer(self, turn: _Turn, context: RequestContext) -> AsyncGenerator[Event]:
+    async def _answer(self, turn: Turn, context: RequestContext) -> AsyncGenerator[Event]:
         """Runs the actions that wait to be run. Results come as they are there."""
 
-        async def answer(id: str, call: _Call) -> Event:
+        async def answer(id: str, call: Call) -> Event:
             text = await call_action(
                 call.action,
                 "".join(call.arguments),
@@ -189,7 +177,7 @@ class ActionProvider(Provider):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _conclude(
-        self, turn: _Turn, input: RunAgentInput, context: RequestContext
+        self, turn: Turn, input: RunAgentInput, context: RequestContext
     ) -> AsyncGenerator[Event]:
         """Ends the run, with the agents that take over from this one if there are any."""
         terminal = turn.terminal
@@ -198,7 +186,7 @@ class ActionProvider(Provider):
             turn.answer(started)
             yield started
             known = {message["id"]: message for message in turn.messages()}
-            successor = _Turn(self._agents[name], turn.handed_over(), {})
+            successor = Turn(self._agents[name], turn.handed_over(), {}, run_id=input.run_id)
             async with aclosing(self._play(successor, context)) as stream:
                 async for event in stream:
                     if (joined := _joined(event, known)) is not None:
@@ -209,209 +197,24 @@ class ActionProvider(Provider):
                 break
         if turn.outdated_snapshot:
             yield events.messages_snapshot(turn.messages())
-        if "runId" in terminal:
-            terminal = {**terminal, "threadId": input.thread_id, "runId": input.run_id}
         yield terminal
 
 
-class _Call:
-    """A call of an action, on its way."""
-
-    __slots__ = ("action", "arguments", "complete")
-
-    def __init__(self, action: Action) -> None:
-        self.action = action
-        self.arguments: list[str] = []
-        self.complete = False
-
-
-class _Turn:
-    """What the agent was asked once, what it emitted, and what it still has to be told.
-
-    Attributes:
-        over: the end of the run was passed on.
-        outdated_snapshot: the conversation that the agent told lacks results that followed.
-    """
-
-    def __init__(
-        self,
-        provider: Provider,
-        input: RunAgentInput,
-        tools: Mapping[str, Action | AgentTool],
-        answered: frozenset[str] = frozenset(),
-    ) -> None:
-        self.provider = provider
-        self.input = input
-        self._sequence = EventSequence(input.thread_id, input.run_id, framed=provider.framed)
-        self.over = False
-        self.outdated_snapshot = False
-        self._tools = tools
-        self._answered = answered
-        self._calls: dict[str, _Call] = {}
-        self._hand_overs: dict[str, str] = {}
-        self._others: set[str] = set()
-        self._results: set[str] = set()
-        self._interrupted = False
-        self._has_snapshot = False
-        self._events: list[Event] = []
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a call of an action is complete and not answered."""
-        return any(call.complete for call in self._calls.values())
-
-    @property
-    def paused(self) -> bool:
-        """Whether the agent waits for the answer to an interrupt."""
-        outcome = (self._sequence.terminal or {}).get("outcome")
-        return self._interrupted or (isinstance(outcome, dict) and outcome.get("type") == "interrupt")
-
-    @property
-    def settled(self) -> bool:
-        """Whether the agent came to its end, and that is the end of the run, with nothing left to do."""
-        if self.over or self._sequence.terminal is None:
-            return False
-        if self._sequence.terminal["type"] == "RUN_ERROR":
-            return True
-        return not (self._calls or self._results or self._hand_overs)
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether the agent is to be told the results of its calls now."""
-        return bool(self._results) and not (self._others or self._hand_overs or self.paused)
-
-    @property
-    def terminal(self) -> Event:
-        """The event that ends the run."""
-        assert self._sequence.terminal is not None
-        return self._sequence.terminal
-
-    def push(self, event: Event) -> list[Event]:
-        """Returns the events that follow from one of the agent's; none after the end of its run.
-
-        Raises:
-            ProtocolViolationError: the event is malformed or out of order.
-        """
-        out: list[Event] = []
-        self._sequence.push(events.event_from(event), out)
-        return out
-
-    def finish(self) -> list[Event]:
-        """Returns the events that are missing at the end of the agent's stream.
-
-        Raises:
-            ProtocolViolationError: it is the agent's fault that they are.
-        """
-        out: list[Event] = []
-        self._sequence.finish(out)
-        return out
-
-    def hand_overs(self) -> list[tuple[str, str]]:
-        """Returns the calls that hand over to other agents: their ids, and the agents' names."""
-        return [] if self.paused else list(self._hand_overs.items())
-
-    def take_waiting(self) -> list[tuple[str, _Call]]:
-        """Returns the calls to run now, by their ids; each is returned once."""
-        ready = [(id, call) for id, call in self._calls.items() if call.complete]
-        for id, _ in ready:
-            del self._calls[id]
-            self._results.add(id)
-        return ready
-
-    def answer(self, event: Event) -> None:
-        """Takes note of a result that the runtime gives."""
-        self._events.append(event)
-        self.outdated_snapshot = self._has_snapshot
-
-    def add(self, event: Event) -> bool:
-        """Takes note of an event of the agent. Returns whether it is to be passed on."""
-        kind = event["type"]
-        if kind == "TOOL_CALL_START":
-            self._start_call(event["toolCallId"], event["toolCallName"])
-        elif kind == "TOOL_CALL_ARGS":
-            if (call := self._calls.get(event["toolCallId"])) is not None:
-                call.arguments.append(event["delta"])
-        elif kind == "TOOL_CALL_END":
-            if (call := self._calls.get(event["toolCallId"])) is not None:
-                call.complete = True
-        elif kind == "TOOL_CALL_RESULT":
-            if event["toolCallId"] in self._results or event["toolCallId"] in self._answered:
-                return False  # a call has one result
-            self._settle(event["toolCallId"])
-        elif kind == "MESSAGES_SNAPSHOT":
-            self._has_snapshot, self.outdated_snapshot = True, False
-            for message in event["messages"]:
-                if message["role"] == "tool":
-                    self._settle(message.get("toolCallId"))
-        elif kind == "CUSTOM":
-            self._interrupted = self._interrupted or event["name"] in _INTERRUPTS
-        self._events.append(event)
-        return True
-
-    def messages(self) -> list[Json]:
-        """Returns the conversation so far."""
-        return self._fold()["messages"]  # type: ignore[no-any-return]
-
-    def next(self) -> _Turn:
-        """Returns the turn in which the agent goes on with the results."""
-        answered = self._answered | self._results
-        return _Turn(self.provider, _input(self._fold()), self._tools, answered)
-
-    def handed_over(self) -> RunAgentInput:
-        """Returns what an agent is asked that takes over. State and the server's tools are not its own."""
-        body = self._fold()
-        body["state"] = {}
-        body["tools"] = [tool for tool in body.get("tools", ()) if tool["name"] not in self._tools]
-        return _input(body)
-
-    def _start_call(self, id: str, name: str) -> None:
-        if id in self._answered or id in self._results:
-            return
-        tool = self._tools.get(name)
-        if isinstance(tool, Action):
-            self._calls[id] = _Call(tool)
-        elif tool is not None:
-            self._hand_overs[id] = name
-        else:
-            self._others.add(id)
-
-    def _settle(self, id: str | None) -> None:
-        if id is not None:
-            self._calls.pop(id, None)
-            self._others.discard(id)
-            self._hand_overs.pop(id, None)
-
-    def _fold(self) -> Json:
-        body = _body(self.input)
-        transcript = Transcript(body["messages"], body.get("state"))
-        for event in self._events:
-            transcript.add(event)
-        result = transcript.result()
-        properties = body.get("forwardedProps")
-        if isinstance(properties, dict):
-            # What answered an interrupt has done so.
-            properties.pop("command", None)
-        body.pop("resume", None)
-        return {**body, "messages": result.messages, "state": result.state, "runId": str(uuid.uuid4())}
-
-
-def _is_for(action: Action | AgentTool, agent_name: str) -> bool:
+def _is_for(action: Tool, agent_name: str) -> bool:
     if action.agents is not None:
         return agent_name in action.agents
     return not (isinstance(action, AgentTool) and action.name == agent_name)
 
 
-def _offer(
-    input: RunAgentInput, tools: Mapping[str, Action | AgentTool], agents: Mapping[str, Provider]
-) -> RunAgentInput:
+def _offer(input: RunAgentInput, tools: Mapping[str, Tool], agents: Mapping[str, Provider]) -> RunAgentInput:
     """Returns the input with the server's tools first, and without the frontend's of the same names."""
-    body = _body(input)
+    body = json_of(input)
     offered = [_tool(tool, agents) for tool in tools.values()]
     body["tools"] = offered + [tool for tool in body.get("tools") or () if tool["name"] not in tools]
-    return _input(body)
+    return input_of(body)
 
 
-def _tool(tool: Action | AgentTool, agents: Mapping[str, Provider]) -> Json:
+def _tool(tool: Tool, agents: Mapping[str, Provider]) -> Json:
     if isinstance(tool, Action):
         return {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
     description = agents[tool.name].description if tool.description is None else tool.description
@@ -435,11 +238,3 @@ def _joined(event: Event, known: Mapping[str, Json]) -> Event | None:
 
 def _result(call_id: str, text: str) -> Event:
     return events.tool_call_result(f"result-{call_id}", call_id, text)
-
-
-def _body(input: RunAgentInput) -> Json:
-    return input.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def _input(body: Json) -> RunAgentInput:
-    return RunAgentInput.model_validate(received_input(body))

@@ -71,6 +71,10 @@ class AgentTool:
     agents: Collection[str] | None = None
 
 
+Tool: TypeAlias = Action | AgentTool
+"""What the server offers to agents."""
+
+
 def action_from(
     function: Callable[..., Any],
     *,
