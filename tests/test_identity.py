@@ -14,7 +14,7 @@ from ag_ui.core import RunAgentInput
 from fastapi import Cookie, Depends, FastAPI, Header, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from copilotkit_runtime_py import BeforeRequest, CopilotRuntime, RequestContext, create_router
+from copilotkit_runtime_py import BeforeRequest, CopilotRuntime, RequestContext, create_router, events
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import PATH, Event, Served, run_body
 
@@ -35,9 +35,9 @@ class Account:
 ADA = Account(uuid.UUID(int=1), "paid")
 
 
-async def silent(input: RunAgentInput) -> AsyncIterator[Event]:
-    for event in ():
-        yield event
+async def greeter(input: RunAgentInput) -> AsyncIterator[Event]:
+    yield events.text_start("m1")
+    yield events.text_content("m1", "hello")
 
 
 def application(identify: Any, **options: Any) -> tuple[FastAPI, list[RequestContext]]:
@@ -47,7 +47,7 @@ def application(identify: Any, **options: Any) -> tuple[FastAPI, list[RequestCon
     def before(request: BeforeRequest) -> None:
         contexts.append(request.context)
 
-    runtime = CopilotRuntime({"agent": silent}, on_before_request=before, **options)
+    runtime = CopilotRuntime({"agent": greeter}, on_before_request=before, **options)
     app = FastAPI()
     app.include_router(create_router(runtime, path=PATH, identify=identify))
     app.state.runtime = runtime
@@ -127,7 +127,7 @@ async def test_the_user_reaches_the_function_that_makes_the_agent() -> None:
 
     def concierge(context: RequestContext) -> Any:
         plans.append(context.user.plan)
-        return silent
+        return greeter
 
     app = FastAPI()
     runtime = CopilotRuntime({"agent": concierge})
@@ -224,9 +224,8 @@ async def test_a_graphql_client_of_copilotkit_is_told_why_and_any_other_gets_the
         async with graphql(app, "{ hello }", {"accept": accept}) as exchange:
             assert (exchange.status, await exchange.json()) == (401, ERRORS)
             assert exchange.headers["www-authenticate"] == "Bearer"
-    async with Exchange(
-        app, "GET", PATH + "?query={hello}", headers={"accept": "application/json"}
-    ) as exchange:
+    plain = {"accept": "application/json"}
+    async with Exchange(app, "GET", PATH + "?query={hello}", headers=plain) as exchange:
         assert (exchange.status, await exchange.json()) == (401, ERRORS)
     async with Exchange(app, "POST", PATH, b"{ malformed", plain) as exchange:
         assert (exchange.status, await exchange.json()) == (401, ERRORS)
@@ -253,7 +252,7 @@ async def test_dependencies_of_the_router_and_of_the_application_refuse_in_the_s
     def closed() -> None:
         raise HTTPException(403, "Who are you?")
 
-    runtime = CopilotRuntime({"agent": silent})
+    runtime = CopilotRuntime({"agent": greeter})
     app = FastAPI()
     app.include_router(create_router(runtime, path=PATH), dependencies=[Depends(closed)])
     served = Served(runtime, app=app)
