@@ -9,6 +9,7 @@ A script is a list of steps, or a function from the RunAgentInput to one. A step
 - `gate`: a name; nothing is sent until `open_gate(name)`;
 - `hang`: nothing is sent until the caller leaves;
 - `end`: the response ends here; `destroy`: the connection is cut here;
+- `drop`: the connection is cut instead of an answer, if this is the first step;
 
 and may have a `delay` before it, in milliseconds.
 """
@@ -171,7 +172,7 @@ class ScriptedAgent:
 
     async def _play(self, steps: list[Step], run_input: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         stream = EventStream(writer)
-        if not steps or "http" not in steps[0]:
+        if not steps or not steps[0].keys() & {"http", "drop"}:
             stream.open()
         try:
             for step in steps:
@@ -184,7 +185,7 @@ class ScriptedAgent:
                     stream.send(step["raw"])
                 elif "event" in step:
                     stream.send(sse(step["event"], run_input))
-                elif "destroy" in step:
+                elif "destroy" in step or "drop" in step:
                     raise ConnectionCut
                 elif "end" in step:
                     break

@@ -184,8 +184,8 @@ def test_anything_else_is_refused_with_the_list_of_what_is_accepted(agent: Any) 
         as_provider(agent)
     assert str(raised.value) == (
         f"{type(agent).__name__} is no agent. An agent is a compiled LangGraph graph, a CrewAI flow or crew, "
-        "the http(s) URL of an AG-UI agent, an async generator function, an object with run(RunAgentInput), "
-        "a Provider, or a function that returns one of these for each run."
+        "a chat model, the http(s) URL of an AG-UI agent, an async generator function, an object with "
+        "run(RunAgentInput), a Provider, or a function that returns one of these for each run."
     )
 
 
