@@ -1,0 +1,179 @@
+"""How those who watch a thread hear of it through Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import RedisError
+
+from ..errors import StoreUnavailableError
+from .base import Signal
+from .signals import SignalBoard
+
+logger = logging.getLogger(__name__)
+
+# After how many seconds of silence the server is asked whether it is there, and how long it has to answer.
+_HEARTBEAT: Final = 5.0
+# How long to wait before connecting again, in seconds: the first time, and at most.
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+
+_SIGNALS: Final = {b"e": Signal.EVENTS, b"s": Signal.STOP}
+
+
+class RedisSignals:
+    """Subscribes to the channels that somebody in this process watches, all on one connection.
+
+    redis-py's own `PubSub` connects again by itself, in which case nobody learns that messages may have been
+    missed. Here the loss of the connection is seen: once the channels are subscribed to again, every signal
+    is given.
+
+    Args:
+        pool: where the connection comes from.
+    """
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self._board = SignalBoard()
+        self._watchers: Counter[str] = Counter()
+        self._connection: AbstractConnection | None = None
+        # What the server has still to confirm, in how many answers, and who waits for that.
+        self._unconfirmed: Counter[str] = Counter()
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._missed = False
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def watch(self, channel: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
+        """Has `listener` called with the signals of a channel in the context.
+
+        Raises:
+            StoreUnavailableError: the server cannot be reached.
+        """
+        async with self._board.watch(channel, listener):
+            self._watchers[channel] += 1
+            try:
+                await self._subscribe(channel)
+                yield
+            finally:
+                self._watchers[channel] -= 1
+                if not self._watchers[channel]:
+                    del self._watchers[channel]
+                    await self._send("UNSUBSCRIBE", channel)
+
+    async def aclose(self) -> None:
+        """Ends the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            self._task = None
+
+    async def _subscribe(self, channel: str) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="signals from Redis")
+        confirmed = self._connection is not None and not self._unconfirmed[channel]
+        if self._watchers[channel] > 1 and confirmed:
+            return
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(channel, []).append(answer)
+        if self._watchers[channel] == 1:
+            await self._send("SUBSCRIBE", channel)
+        try:
+            async with asyncio.timeout(_HEARTBEAT):
+                await answer
+        except TimeoutError as error:
+            raise StoreUnavailableError from error
+
+    async def _send(self, command: str, *channels: str) -> None:
+        """Sends a command, if there is a connection: a new one subscribes to what is watched by itself."""
+        connection = self._connection
+        if connection is None:
+            return
+        if command == "SUBSCRIBE":
+            self._unconfirmed.update(channels)
+        try:
+            await connection.send_command(command, *channels, check_health=False)
+        except (RedisError, OSError):
+            if self._connection is connection:
+                self._connection = None
+            await connection.disconnect(nowait=True)
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(_HEARTBEAT):
+                    connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+            except (RedisError, OSError) as error:
+                self._fail(failures, error)
+                await asyncio.sleep(min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE))
+                failures += 1
+                continue
+            try:
+                await self._listen(connection)
+            except (RedisError, OSError) as error:
+                self._fail(failures, error)
+                failures = 0
+            finally:
+                self._connection = None
+                await connection.disconnect(nowait=True)
+                await self._pool.release(connection)
+
+    def _fail(self, failures: int, error: Exception) -> None:
+        if not failures:
+            logger.warning("the connection to Redis for signals is lost: %s", type(error).__name__)
+        self._missed = True
+        self._unconfirmed.clear()
+        waiting, self._waiting = self._waiting, {}
+        for answer in (answer for answers in waiting.values() for answer in answers):
+            if not answer.done():
+                answer.set_exception(StoreUnavailableError())
+
+    async def _listen(self, connection: AbstractConnection) -> None:
+        self._connection = connection
+        if self._watchers:
+            await self._send("SUBSCRIBE", *self._watchers)
+        self._recover()
+        asked = False
+        while self._connection is connection:
+            message = await connection.read_response(
+                timeout=_HEARTBEAT, disconnect_on_error=False, push_request=True
+            )
+            if message is not None:
+                asked = False
+                if isinstance(message, list):
+                    self._receive(message)
+            elif asked:
+                raise TimeoutError
+            else:
+                asked = True
+                await connection.send_command("PING", check_health=False)
+        raise ConnectionError
+
+    def _receive(self, message: list[bytes]) -> None:
+        kind, channel = message[0], message[1].decode()
+        if kind == b"message":
+            signal = _SIGNALS.get(message[2])
+            if signal is not None:
+                self._board.give(channel, signal)
+        elif kind == b"subscribe":
+            self._unconfirmed[channel] -= 1
+            if self._unconfirmed[channel] <= 0:
+                del self._unconfirmed[channel]
+                for answer in self._waiting.pop(channel, ()):
+                    if not answer.done():
+                        answer.set_result(None)
+                self._recover()
+
+    def _recover(self) -> None:
+        """Gives the signals that may have been missed, once all channels are subscribed to again."""
+        if self._missed and not self._unconfirmed:
+            self._missed = False
+            logger.warning("signals from Redis arrive again")
+            self._board.give_all()
