@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from copilotkit_runtime_py import events
 from copilotkit_runtime_py.errors import AgentError, InvalidRequestError
+from copilotkit_runtime_py.event_log import Entry, Subscription
 from copilotkit_runtime_py.limits import Limits
-from copilotkit_runtime_py.run import Entry, Run, RunStatus, Subscription
+from copilotkit_runtime_py.run import Run, RunStatus
 from tests.well_formed import check_models, check_stream
 
 pytestmark = pytest.mark.anyio

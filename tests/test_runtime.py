@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -27,7 +27,7 @@ from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.providers.base import AgentSnapshot, Provider
 from copilotkit_runtime_py.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
-from copilotkit_runtime_py.state_store.base import AgentState, RunRecord
+from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, RunRecord
 from copilotkit_runtime_py.state_store.memory import MemoryStateStore
 from tests.well_formed import check_stream
 
@@ -195,7 +195,7 @@ async def test_a_request_that_is_faster_than_the_news_of_a_stop_waits_for_it() -
     await agent.reached.wait()
     waiting = asyncio.create_task(runtime.start(None, asked(run_id="r2"), ANN))
     await asyncio.sleep(0)
-    assert runtime.stop("t1", ANN)
+    assert await runtime.stop("t1", ANN)
     agent.go.set()
     second = await waiting
     await second.wait()
@@ -231,7 +231,7 @@ async def test_a_run_on_a_thread_that_is_stopping_waits_for_its_turn() -> None:
     runtime = CopilotRuntime({"a": agent})
     first = await runtime.start(None, asked(run_id="r1"), ANN)
     await asyncio.sleep(0)
-    assert runtime.stop("t1", ANN)
+    assert await runtime.stop("t1", ANN)
     second = await whole(runtime, asked(run_id="r2"))
     assert order == ["begin r1", "end r1", "begin r2", "end r2"]
     assert (first.status, second.status) == (RunStatus.STOPPED, RunStatus.FINISHED)
@@ -267,13 +267,13 @@ async def test_stopping_stops_the_run_and_nothing_else() -> None:
     run = await runtime.start(None, asked(), ANN)
     other = await runtime.start(None, asked("t2"), ANN)
     await agent.reached.wait()
-    assert not runtime.stop("t1", BOB)
-    assert not runtime.stop("t9", ANN)
-    assert not runtime.stop("t1", ANN, run_id="r9")
-    assert runtime.stop("t1", ANN, run_id="r1")
-    assert not runtime.stop("t1", ANN)
+    assert not await runtime.stop("t1", BOB)
+    assert not await runtime.stop("t9", ANN)
+    assert not await runtime.stop("t1", ANN, run_id="r9")
+    assert await runtime.stop("t1", ANN, run_id="r1")
+    assert not await runtime.stop("t1", ANN)
     await run.wait()
-    assert not runtime.stop("t1", ANN)
+    assert not await runtime.stop("t1", ANN)
     agent.go.set()
     await other.wait()
     assert (run.status, other.status, agent.released) == (RunStatus.STOPPED, RunStatus.FINISHED, 2)
@@ -351,7 +351,7 @@ async def test_a_run_that_was_stopped_leaves_what_was_said() -> None:
     runtime = CopilotRuntime({"a": agent})
     run = await runtime.start(None, asked(), ANN)
     await agent.reached.wait()
-    runtime.stop("t1", ANN)
+    await runtime.stop("t1", ANN)
     await run.wait()
     assert await runtime.load_agent_state("a", "t1", ANN) == AgentState(
         messages=[USER, {"id": "m1", "role": "assistant", "content": ""}]
@@ -392,7 +392,7 @@ async def test_the_log_is_kept_and_followed() -> None:
     second = await runtime.start(None, asked(run_id="r2"), ANN)
     await agent.reached.wait()
     seen = await runtime.connect("a", "t1", ANN)
-    assert [(log.number, log.run.id, list(log.events)) for log in seen.logs] == [
+    assert [(log.run.number, log.run.id, list(log.events)) for log in seen.logs] == [
         (1, "r1", [entry.data for entry in first.entries])
     ]
     assert seen.run is second
@@ -454,7 +454,7 @@ async def test_a_run_that_is_stopped_is_told_of_once() -> None:
     runtime = CopilotRuntime({"a": agent}, **diary.hooks())
     run = await runtime.start(None, asked(), ANN)
     await agent.reached.wait()
-    runtime.stop("t1", ANN)
+    await runtime.stop("t1", ANN)
     run.stop()
     await run.wait()
     run.stop()
@@ -533,7 +533,7 @@ async def test_hooks_that_fail_harm_nothing(caplog: pytest.LogCaptureFixture) ->
         run = await runtime.start(name, asked(), ANN)
         if name == "waiting":
             await waiting.reached.wait()
-            runtime.stop("t1", ANN)
+            await runtime.stop("t1", ANN)
         await run.wait()
         check_stream(told(run))
     for name in ("AfterRequest", "StopGeneration", "RequestError"):
@@ -555,16 +555,20 @@ async def test_a_hook_may_start_the_next_run() -> None:
 
 async def test_a_thread_outlives_a_run_that_cannot_be_kept(caplog: pytest.LogCaptureFixture) -> None:
     class Full(MemoryStateStore):
-        async def append(self, run: RunRecord, events: Any) -> None:
-            if run.id == "r1":
+        async def append(
+            self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
+        ) -> bool:
+            if run.id == "r1" and events:
                 raise RuntimeError("the disk is full")
-            await super().append(run, events)
+            return await super().append(run, position, events, ending=ending)
 
     runtime = CopilotRuntime({"a": hello}, state_store=Full())
     first = await whole(runtime, asked(state={"a": 1}))
     assert told(first)[-1]["type"] == "RUN_FINISHED"
     assert "the disk is full" in caplog.text
-    assert await runtime.load_agent_state("a", "t1", ANN) == AgentState(state={"a": 1}, messages=[USER])
+    kept = await runtime.load_agent_state("a", "t1", ANN)
+    assert kept is not None
+    assert kept.state == {"a": 1}
     second = await whole(runtime, asked(run_id="r2"))
     assert second.status is RunStatus.FINISHED
 
@@ -605,7 +609,7 @@ async def test_a_run_aside_leaves_no_trace() -> None:
     await agent.reached.wait()
     run = await runtime.start(None, asked(), ANN)
     assert runtime.active_run("t1", ANN) is run
-    assert runtime.stop("t1", ANN, run_id="aside")
+    assert await runtime.stop("t1", ANN, run_id="aside")
     await aside.wait()
     agent.go.set()
     await run.wait()

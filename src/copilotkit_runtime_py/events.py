@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 from pydantic import BaseModel
 
 Event: TypeAlias = dict[str, Any]
+
+INTERRUPTED: Final = "RUN_INTERRUPTED"
+"""The code of the RUN_ERROR that ends a run whose worker is gone."""
 
 
 def event_from(value: BaseModel | Mapping[str, Any]) -> Event:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from .context import RequestContext
+
+logger = logging.getLogger(__name__)
 
 E = TypeVar("E")
 Hook: TypeAlias = Callable[[E], Awaitable[None] | None]
@@ -91,3 +94,11 @@ async def call_hook(hook: Hook[E] | None, event: E) -> None:
         result = hook(event)
         if inspect.isawaitable(result):
             await result
+
+
+async def tell_hook(hook: Hook[E] | None, event: E) -> None:
+    """Calls a hook that has no say any more: what it raises is logged."""
+    try:
+        await call_hook(hook, event)
+    except Exception:
+        logger.exception("the hook for %s failed", type(event).__name__)

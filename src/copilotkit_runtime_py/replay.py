@@ -1,17 +1,13 @@
-"""What a reader gets of runs that are over: the same conversation in fewer events."""
+"""What a reader gets of runs that are over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
 
 from . import events
+from .compaction import compact, rest, shown
 from .events import Event
-from .parts import PARTS
-from .patch import patched
 from .state_store.base import AgentState, RunLog
-
-_INTERRUPTS: Final = {"on_interrupt", "on_copilotkit_interrupt"}
 
 
 def replay(logs: Sequence[RunLog]) -> list[Event]:
@@ -19,20 +15,27 @@ def replay(logs: Sequence[RunLog]) -> list[Event]:
 
     Only the last run's interrupts wait for an answer.
     """
-    return [event for log in logs for event in replayed(log, pending=log is logs[-1]) if event is not None]
+    return [events.decode(data) for log in logs for _, data in replayed(log, pending=log is logs[-1])]
 
 
-def replayed(log: RunLog, *, pending: bool) -> list[Event | None]:
-    """Returns the events that show a run again, compacted, with None for those that are not shown any more.
-
-    A run that failed long ago raises no alarm again: its RUN_ERROR is a RUN_FINISHED here, after which every
-    client accepts the next run.
+def replayed(log: RunLog, *, pending: bool, after: int = -1, seen: int = -1) -> Iterator[tuple[int, bytes]]:
+    """Yields the events that show a run again, compacted, each as JSON, with their places in that form.
 
     Args:
         log: the run.
-        pending: its interrupts wait for an answer.
+        pending: it is the thread's last run: its interrupts wait for an answer.
+        after: the place, in the compacted form, of the last event that the reader has.
+        seen: the place, in the whole log, of the last event that the reader has.
     """
-    return [_historic(event, log, pending=pending) for event in compact(map(events.decode, log.events))]
+    lines = log.events
+    if not log.compacted:
+        lines = [piece.encode() for piece in compact(map(events.decode, log.events), pending=pending)]
+    for place, line in enumerate(lines):
+        data = b""
+        if place > after:
+            data = shown(line) if seen < 0 else rest(line, seen)
+        if data:
+            yield place, data
 
 
 def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: bool) -> list[Event]:
@@ -55,77 +58,3 @@ def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: b
     tells_outcome = knows_outcome or not any(map(events.is_graph_interrupt, state.interrupts))
     shown.append(events.run_finished(thread_id, run_id, state.interrupts if tells_outcome else None))
     return shown
-
-
-def compact(run_events: Iterable[Event]) -> list[Event]:
-    """Returns a run's events with the deltas of each message joined and its state folded into one snapshot.
-
-    A message stands where it began; what came while it grew follows it. The state is folded from the one that
-    the run's input brought, and a patch that does not apply is skipped.
-    """
-    items: list[Event | _Part] = []
-    growing: dict[tuple[str, str], _Part] = {}
-    state = _State()
-    for event in run_events:
-        kind = event["type"]
-        if kind in PARTS:
-            action, what, field = PARTS[kind]
-            key = (what, event[field])
-            if action == "open":
-                growing[key] = _Part()
-                items.append(growing[key])
-            growing[key].add(action, event)
-        elif kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
-            state.apply(event)
-        else:
-            if kind == "RUN_STARTED":
-                state.value = (event.get("input") or {}).get("state") or {}
-            elif kind in ("RUN_FINISHED", "RUN_ERROR") and state.changed:
-                items.append(events.state_snapshot(state.value))
-            items.append(event)
-    compacted: list[Event] = []
-    for item in items:
-        compacted.extend(item.events() if isinstance(item, _Part) else (item,))
-    return compacted
-
-
-class _Part:
-    """One message or tool call, with its deltas."""
-
-    def __init__(self) -> None:
-        self._events: dict[str, Event] = {}
-        self._deltas: list[str] = []
-
-    def add(self, action: str, event: Event) -> None:
-        self._events.setdefault(action, event)
-        if action == "grow":
-            self._deltas.append(event["delta"])
-
-    def events(self) -> Iterable[Event]:
-        for action, event in self._events.items():
-            yield {**event, "delta": "".join(self._deltas)} if action == "grow" else event
-
-
-class _State:
-    def __init__(self) -> None:
-        self.value: Any = {}
-        self.changed = False
-
-    def apply(self, event: Event) -> None:
-        if event["type"] == "STATE_SNAPSHOT":
-            self.value, applied = event.get("snapshot"), True
-        else:
-            self.value, applied = patched(self.value, event["delta"])
-        self.changed = self.changed or applied
-
-
-def _historic(event: Event, log: RunLog, *, pending: bool) -> Event | None:
-    kind = event["type"]
-    if kind == "RUN_ERROR":
-        return events.run_finished(log.run.thread_id, log.run.id)
-    if not pending:
-        if kind == "RUN_FINISHED" and "outcome" in event:
-            return {key: value for key, value in event.items() if key != "outcome"}
-        if kind == "CUSTOM" and event["name"] in _INTERRUPTS:
-            return None
-    return event

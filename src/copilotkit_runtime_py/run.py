@@ -11,6 +11,7 @@ from typing import Final
 
 from . import events
 from .errors import AgentError, CopilotKitError, InternalError
+from .event_log import Entry, EventLog
 from .events import Event
 from .limits import Limits
 from .sequence import EventSequence
@@ -34,63 +35,7 @@ class RunStatus(enum.StrEnum):
     STOPPED = "stopped"
 
 
-class Entry:
-    """One event of a run's log.
-
-    Attributes:
-        event: the event.
-        data: the event's JSON, encoded once for every reader and the store.
-        cut: the event closes a message or tool call that the failing run could not complete, or answers a
-            call in place of its tool.
-    """
-
-    __slots__ = ("cut", "data", "event")
-
-    def __init__(self, event: Event, data: bytes, cut: bool) -> None:
-        self.event = event
-        self.data = data
-        self.cut = cut
-
-
-class Subscription:
-    """A reader's place in a run's log. Behind it the log is the buffer, so a slow reader costs nothing.
-
-    Args:
-        run: the run to read.
-        wake: called, without arguments, whenever there may be something new to take. It must not raise.
-        position: how many entries to skip.
-    """
-
-    __slots__ = ("_position", "_run", "_wake")
-
-    def __init__(self, run: Run, wake: Callable[[], None], position: int = 0) -> None:
-        self._run = run
-        self._wake = wake
-        self._position = position
-        run._readers[self] = None
-
-    def take(self) -> list[Entry]:
-        """Returns the entries since the last call, oldest first, without waiting."""
-        entries = self._run.entries[self._position :]
-        self._position += len(entries)
-        return entries
-
-    @property
-    def position(self) -> int:
-        """How many entries were taken or skipped."""
-        return self._position
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether every entry was taken and none can follow."""
-        return self._run.ended and self._position == len(self._run.entries)
-
-    def close(self) -> None:
-        """Stops the wake-up calls."""
-        self._run._readers.pop(self, None)
-
-
-class Run:
+class Run(EventLog):
     """One run of an agent on a thread.
 
     The run owns its task. It emits RUN_STARTED first and exactly one terminal event last, whatever the agent
@@ -104,6 +49,8 @@ class Run:
         framed: see `Provider.framed`.
         limits: the bounds of the run.
         input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
+        on_entries: called when there are new entries, which it is to show to readers in time. Without it,
+            readers see them at once.
         before_end: awaited once, after the agent let go and before readers see the terminal event.
         after_end: awaited once, after the terminal event.
         development: an exception's own text reaches the client.
@@ -111,8 +58,7 @@ class Run:
     Attributes:
         status: how far the run is.
         error: the exception that ended the run, if one did.
-        entries: the log.
-        ended: the terminal event is in the log.
+        stopping: the run was asked to stop.
     """
 
     def __init__(
@@ -125,28 +71,27 @@ class Run:
         framed: bool,
         limits: Limits,
         input: Event | None = None,
+        on_entries: Callable[[], None] | None = None,
         before_end: Callable[[Run], Awaitable[None]],
         after_end: Callable[[Run], Awaitable[None]],
         development: bool = False,
     ) -> None:
+        super().__init__(number)
         self.id = id
-        self.number = number
         self.thread_id = thread_id
         self.agent_name = agent_name
         self.status = RunStatus.RUNNING
         self.error: BaseException | None = None
-        self.entries: list[Entry] = []
-        self.ended = False
         self.stopping = False
         self._limits = limits
+        self._on_entries = on_entries or self.show
         self._before_end = before_end
         self._after_end = after_end
         self._development = development
         self._sequence = EventSequence(thread_id, id, framed=framed, input=input)
-        self._readers: dict[Subscription, None] = {}
         self._terminal: Entry | None = None
         self._size = 0
-        self._timed_out: str | None = None
+        self._fault: CopilotKitError | None = None
         self._last_event_at = 0.0
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -164,10 +109,6 @@ class Run:
         if self._limits.idle_seconds is not None:
             self._timers.append(loop.call_later(self._limits.idle_seconds, self._check_idle))
 
-    def subscribe(self, wake: Callable[[], None], position: int = 0) -> Subscription:
-        """Returns a reader of the log, from the entry at `position` on."""
-        return Subscription(self, wake, position)
-
     def stop(self) -> None:
         """Asks the run to stop: the agent's task is cancelled.
 
@@ -177,15 +118,26 @@ class Run:
             self.stopping = True
             self._cancel_agent()
 
+    def fail(self, error: CopilotKitError) -> None:
+        """Ends the run with an error: the agent's task is cancelled. Too late, it is harmless."""
+        over = self._sequence.terminal is not None or self._agent_task.done()
+        if not self.stopping and self._fault is None and not over:
+            self._fault = error
+            self._cancel_agent()
+
     async def wait(self) -> None:
         """Waits until the run is over and recorded. Cancelling the wait leaves the run alone."""
         await asyncio.shield(self._task)
 
+    async def ends_within(self, seconds: float) -> bool:
+        """Waits that long for the end, at most, and returns whether it came."""
+        if seconds > 0 and not self.ended:
+            await asyncio.wait({self._task}, timeout=seconds)
+        return self.ended
+
     async def stops_within(self, seconds: float) -> bool:
         """Waits that long for the end, and returns whether it came or is near: the run was asked to stop."""
-        if seconds:
-            await asyncio.wait({self._task}, timeout=seconds)
-        return self.stopping or self.ended
+        return await self.ends_within(seconds) or self.stopping
 
     def log(self) -> list[Entry]:
         """The whole log, with the terminal event even before readers see it."""
@@ -199,7 +151,7 @@ class Run:
         turn = 0
         try:
             async for event in stream:
-                if self.stopping or self._timed_out is not None:
+                if self.stopping or self._fault is not None:
                     return
                 self._last_event_at = time()
                 try:
@@ -237,15 +189,14 @@ class Run:
         finally:
             if self._terminal is not None:
                 self.entries.append(self._terminal)
-            self.ended = True
-            self._wake_readers()
+            self.end()
         await self._drain()
         await self._call(self._after_end)
 
     async def _drain(self) -> None:
         """Lets an agent that has sent its terminal event finish its work, within bounds."""
         task, seconds = self._agent_task, self._limits.cancel_seconds
-        if not task.done() and not self.stopping and self._timed_out is None:
+        if not task.done() and not self.stopping and self._fault is None:
             await asyncio.wait({task}, timeout=seconds)
             if not task.done():
                 task.cancel()
@@ -266,8 +217,8 @@ class Run:
         calls, answer = sequence.unanswered_calls, _STOPPED
         out: list[Event] = []
         if sequence.terminal is None:
-            if self._timed_out is not None:
-                self.error = AgentError(f"The agent {self._timed_out}.", "TIMEOUT")
+            if self._fault is not None:
+                self.error = self._fault
             elif not self.stopping:
                 self.error = self._agent_failure()
             if self.error is not None:
@@ -291,7 +242,7 @@ class Run:
         sequence.answer_calls(calls, answer, out)
         self._publish(out, cut=True)
         if sequence.terminal is not None:
-            self._terminal = _entry(sequence.terminal)
+            self._terminal = Entry.of(sequence.terminal)
 
     def _agent_failure(self) -> BaseException | None:
         task = self._agent_task
@@ -319,11 +270,11 @@ class Run:
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:
         if out:
             for event in out:
-                entry = _entry(event, cut and event["type"] != "RUN_STARTED")
+                entry = Entry.of(event, cut and event["type"] != "RUN_STARTED")
                 self._size += len(entry.data)
                 self.entries.append(entry)
             out.clear()
-            self._wake_readers()
+            self._on_entries()
 
     def _check_limits(self) -> None:
         limits = self._limits
@@ -331,10 +282,6 @@ class Run:
             raise AgentError(f"The run exceeded {limits.events_per_run} events.", "LIMIT_EXCEEDED")
         if self._size > limits.bytes_per_run:
             raise AgentError(f"The run exceeded {limits.bytes_per_run} bytes of events.", "LIMIT_EXCEEDED")
-
-    def _wake_readers(self) -> None:
-        for reader in list(self._readers):
-            reader._wake()
 
     def _release(self, _: object = None) -> None:
         if not self._released.done():
@@ -351,9 +298,7 @@ class Run:
             self._release()
 
     def _time_out(self, what: str) -> None:
-        if not self.stopping and not self._agent_task.done():
-            self._timed_out = what
-            self._cancel_agent()
+        self.fail(AgentError(f"The agent {what}.", "TIMEOUT"))
 
     def _check_idle(self) -> None:
         idle = self._limits.idle_seconds
@@ -364,11 +309,6 @@ class Run:
             self._time_out("stayed silent for too long")
         else:
             self._timers.append(self._loop.call_later(remaining, self._check_idle))
-
-
-def _entry(event: Event, cut: bool = False) -> Entry:
-    # The encoder hands out its whole buffer, of some kB; a log of many small events keeps copies to size.
-    return Entry(event, bytes(memoryview(events.encode(event))), cut)
 
 
 def _log_late_failure(task: asyncio.Task[None]) -> None:

@@ -5,37 +5,47 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
-from weakref import WeakValueDictionary
+from typing import Any, TypeGuard
 
 from ag_ui.core import RunAgentInput
 
+from .active_runs import ActiveRuns, BusyThreadPolicy
 from .context import RequestContext
+from .ending import Ending
 from .errors import (
     AgentNotFoundError,
     ConfigurationError,
     CopilotKitError,
     InternalError,
     InvalidRequestError,
-    ThreadBusyError,
+    ShuttingDownError,
     ThreadNotFoundError,
 )
-from .hooks import AfterRequest, BeforeRequest, E, Hook, Hooks, RequestError, StopGeneration, call_hook
+from .event_log import EventLog
+from .events import Event
+from .hooks import (
+    AfterRequest,
+    BeforeRequest,
+    Hook,
+    Hooks,
+    RequestError,
+    StopGeneration,
+    call_hook,
+    tell_hook,
+)
+from .journal import Journal
 from .limits import Limits
 from .providers.base import Provider
 from .providers.resolve import AgentLike, as_provider
-from .run import Run, RunStatus
+from .run import Run
 from .state_store.base import AgentState, RunLog, RunRecord, StateStore
-from .state_store.memory import MemoryStateStore
-from .transcript import Transcript
+from .state_store.from_url import open_state_store
 from .transcription import TranscriptionService
 
 logger = logging.getLogger(__name__)
-
-BusyThreadPolicy: TypeAlias = Literal["reject", "supersede", "enqueue"]
 
 
 class CopilotRuntime:
@@ -47,7 +57,8 @@ class CopilotRuntime:
             these for each run.
         default_agent: who answers a frontend that names no agent. Without it, the agent named `default`
             does, or the only one there is.
-        state_store: where threads are kept; in memory, bounded, unless given.
+        state_store: where threads are kept: a store, or the URL of one (`sqlite:///threads.db`,
+            `postgresql://...`, `redis://...`). In memory, bounded, unless given.
         limits: what a client or an agent may ask of the process.
         properties: the server's own properties. They reach agents like the frontend's, and win over them.
         on_busy_thread: what a new run on a thread with a run in progress does: `reject` refuses it,
@@ -69,7 +80,7 @@ class CopilotRuntime:
         agents: Mapping[str, AgentLike],
         *,
         default_agent: str | None = None,
-        state_store: StateStore | None = None,
+        state_store: StateStore | str = "memory",
         limits: Limits | None = None,
         properties: Mapping[str, Any] | None = None,
         on_busy_thread: BusyThreadPolicy = "reject",
@@ -84,23 +95,28 @@ class CopilotRuntime:
         if default_agent is not None and default_agent not in self.agents:
             raise ConfigurationError(f"The default agent '{default_agent}' is not registered.")
         self.default_agent = default_agent
-        self.state_store: StateStore = state_store if state_store is not None else MemoryStateStore()
+        self.state_store: StateStore = (
+            open_state_store(state_store) if isinstance(state_store, str) else state_store
+        )
         self.limits = limits or Limits()
         self.properties = dict(properties or {})
         self.transcription_service = transcription_service
         self.development = development
-        self._on_busy_thread = on_busy_thread
         self._hooks = Hooks(
             on_before_request=on_before_request,
             on_after_request=on_after_request,
             on_stop_generation=on_stop_generation,
             on_error=on_error,
         )
-        self._runs: dict[tuple[str, str], Run] = {}
+        self._active = ActiveRuns(
+            self.state_store, on_busy_thread=on_busy_thread, patience=self.limits.busy_seconds
+        )
         self._asides: dict[tuple[str, str], Run] = {}
-        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._observers: list[Callable[[Run], None]] = []
         self._live: set[Run] = set()
+        self._draining = False
+        for name, provider in self.agents.items():
+            provider.use_store(self.state_store.url, name)
 
     def agent_name(self, name: str | None) -> str:
         """Returns the name of the agent that answers to `name`; None asks for the default agent.
@@ -145,12 +161,14 @@ class CopilotRuntime:
             AgentNotFoundError: no agent of that name is registered.
             ThreadBusyError: the thread has a run in progress that is not about to stop.
             ThreadNotFoundError: the thread belongs to another owner.
+            StoreUnavailableError: the store cannot be reached.
+            ShuttingDownError: `drain` or `aclose` was called.
             CopilotKitError: a hook refused the request, or it exceeds a limit.
         """
         name: str | None = None
         try:
             name = self.agent_name(agent_name)
-            self._check_limits(input)
+            self._check(input)
             return await self._start(name, input, context, as_sent or {})
         except Exception as error:
             await self.report(
@@ -167,11 +185,11 @@ class CopilotRuntime:
     async def _start(
         self, name: str, input: RunAgentInput, context: RequestContext, as_sent: Mapping[str, dict[str, Any]]
     ) -> Run:
-        key = (context.owner, input.thread_id)
-        await self._await_thread(key, patience=self.limits.busy_seconds)
+        owner, thread_id = context.owner, input.thread_id
+        await self._active.wait_here(owner, thread_id, patience=self.limits.busy_seconds)
         body = input.model_dump(mode="json", by_alias=True, exclude_none=True)
         before = BeforeRequest(
-            thread_id=input.thread_id,
+            thread_id=thread_id,
             run_id=input.run_id,
             agent_name=name,
             input_messages=body["messages"],
@@ -179,12 +197,8 @@ class CopilotRuntime:
         )
         await call_hook(self._hooks.on_before_request, before)
         stream = self.agents[name].run(_for_agent(input), context)
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        async with lock:
-            await self._await_thread(key)
-            run = self._runs[key] = await self._begin(input, self._told(body, as_sent), before)
-        self._live.add(run)
-        run.start(stream)
+        told = self._told(body, as_sent)
+        run = await self._active.claim(owner, thread_id, lambda: self._begin(input, told, before, stream))
         for observer in list(self._observers):
             observer(run)
         return run
@@ -199,25 +213,40 @@ class CopilotRuntime:
             told["forwardedProps"] = {k: v for k, v in properties.items() if k not in self.properties}
         return told
 
-    async def _begin(self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest) -> Run:
-        """Claims the thread and makes the run, not started yet."""
+    async def _begin(
+        self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest, stream: AsyncIterator[Event]
+    ) -> Run:
+        """Claims the thread and starts the run."""
         name, owner = before.agent_name, before.context.owner
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=owner)
-        known = await self.state_store.load_state(owner, input.thread_id, name)
-        number = await self.state_store.begin_run(record)
-        ending = _Ending(self, record, before, input.state)
-        return Run(
+        known = await self.state_store.load_state(owner, record.thread_id, name)
+        record = await self.state_store.begin_run(record)
+        journal = Journal(self.state_store, record, patience=self.limits.store_seconds)
+        ending = Ending(journal, before, input.state, self._hooks)
+
+        async def announce(run: Run) -> None:
+            await journal.aclose()
+            self._active.forget(owner, run)
+            await ending.announce(run)
+            self._live.discard(run)
+
+        run = Run(
             id=input.run_id,
-            number=number,
+            number=record.number,
             thread_id=input.thread_id,
             agent_name=name,
             framed=self.agents[name].framed,
             limits=self.limits,
             input={**told, "messages": _unseen(told["messages"], known)},
+            on_entries=journal.on_entries,
             before_end=ending.settle,
-            after_end=ending.announce,
+            after_end=announce,
             development=self.development,
         )
+        self._live.add(run)
+        run.start(stream)
+        journal.start(run)
+        return run
 
     async def start_aside(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
         """Starts a run that leaves no trace, such as one that makes suggestions.
@@ -231,7 +260,7 @@ class CopilotRuntime:
             ThreadNotFoundError: the thread, which the agent may remember, belongs to another owner.
         """
         name = self.agent_name(agent_name)
-        self._check_limits(input)
+        self._check(input)
         await self.state_store.load_state(context.owner, input.thread_id, name)
         key = (context.owner, input.thread_id)
 
@@ -266,27 +295,13 @@ class CopilotRuntime:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
-    async def _await_thread(self, key: tuple[str, str], *, patience: float = 0.0) -> None:
-        """Waits until a thread is free, as far as the policy has it.
-
-        Raises:
-            ThreadBusyError: the thread has a run in progress, and still after `patience` seconds.
-        """
-        while (run := self._runs.get(key)) is not None:
-            if not run.stopping and not run.ended:
-                if self._on_busy_thread == "reject" and not await run.stops_within(patience):
-                    raise ThreadBusyError(run.thread_id)
-                if self._on_busy_thread == "supersede":
-                    run.stop()
-            await run.wait()
-            self._forget(key, run)
-
-    def _forget(self, key: tuple[str, str], run: Run) -> None:
-        if self._runs.get(key) is run:
-            del self._runs[key]
-
     async def connect(
-        self, agent_name: str | None, thread_id: str, context: RequestContext, *, since: int = 1
+        self,
+        agent_name: str | None,
+        thread_id: str,
+        context: RequestContext,
+        *,
+        since: int = 1,
     ) -> Connection:
         """Returns what a reader needs to see a thread from a run on, and to follow the run in progress.
 
@@ -300,18 +315,20 @@ class CopilotRuntime:
 
         Raises:
             AgentNotFoundError: no agent of that name is registered.
+            StoreUnavailableError: the store cannot be reached.
         """
         name = self.agent_name(agent_name)
-        run = self._runs.get((context.owner, thread_id))
-        logs = await self.state_store.read_runs(context.owner, thread_id)
-        if run is not None:
-            logs = [log for log in logs if log.number < run.number]
-        latest = run.number if run is not None else logs[-1].number if logs else 0
-        if since > latest:
-            since = 1
-        reaches_back = (logs and logs[0].number <= since) or (run is not None and run.number <= since)
-        if reaches_back:
-            return Connection(logs=[log for log in logs if log.number >= since], snapshot=None, run=run)
+        owner = context.owner
+        last = await self._active.last(owner, thread_id)
+        run: EventLog | None = self._active.here(owner, thread_id)
+        if run is None and last is not None and not last.ended:
+            run = self._active.follow(last)
+        latest = run.number if run is not None else last.run.number if last is not None else 0
+        since = since if since <= latest else 1
+        logs = await self.state_store.read_runs(owner, thread_id, since=since)
+        logs = [log for log in logs if run is None or log.run.number < run.number]
+        if (logs and logs[0].run.number <= since) or (run is not None and run.number <= since):
+            return Connection(logs=logs, snapshot=None, run=run)
         state = await self.load_agent_state(name, thread_id, context)
         return Connection(logs=[], snapshot=state, run=run)
 
@@ -320,34 +337,58 @@ class CopilotRuntime:
 
         Raises:
             ThreadNotFoundError: the owner has no such thread.
+            StoreUnavailableError: the store cannot be reached.
         """
-        run = self._runs.get((context.owner, thread_id))
+        run = self._active.here(context.owner, thread_id)
         if run is not None:
             run.stop()
             await run.wait()
+        else:
+            await self.state_store.request_stop(context.owner, thread_id)
         await self.state_store.delete_thread(context.owner, thread_id)
 
-    def stop(self, thread_id: str, context: RequestContext, *, run_id: str | None = None) -> bool:
-        """Asks the thread's run to stop. Returns whether there was one to stop.
+    async def stop(self, thread_id: str, context: RequestContext, *, run_id: str | None = None) -> bool:
+        """Asks the thread's run to stop, on whichever worker it is. Returns whether there was one to stop.
 
         Args:
             thread_id: the thread.
             context: who asks. Another owner's thread has no run for them.
             run_id: stop only this run.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached, and the run is not one of this process.
         """
+        owner = context.owner
+        run = self._active.here(owner, thread_id)
         stopped = False
-        for runs in (self._runs, self._asides):
-            run = runs.get((context.owner, thread_id))
-            if run is None or run.stopping or run.ended or (run_id is not None and run.id != run_id):
-                continue
-            run.stop()
-            stopped = True
-        return stopped
+        for candidate in (run, self._asides.get((owner, thread_id))):
+            if _is_active(candidate) and run_id in (None, candidate.id):
+                candidate.stop()
+                stopped = True
+        if stopped or run is not None:
+            return stopped
+        return await self.state_store.request_stop(owner, thread_id, run_id)
 
     def active_run(self, thread_id: str, context: RequestContext) -> Run | None:
-        """Returns the thread's run in progress, if there is one that was not asked to stop."""
-        run = self._runs.get((context.owner, thread_id))
-        return None if run is None or run.stopping or run.ended else run
+        """Returns the thread's run in progress, if it is one of this process that was not asked to stop."""
+        run = self._active.here(context.owner, thread_id)
+        return run if _is_active(run) else None
+
+    async def is_running(self, thread_id: str, context: RequestContext) -> bool:
+        """Whether the thread has a run in progress, on whichever worker.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached, and the run is not one of this process.
+        """
+        if self._active.here(context.owner, thread_id) is not None:
+            return self.active_run(thread_id, context) is not None
+        last = await self._active.last(context.owner, thread_id)
+        return last is not None and not last.ended
+
+    async def last_agent(self, thread_id: str, context: RequestContext) -> str | None:
+        """Returns the name of the agent that ran on the thread last, or None if there is no such thread."""
+        last = await self._active.last(context.owner, thread_id)
+        return last.run.agent_name if last is not None else None
 
     async def load_agent_state(
         self, agent_name: str, thread_id: str, context: RequestContext
@@ -362,6 +403,7 @@ class CopilotRuntime:
             AgentNotFoundError: no agent of that name is registered.
         """
         name = self.agent_name(agent_name)
+        await self._active.last(context.owner, thread_id)
         try:
             kept = await self.state_store.load_state(context.owner, thread_id, name)
         except ThreadNotFoundError:
@@ -374,17 +416,41 @@ class CopilotRuntime:
             messages = kept.messages
         return AgentState(state=snapshot.state, messages=messages, interrupts=snapshot.interrupts)
 
+    async def drain(self, seconds: float) -> None:
+        """Refuses new runs from now on, and waits for the end of those in progress.
+
+        Those that are not over then end with an error that says so, and readers of other workers' runs are
+        left, so that no answer is open afterwards.
+
+        Args:
+            seconds: how long to wait.
+        """
+        self._draining = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        for run in list(self._live):
+            await run.ends_within(deadline - loop.time())
+        for run in list(self._live):
+            run.fail(ShuttingDownError())
+        await self._await_runs()
+        await self._active.aclose()
+
     async def aclose(self) -> None:
         """Stops every run, waits for their ends, and releases the agents and the store."""
+        self._draining = True
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.state_store.aclose)
             for provider in set(self.agents.values()):
                 stack.push_async_callback(provider.aclose)
-            while runs := list(self._live):
-                for run in runs:
-                    run.stop()
-                await asyncio.gather(*(run.wait() for run in runs), return_exceptions=True)
-                self._live.difference_update(runs)
+            stack.push_async_callback(self._active.aclose)
+            for run in list(self._live):
+                run.stop()
+            await self._await_runs()
+
+    async def _await_runs(self) -> None:
+        while runs := list(self._live):
+            await asyncio.gather(*(run.wait() for run in runs), return_exceptions=True)
+            self._live.difference_update(runs)
 
     def masked(self, error: BaseException) -> CopilotKitError:
         """Returns what a client may see of an error; anything unexpected is logged under an id."""
@@ -398,21 +464,16 @@ class CopilotRuntime:
 
     async def report(self, error: RequestError) -> None:
         """Tells the `on_error` hook of a request that failed. `start` reports for itself."""
-        await self._tell(self._hooks.on_error, error)
+        await tell_hook(self._hooks.on_error, error)
 
-    def _check_limits(self, input: RunAgentInput) -> None:
+    def _check(self, input: RunAgentInput) -> None:
+        if self._draining:
+            raise ShuttingDownError
         limits = self.limits
         if len(input.messages) > limits.messages_per_request:
             raise InvalidRequestError(f"A request may bring {limits.messages_per_request} messages at most.")
         if len(input.tools or ()) > limits.tools_per_request:
             raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
-
-    async def _tell(self, hook: Hook[E] | None, event: E) -> None:
-        """Calls a hook that has no say any more."""
-        try:
-            await call_hook(hook, event)
-        except Exception:
-            logger.exception("the hook for %s failed", type(event).__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,12 +483,16 @@ class Connection:
     Attributes:
         logs: the runs that are over, in order.
         snapshot: what stands in for them where the log does not reach back to the beginning.
-        run: the run in progress, to be read from its first entry.
+        run: the run in progress, of this worker or another one, to be read from its first entry.
     """
 
     logs: list[RunLog]
     snapshot: AgentState | None
-    run: Run | None
+    run: EventLog | None
+
+
+def _is_active(run: Run | None) -> TypeGuard[Run]:
+    return run is not None and not run.stopping and not run.ended
 
 
 def _for_agent(input: RunAgentInput) -> RunAgentInput:
@@ -450,51 +515,3 @@ def _unseen(messages: list[dict[str, Any]], known: AgentState | None) -> list[di
 
 def _ids(messages: list[dict[str, Any]]) -> set[Any]:
     return {message.get("id") for message in messages}
-
-
-class _Ending:
-    """What happens at the end of one run: the store learns of it, then the hooks do."""
-
-    def __init__(self, runtime: CopilotRuntime, record: RunRecord, before: BeforeRequest, state: Any) -> None:
-        self._runtime = runtime
-        self._record = record
-        self._before = before
-        self._state = state
-        self._output: list[dict[str, Any]] = []
-
-    async def settle(self, run: Run) -> None:
-        """Hands the run's log and the agent's state to the store, which is told of the end in any case."""
-        store, log = self._runtime.state_store, run.log()
-        state = AgentState(state=self._state, messages=self._before.input_messages)
-        try:
-            await store.append(self._record, [entry.data for entry in log])
-            transcript = Transcript(self._before.input_messages, self._state)
-            for entry in log:
-                transcript.add(entry.event)
-            state = transcript.result()
-        finally:
-            await store.end_run(self._record, state)
-        known = {message["id"] for message in self._before.input_messages}
-        self._output = [message for message in state.messages if message["id"] not in known]
-
-    async def announce(self, run: Run) -> None:
-        """Lets the next run begin, and tells the hooks how this one ended."""
-        runtime, hooks, before = self._runtime, self._runtime._hooks, self._before
-        runtime._forget((self._record.owner, self._record.thread_id), run)
-        if run.error is not None:
-            await runtime.report(
-                RequestError(
-                    error=run.error,
-                    thread_id=before.thread_id,
-                    run_id=before.run_id,
-                    agent_name=before.agent_name,
-                    context=before.context,
-                )
-            )
-        elif run.status is RunStatus.STOPPED:
-            await runtime._tell(hooks.on_stop_generation, StopGeneration(request=before))
-        else:
-            await runtime._tell(
-                hooks.on_after_request, AfterRequest(request=before, output_messages=self._output)
-            )
-        runtime._live.discard(run)

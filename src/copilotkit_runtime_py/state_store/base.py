@@ -10,10 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-NOT_SHOWN = b"null"
-"""Stands in a compacted log for an event that is not shown any more, so that the others keep their places."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run as the store knows it.
@@ -58,8 +54,8 @@ class RunEnding:
 
     Attributes:
         state: what the agent's next run and readers of its state find.
-        compacted: the run's log with the deltas of each message joined. It replaces the log once the thread's
-            next run is over. An entry may be `NOT_SHOWN`.
+        compacted: the run's log with the deltas of each message joined, as lines that mean nothing to the
+            store. It replaces the log once the thread's next run is over.
     """
 
     state: AgentState
@@ -72,8 +68,8 @@ class RunLog:
 
     Attributes:
         run: the run.
-        events: its events, each as JSON.
-        compacted: the events are the compacted form, which is all that is kept of the run.
+        events: its events, each as JSON; or the lines of its compacted form.
+        compacted: there is only the compacted form.
         lease: for a run that is not over, the seconds for which its producer still holds it: not positive if
             the producer is gone. None for a run that is over.
     """

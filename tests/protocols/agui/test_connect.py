@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
+import orjson
 import pytest
 from ag_ui.core import RunAgentInput
 
@@ -19,6 +20,8 @@ from copilotkit_runtime_py import (
     Retention,
 )
 from copilotkit_runtime_py import events as ev
+from copilotkit_runtime_py.state_store.base import AgentState
+from copilotkit_runtime_py.transcript import Transcript
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import Event, owned, serve, without_input
 
@@ -75,6 +78,10 @@ async def body_of(exchange: Exchange) -> bytes:
         return await exchange.body()
 
 
+def events_in(some: list[bytes]) -> list[Event]:
+    return [orjson.loads(frame.partition(b"data: ")[2]) for frame in some]
+
+
 def frames(body: bytes) -> list[bytes]:
     return [frame + b"\n\n" for frame in body.split(b"\n\n") if frame]
 
@@ -123,7 +130,7 @@ async def test_a_reader_who_comes_during_a_run_sees_it_from_its_beginning_to_its
 
 
 async def test_twenty_readers_who_join_at_any_event_see_the_same_bytes() -> None:
-    gated = Gated(20)
+    gated = Gated(21)
     async with serve({"agent": agent_of(gated)}) as served, anyio.create_task_group() as tasks:
         bodies: list[bytes] = []
 
@@ -139,7 +146,7 @@ async def test_twenty_readers_who_join_at_any_event_see_the_same_bytes() -> None
             gated.allow()
     assert len(bodies) == 21
     assert set(bodies) == {bodies[0]}
-    assert len(ids(bodies[0])) == 1 + 1 + 20 + 1 + 1
+    assert len(ids(bodies[0])) == 1 + 1 + 21 + 1 + 1
 
 
 async def test_a_reader_who_comes_back_at_any_event_of_a_run_misses_nothing_and_sees_nothing_twice() -> None:
@@ -181,13 +188,35 @@ async def test_a_reader_who_comes_back_while_the_run_goes_on_follows_it() -> Non
 
 
 async def test_a_reader_whose_run_ended_meanwhile_gets_its_rest_and_the_runs_after_it() -> None:
-    async with serve({"agent": talk}) as served:
+    gated = Gated(1)
+    async with serve({"agent": talk, "slow": agent_of(gated)}) as served:
         first = frames(await body_of(served.run(run="r1")))
-        await body_of(served.run(run="r2"))
-        (last,) = ids(first[3])
-        rest = frames(await body_of(served.connect(headers={"last-event-id": last})))
-        replay = frames(await body_of(served.connect()))
-        assert rest == first[4:] + replay[9:]
+        async with served.run("slow", run="r2") as second:
+            (last,) = ids(first[3])
+            async with served.connect(headers={"last-event-id": last}) as reader:
+                gated.allow()
+                assert frames(await reader.body()) == first[4:] + frames(await second.body())
+
+
+async def test_a_reader_who_comes_back_to_a_compacted_run_ends_up_with_what_the_others_have() -> None:
+    def outcome(seen: list[Event]) -> AgentState:
+        transcript = Transcript([], {})
+        for event in seen:
+            transcript.add(event)
+        return transcript.result()
+
+    async with serve({"agent": talk}) as served:
+        whole = frames(await body_of(served.run(run="r1")))
+        later = await body_of(served.run(run="r2"))
+        everything = outcome(events_in([*whole, *frames(later)]))
+        for seen in range(1, len(whole) + 1):
+            (last,) = ids(whole[seen - 1])
+            rest = await body_of(served.connect(headers={"last-event-id": last}))
+            assert outcome(events_in([*whole[:seen], *frames(rest)])) == everything
+            for frame in frames(rest):
+                (place,) = ids(frame)
+                again = await body_of(served.connect(headers={"last-event-id": place}))
+                assert rest.endswith(again)
 
 
 @pytest.mark.parametrize("last", ["", "junk", "7:0", "1:", "-1:2", "1:2\x00", "9" * 400 + ":1", "3/1"])
@@ -365,10 +394,9 @@ async def test_a_reader_of_a_log_that_is_partly_gone_comes_back_to_the_rest() ->
     store = MemoryStateStore(retention=Retention(max_runs_per_thread=2))
     async with serve({"agent": talk}, state_store=store) as served:
         bodies = [frames(await body_of(served.run(run=f"r{number}"))) for number in (1, 2, 3)]
-        (last,) = ids(bodies[1][5])
+        (last,) = ids(bodies[2][5])
         rest = await body_of(served.connect(headers={"last-event-id": last}))
-    assert frames(rest)[: len(bodies[1]) - 6] == bodies[1][6:]
-    assert ids(rest)[-1].startswith("3/")
+    assert frames(rest) == bodies[2][6:]
 
 
 async def test_a_repeated_run_id_is_two_runs() -> None:

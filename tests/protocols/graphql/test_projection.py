@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from copilotkit_runtime_py import events
+from copilotkit_runtime_py.event_log import Entry
 from copilotkit_runtime_py.protocols.graphql.projection import (
     ACTION,
     ARGUMENTS_CUT,
@@ -26,7 +27,6 @@ from copilotkit_runtime_py.protocols.graphql.projection import (
     StartAction,
     StartText,
 )
-from copilotkit_runtime_py.run import Entry
 
 Event = dict[str, Any]
 

@@ -89,7 +89,7 @@ async def test_a_stopped_crew_says_nothing_more_and_its_thread_takes_the_next_ru
 
     run = await runtime.start("agent", request(user("hi")), context)
     await reached.wait()
-    assert runtime.stop("t", context)
+    assert await runtime.stop("t", context)
     stopped = await finished(run)
     again = await runtime.start("agent", request(user("hi"), run="r2"), context)
     go_on.set()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ...event_log import Subscription
 from ...events import encode
-from ...run import Run, Subscription
+from ...run import Run
 from ...runtime import CopilotRuntime
 from ...sse import KEEP_ALIVE
 

@@ -162,10 +162,14 @@ class AGUIEndpoint:
         name = self._runtime.agent_name(call.agent_id)
         requested = self._read_run(call)
         after = parse_event_id(call.request.headers.get("last-event-id") or requested.last_seen)
-        since = after.run if after is not None else 1
-        connection = await self._runtime.connect(name, requested.input.thread_id, call.context, since=since)
+        connection = await self._runtime.connect(
+            name,
+            requested.input.thread_id,
+            call.context,
+            since=after.run if after is not None else 1,
+        )
         run, position = connection.run, 0
-        if after is not None and run is not None and after.run == run.number and not after.compacted:
+        if after is not None and run is not None and after.run == run.number and after.compacted < 0:
             position = min(after.index + 1, len(run.entries))
         past = history(connection, after, requested.input)
         return self._stream(lambda wake: RunFeed(past, run, wake, position=position))
@@ -173,9 +177,9 @@ class AGUIEndpoint:
     async def _stop(self, call: Call) -> Response:
         self._runtime.agent_name(call.agent_id)
         run_id = _run_to_stop(call)
-        if self._runtime.stop(call.thread_id, call.context, run_id=run_id):
+        if await self._runtime.stop(call.thread_id, call.context, run_id=run_id):
             return json_response(_STOPPED)
-        if run_id is not None and self._runtime.active_run(call.thread_id, call.context) is not None:
+        if run_id is not None and await self._runtime.is_running(call.thread_id, call.context):
             message = f"Run '{run_id}' is not the active run for thread '{call.thread_id}'."
         else:
             message = f"No active run for thread '{call.thread_id}'."

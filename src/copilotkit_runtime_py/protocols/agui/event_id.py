@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_PATTERN: Final = re.compile(r"(\d{1,9})([:/])(\d{1,9})")
+_PATTERN: Final = re.compile(r"(\d{1,9})(?::(\d{1,9}))?(?:/(\d{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,24 +14,29 @@ class EventId:
     """The place of an event in its thread.
 
     As text it is `3:17` for event 17 of the third run as it happened, and `3/4` for event 4 of the third run
-    in its compacted form, which a reader that came later gets.
+    in its compacted form, which a reader that came later gets. A reader that came back gets `3:17/4`: up to
+    event 17 it saw the run as it happened, and of the compacted form what was left of the first four events.
 
     Attributes:
         run: the run's place among the runs of its thread, from 1.
-        index: the event's place in the run, from 0.
-        compacted: it is counted in the compacted form.
+        index: the event's place in the run, from 0; -1 if none was seen as it happened.
+        compacted: the event's place in the compacted form, from 0; -1 if none was seen in that form.
     """
 
     run: int
-    index: int
-    compacted: bool = False
+    index: int = -1
+    compacted: int = -1
 
     def __str__(self) -> str:
         """Returns the id as it is sent."""
-        return f"{self.run}{'/' if self.compacted else ':'}{self.index}"
+        index = f":{self.index}" if self.index >= 0 else ""
+        compacted = f"/{self.compacted}" if self.compacted >= 0 else ""
+        return f"{self.run}{index}{compacted}"
 
 
 def parse_event_id(text: str | None) -> EventId | None:
     """Returns the place that an id names, or None if it is none of ours."""
     match = _PATTERN.fullmatch(text or "")
-    return EventId(int(match[1]), int(match[3]), match[2] == "/") if match else None
+    if match is None or (match[2] is None and match[3] is None):
+        return None
+    return EventId(int(match[1]), *(-1 if place is None else int(place) for place in match.groups()[1:]))

@@ -7,9 +7,10 @@ from typing import Final
 
 from ag_ui.core import RunAgentInput
 
+from ...event_log import Entry, EventLog
 from ...events import encode
 from ...replay import replayed, snapshot
-from ...run import Entry, Run
+from ...run import Run
 from ...runtime import Connection
 from ...sse import KEEP_ALIVE
 from .event_id import EventId
@@ -33,7 +34,7 @@ class RunFeed:
     def __init__(
         self,
         history: Iterable[bytes],
-        run: Run | None,
+        run: EventLog | None,
         wake: Callable[[], None],
         *,
         position: int = 0,
@@ -68,7 +69,7 @@ class RunFeed:
         """Leaves the run."""
         if self._subscription is not None and self._run is not None:
             self._subscription.close()
-            if self._stops_run and not self._run.ended:
+            if self._stops_run and isinstance(self._run, Run):
                 self._run.stop()
 
     def _piece(self) -> tuple[list[bytes], int]:
@@ -110,13 +111,13 @@ def history(connection: Connection, after: EventId | None, input: RunAgentInput)
         ):
             yield b"data: %b\n\n" % encode(event)
     for log in connection.logs:
-        seen = after if after is not None and after.run == log.number else None
-        if seen is not None and not seen.compacted:
+        number = log.run.number
+        seen = after if after is not None and after.run == number else EventId(number)
+        if seen.index >= 0 and seen.compacted < 0 and not log.compacted:
             for index, data in enumerate(log.events[seen.index + 1 :], seen.index + 1):
-                yield b"id: %d:%d\ndata: %b\n\n" % (log.number, index, data)
+                yield b"id: %d:%d\ndata: %b\n\n" % (number, index, data)
             continue
         pending = log is connection.logs[-1] and connection.run is None
-        first = seen.index + 1 if seen is not None else 0
-        for index, shown in enumerate(replayed(log, pending=pending)):
-            if index >= first and shown is not None:
-                yield b"id: %d/%d\ndata: %b\n\n" % (log.number, index, encode(shown))
+        known = str(EventId(number, seen.index)).encode()
+        for place, data in replayed(log, pending=pending, after=seen.compacted, seen=seen.index):
+            yield b"id: %b/%d\ndata: %b\n\n" % (known, place, data)

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic_core import from_json
 
+from ...event_log import Entry
 from ...events import Event, as_text, encode, interrupt_text
 from ...patch import patched
-from ...run import Entry
 from .convert import flat_messages
 
 # What the AG-UI contract calls a fault of the event stream itself; this contract has no name for it.

@@ -1,0 +1,180 @@
+"""How the log of a run in progress gets into the store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from . import events
+from .errors import RunLostError
+from .event_log import Entry
+from .run import Run
+from .state_store.base import RunEnding, RunRecord, Signal, StateStore
+
+logger = logging.getLogger(__name__)
+
+# While events keep coming, they are written together at this interval, in seconds. The first goes at once.
+_INTERVAL: Final = 0.02
+# How long to wait before writing is tried again, in seconds: the first time, and at most.
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+
+UNSAVED: Final = "unsaved"
+"""The name of the CUSTOM event that tells readers of events which could not be kept before the run's end."""
+
+
+class Journal:
+    """Writes the log of one run to the store as it happens, and shows readers what is kept.
+
+    So a reader has seen nothing that is lost with the process. Where the store cannot be reached, readers are
+    not kept waiting: they see everything at once, the log itself is the buffer, and writing is tried again.
+
+    It also keeps the run's lease, and hears of it when another worker asks the run to stop.
+
+    Args:
+        store: the store.
+        record: the run, as the store knows it.
+        patience: how long readers, and the end of the run, wait for the store, in seconds.
+    """
+
+    def __init__(self, store: StateStore, record: RunRecord, *, patience: float) -> None:
+        self._store = store
+        self._record = record
+        self._patience = patience
+        self._news = asyncio.Event()
+        self._finishing = asyncio.Event()
+        self._kept = 0
+        self._failures = 0
+        self._ending: RunEnding | None = None
+        self._done = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, run: Run) -> None:
+        """Starts to write. Of a store that ends with the process, nothing is gained before the end."""
+        self._run = run
+        if self._store.lease_seconds is not None:
+            self._task = asyncio.create_task(self._keep(), name=f"journal of run {run.id}")
+
+    def on_entries(self) -> None:
+        """Called when the run's log has grown."""
+        if self._task is None or self._failures or self._done:
+            self._run.show()
+        self._news.set()
+
+    async def finish(self, ending: RunEnding) -> None:
+        """Writes what is left, and the ending. Readers are told if the store did not take it in time."""
+        self._ending = ending
+        if self._task is None:
+            await self._finish_at_once()
+            return
+        self._finishing.set()
+        self._news.set()
+        await asyncio.wait({self._task}, timeout=self._patience)
+        unsaved = len(self._run.log()) - self._kept
+        if not self._done and unsaved:
+            value = {"events": unsaved, "message": "The end of this conversation could not be saved yet."}
+            self._run.entries.append(Entry.of(events.custom(UNSAVED, value)))
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was kept, or another worker has the run now."""
+        return self._done
+
+    async def aclose(self) -> None:
+        """Goes on trying for as long as the lease lasts."""
+        if self._task is None:
+            return
+        await asyncio.wait({self._task}, timeout=self._store.lease_seconds)
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if not self._done:
+            logger.error(
+                "%d events of run %s on thread %s were not kept: the state store cannot be reached",
+                len(self._run.log()) - self._kept,
+                self._record.id,
+                self._record.thread_id,
+            )
+
+    async def _finish_at_once(self) -> None:
+        self._done = True
+        try:
+            await self._append([entry.data for entry in self._run.log()])
+        except RunLostError:
+            logger.info("run %s is not kept: its thread was deleted", self._record.id)
+        except Exception:
+            logger.exception("the log of run %s cannot be kept", self._record.id)
+            await self._append(())
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._store.watch(self._record.thread_id, self._on_signal))
+            except Exception:
+                # A request to stop is heard of at the next write all the same.
+                logger.exception("run %s cannot watch its thread", self._record.id)
+            while not self._done:
+                await self._wait_for_news()
+                began = loop.time()
+                await self._write()
+                if not self._failures and self._ending is None:
+                    await self._pause(began + _INTERVAL - loop.time())
+
+    async def _wait_for_news(self) -> None:
+        """Waits until there is something to write, the lease is to be renewed, or a failed write repeated."""
+        if self._failures:
+            await self._pause(min(_FIRST_PAUSE * 2 ** (self._failures - 1), _LONGEST_PAUSE))
+            return
+        assert self._store.lease_seconds is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._store.lease_seconds / 3):
+                await self._news.wait()
+        self._news.clear()
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, but not when the run comes to its end meanwhile."""
+        if self._finishing.is_set():
+            await asyncio.sleep(seconds)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._finishing.wait()
+
+    async def _write(self) -> None:
+        run, ending = self._run, self._ending
+        log = run.log() if ending is not None else run.entries
+        data = [entry.data for entry in log[self._kept :]]
+        try:
+            async with asyncio.timeout(self._patience):
+                asked_to_stop = await self._append(data)
+        except RunLostError as error:
+            self._done = True
+            logger.error("run %s on thread %s was lost: %s", run.id, run.thread_id, error)
+            run.fail(error)
+            run.show()
+            return
+        except Exception as error:
+            if not self._failures:
+                logger.warning("run %s cannot be kept for now: %r", run.id, error)
+            self._failures += 1
+            run.show()
+            return
+        if self._failures:
+            logger.warning("run %s is kept again", run.id)
+            self._failures = 0
+        self._kept += len(data)
+        self._done = ending is not None
+        run.show(min(self._kept, len(run.entries)))
+        if asked_to_stop:
+            run.stop()
+
+    async def _append(self, data: Sequence[bytes]) -> bool:
+        return await self._store.append(self._record, self._kept, data, ending=self._ending)
+
+    def _on_signal(self, signal: Signal) -> None:
+        if signal is Signal.STOP:
+            self._run.stop()

@@ -1,0 +1,66 @@
+"""What becomes of a run whose producer is gone."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import uuid
+from typing import Any, Final
+
+from . import events
+from .ending import ending_of
+from .errors import RunLostError
+from .events import Event
+from .sequence import EventSequence
+from .state_store.base import AgentState, StateStore
+
+logger = logging.getLogger(__name__)
+
+_MESSAGE: Final = "The server that ran this was lost before the end."
+
+
+async def recover(store: StateStore, owner: str, thread_id: str) -> None:
+    """Ends the thread's last run, if its lease has run out, with an error that says so.
+
+    Whoever comes across such a run does this; where several do at once, one of them succeeds.
+    """
+    logs = await store.read_runs(owner, thread_id, since=-1)
+    if not logs or logs[0].lease is None or logs[0].lease > 0:
+        return
+    log = logs[0]
+    run = dataclasses.replace(log.run, producer=uuid.uuid4().hex)
+    told = [events.decode(data) for data in log.events]
+    closing = _closing(run.thread_id, run.id, told)
+    known = await store.load_state(run.owner, run.thread_id, run.agent_name)
+    messages, state = _before(told, known)
+    ending = ending_of([*told, *closing], messages, state)
+    try:
+        await store.append(run, len(told), [events.encode(event) for event in closing], ending=ending)
+    except RunLostError:
+        return
+    logger.warning("run %s on thread %s was ended: its worker is gone", run.id, run.thread_id)
+
+
+def _closing(thread_id: str, run_id: str, told: list[Event]) -> list[Event]:
+    """Returns the events that bring a log to its end."""
+    sequence = EventSequence(thread_id, run_id, framed=False)
+    again: list[Event] = []
+    for event in told:
+        sequence.push(event, again)
+    closing: list[Event] = []
+    calls = sequence.unanswered_calls
+    sequence.end(events.run_error(_MESSAGE, events.INTERRUPTED), closing)
+    answer = {"status": "error", "reason": "missing_terminal_event", "message": _MESSAGE}
+    sequence.answer_calls(calls, answer, closing)
+    assert sequence.terminal is not None
+    return [*closing, sequence.terminal]
+
+
+def _before(told: list[Event], known: AgentState | None) -> tuple[list[dict[str, Any]], Any]:
+    """Returns the conversation and the state with which the run began."""
+    input = (told[0].get("input") if told else None) or {}
+    messages = list(known.messages) if known is not None else []
+    ids = {message["id"] for message in messages}
+    messages += [message for message in input.get("messages", ()) if message["id"] not in ids]
+    state = input.get("state")
+    return messages, state if state is not None or known is None else known.state

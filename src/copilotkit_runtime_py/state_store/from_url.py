@@ -1,0 +1,85 @@
+"""Stores by URL."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from .base import Retention, StateStore
+from .memory import MemoryStateStore
+
+MEMORY = "memory"
+
+
+def open_state_store(
+    url: str, *, retention: Retention | None = None, lease_seconds: float = 30.0
+) -> StateStore:
+    """Returns the store at a URL. It connects when it is first used.
+
+    Args:
+        url: `memory`, `sqlite:///file.db` (with four slashes: an absolute path),
+            `postgresql://user:password@host/database`, or `redis://host:6379/0` (over TLS: `rediss://`).
+        retention: how much is kept. Without it the store in memory is bounded, and the others are not.
+        lease_seconds: how long a run is its worker's after the worker last wrote, in seconds: a worker that
+            dies blocks a thread for so long. Of no meaning in memory.
+
+    Raises:
+        ConfigurationError: there is no store for such a URL, the package for it is missing, or a SQLite file
+            cannot be in that place.
+    """
+    if url == MEMORY:
+        return MemoryStateStore(retention=retention)
+    scheme = scheme_of(url)
+    if scheme == "sqlite":
+        _check_directory(url)
+    elif scheme == "postgresql":
+        _check_package("psycopg", "postgres")
+    elif scheme == "redis":
+        _check_package("redis", "redis")
+        from .redis import RedisStateStore
+
+        return RedisStateStore(url, retention=retention, lease_seconds=lease_seconds)
+    else:
+        # Only the scheme is told: the rest may hold a password.
+        raise ConfigurationError(
+            f"There is no store of the kind '{scheme}': write memory, sqlite:///file.db, postgresql://… or "
+            "redis://…"
+        )
+    from .sql import SQLStateStore
+
+    return SQLStateStore(url, retention=retention, lease_seconds=lease_seconds)
+
+
+def scheme_of(url: str) -> str:
+    """Returns the kind of store that a URL names, under one name for each: `memory`, `sqlite` and so on."""
+    scheme = url.partition(":")[0].partition("+")[0].lower()
+    return {"postgres": "postgresql", "rediss": "redis"}.get(scheme, scheme)
+
+
+def sqlite_path(url: str) -> Path:
+    """Returns the absolute path of the file that a `sqlite:///` URL names.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
+    from .sql.address import parse
+
+    return Path(parse(url).database or "")
+
+
+def _check_directory(url: str) -> None:
+    directory = sqlite_path(url).parent
+    if not directory.is_dir():
+        raise ConfigurationError(f"There is no directory {directory} to keep threads in.")
+    if not os.access(directory, os.W_OK):
+        raise ConfigurationError(f"Threads cannot be kept in {directory}, which is read-only.")
+
+
+def _check_package(package: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise ConfigurationError(
+            f"The package {package} is missing, which the store needs: "
+            f"pip install 'copilotkit-runtime-py[{extra}]'."
+        )
