@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import httpcore
-from aiohappyeyeballs import start_connection
+from aiohappyeyeballs import AddrInfoType, start_connection
 
 _HAPPY_EYEBALLS_SECONDS: Final = 0.25  # RFC 8305, section 5
 _BUFFER_BYTES: Final = 256 * 1024
@@ -44,7 +44,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
         with _connecting():
             async with asyncio.timeout(timeout):
-                addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                addresses = await self.resolve(host, port)
                 connected = await start_connection(addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS)
                 try:
                     _, stream = await loop.create_connection(AsyncioStream, sock=connected)
@@ -52,6 +52,15 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
                     connected.close()
                     raise
         return stream
+
+    async def resolve(self, host: str, port: int) -> Sequence[AddrInfoType]:
+        """Returns the addresses to connect to, and no others.
+
+        Raises:
+            OSError: the host has none.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
     async def sleep(self, seconds: float) -> None:
         """Waits between two attempts to connect."""
