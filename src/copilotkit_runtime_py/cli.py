@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import json
+import math
 import os
 import shlex
+import signal
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import uvicorn
-from uvicorn.supervisors import ChangeReload
+from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from .app.hosts import is_loopback
 from .errors import ConfigurationError
 from .settings import (
     DEFAULT_ENDPOINT,
     DEMO_AGENT,
+    DRAIN_SECONDS,
     LOCALHOST,
     Settings,
     SettingsError,
     find_config,
     parse_agents,
 )
+from .state_store.from_url import MEMORY, scheme_of, sqlite_path
 from .target import TargetError
 
 DEFAULT_PORT = 8000
+DEFAULT_STORE = "sqlite:///.copilotkit/threads.db"
 SHUTDOWN_SECONDS = 3
+RELOAD_SECONDS = 1.0
 
 _CURL_QUERY = (
     "mutation ($data: GenerateCopilotResponseInput!) { generateCopilotResponse(data: $data) { threadId "
@@ -78,6 +86,24 @@ _allowed_host = click.option(
 )
 
 
+_store = click.option(
+    "--store",
+    metavar="URL",
+    envvar="COPILOTKIT_STORE",
+    show_envvar=True,
+    help="Where threads are kept: memory, sqlite:///file.db, postgresql://… or redis://…  "
+    f"[default: the file {DEFAULT_STORE}]",
+)
+
+_drain = click.option(
+    "--drain-seconds",
+    default=DRAIN_SECONDS,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How long runs may go on when the server is told to end.",
+)
+
+
 @cli.command()
 @_host
 @click.option(
@@ -99,6 +125,18 @@ _allowed_host = click.option(
 @click.option("--default-agent", metavar="NAME", help="The agent for requests that name none.")
 @_cors
 @_allowed_host
+@_store
+@click.option("--keep-days", type=click.FloatRange(0), help="Days for which an unused thread is kept.")
+@click.option("--keep-threads", type=click.IntRange(1), help="Most threads that are kept.")
+@click.option("--keep-megabytes", type=click.FloatRange(0), help="Most megabytes of threads that are kept.")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Processes that serve. More than one need a store in PostgreSQL or Redis.",
+)
+@_drain
 @click.option("--reload", is_flag=True, help="Start again when a Python file changes.")
 def serve(
     host: str,
@@ -109,6 +147,12 @@ def serve(
     default_agent: str | None,
     cors: tuple[str, ...],
     allowed_hosts: tuple[str, ...],
+    store: str | None,
+    keep_days: float | None,
+    keep_threads: int | None,
+    keep_megabytes: float | None,
+    workers: int,
+    drain_seconds: float,
     reload: bool,
 ) -> None:
     """Serve agents to CopilotKit frontends."""
@@ -126,10 +170,17 @@ def serve(
             endpoint=endpoint,
             cors=cors or _default_cors(host),
             allowed_hosts=allowed_hosts,
+            store=_store_url(store),
+            keep_days=keep_days,
+            keep_threads=keep_threads,
+            keep_megabytes=keep_megabytes,
+            drain_seconds=drain_seconds,
         )
+        _check_workers(settings.store, workers, reload=reload)
         _warn_if_exposed(host)
         url = _url(host, listener, endpoint)
-        _run(settings, listener, [f"CopilotKit runtime: {url}"], reload=reload)
+        banner = [f"CopilotKit runtime: {url}", _kept(settings.store)]
+        _run(settings, listener, banner, workers=workers, reload=reload)
 
 
 @cli.command()
@@ -142,8 +193,16 @@ def serve(
 @_endpoint
 @_cors
 @_allowed_host
+@_store
+@_drain
 def demo(
-    host: str, port: int | None, endpoint: str, cors: tuple[str, ...], allowed_hosts: tuple[str, ...]
+    host: str,
+    port: int | None,
+    endpoint: str,
+    cors: tuple[str, ...],
+    allowed_hosts: tuple[str, ...],
+    store: str | None,
+    drain_seconds: float,
 ) -> None:
     """Serve a demo LangGraph agent that needs no API key."""
     name, target = DEMO_AGENT
@@ -154,6 +213,8 @@ def demo(
             endpoint=endpoint,
             cors=cors or _default_cors(host),
             allowed_hosts=allowed_hosts,
+            store=_store_url(store),
+            drain_seconds=drain_seconds,
         )
         _warn_if_exposed(host)
         url = _url(host, listener, endpoint)
@@ -161,6 +222,7 @@ def demo(
             f"CopilotKit runtime with the agent '{name}': {url}",
             "Give it to a frontend as runtimeUrl, open it in a browser for the playground, or try:",
             curl_line(url, name),
+            _kept(settings.store),
         ]
         _run(settings, listener, banner)
 
@@ -200,21 +262,82 @@ class _Server(uvicorn.Server):
             _print_banner(self.banner)
 
 
-def _run(settings: Settings, listener: socket.socket, banner: Sequence[str], *, reload: bool = False) -> None:
-    if reload:
-        # Each reload is a new process, which reads its settings from the environment.
-        os.environ.update(settings.to_environment())
-        config = uvicorn.Config(
-            "copilotkit_runtime_py.app.main:app", reload=True, timeout_graceful_shutdown=SHUTDOWN_SECONDS
-        )
-        _print_banner(banner)
-        ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
-        return
+def _run(
+    settings: Settings,
+    listener: socket.socket,
+    banner: Sequence[str],
+    *,
+    workers: int = 1,
+    reload: bool = False,
+) -> None:
     from .app.application import create_app
 
-    server = _Server(uvicorn.Config(create_app(settings), timeout_graceful_shutdown=SHUTDOWN_SECONDS), banner)
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down and passes the signal on
-        server.run([listener])
+    if reload:
+        # Whoever changes a file does not want to wait for the runs of the old code.
+        settings = dataclasses.replace(settings, drain_seconds=min(settings.drain_seconds, RELOAD_SECONDS))
+    else:
+        app = create_app(settings)
+    grace = math.ceil(settings.drain_seconds) + SHUTDOWN_SECONDS
+    if not reload and workers == 1:
+        server = _Server(uvicorn.Config(app, timeout_graceful_shutdown=grace), banner)
+        # Once it has shut down, uvicorn passes the signal on, to say how the process ended: well.
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run([listener])
+        return
+    # Each server is a new process, which reads its settings from the environment.
+    os.environ.update(settings.to_environment())
+    config = uvicorn.Config(
+        "copilotkit_runtime_py.app.main:app",
+        workers=workers,
+        reload=reload,
+        timeout_graceful_shutdown=grace,
+    )
+    _print_banner(banner)
+    if reload:
+        ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    else:
+        Multiprocess(config, sockets=[listener]).run()
+
+
+def _store_url(given: str | None) -> str:
+    """Returns where threads are kept: in the place named, else in a file in the working directory.
+
+    Raises:
+        ConfigurationError: the file's directory cannot be made.
+    """
+    if given:
+        return given
+    directory = sqlite_path(DEFAULT_STORE).parent
+    try:
+        directory.mkdir(exist_ok=True)
+        (directory / ".gitignore").write_text("*\n")
+    except OSError as error:
+        raise ConfigurationError(
+            f"Threads cannot be kept in {directory}: {error.strerror or error}. Say where with --store "
+            "sqlite:////another/place.db, or keep them nowhere with --store memory."
+        ) from error
+    return DEFAULT_STORE
+
+
+def _kept(store: str) -> str:
+    """Says where threads are, without the password that the URL may hold."""
+    if store == MEMORY:
+        return "Threads are kept in memory: they end with the server."
+    if scheme_of(store) == "sqlite":
+        return f"Threads are kept in {sqlite_path(store)}; --store memory keeps none."
+    parts = urlsplit(store)
+    return f"Threads are kept at {scheme_of(store)}://{parts.netloc.rpartition('@')[2]}{parts.path}."
+
+
+def _check_workers(store: str, workers: int, *, reload: bool) -> None:
+    if workers > 1 and reload:
+        raise SettingsError("--reload serves with one process: leave --workers away.")
+    if workers > 1 and scheme_of(store) in (MEMORY, "sqlite"):
+        raise SettingsError(
+            "Several workers need a store that tells them of each other's runs: "
+            "--store postgresql://… or --store redis://…"
+        )
 
 
 def _print_banner(lines: Sequence[str]) -> None:

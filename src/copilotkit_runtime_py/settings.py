@@ -8,12 +8,14 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 from urllib.parse import urlsplit
 
 DEFAULT_ENDPOINT = "/api/copilotkit"
 DEMO_AGENT = ("demo", "copilotkit_runtime_py.demo.agent:graph")
 LOCALHOST = "localhost"
 ANY_ORIGIN = "*"
+DRAIN_SECONDS = 10.0
 
 
 class SettingsError(Exception):
@@ -33,6 +35,11 @@ class Settings:
             and `*` for any origin; both go without credentials and stand alone.
         allowed_hosts: the names besides this machine's own under which requests may come in over loopback;
             see `copilotkit_runtime_py.app.hosts`.
+        store: where threads are kept; see `copilotkit_runtime_py.state_store.from_url`.
+        keep_days: how many days a thread is kept after it last changed; None: for ever.
+        keep_threads: how many threads are kept; None: all.
+        keep_megabytes: how many megabytes (10⁶ bytes) of threads are kept; None: all.
+        drain_seconds: how long runs may go on when the server is told to end.
     """
 
     agents: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +48,11 @@ class Settings:
     endpoint: str = DEFAULT_ENDPOINT
     cors: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    store: str = "memory"
+    keep_days: float | None = None
+    keep_threads: int | None = None
+    keep_megabytes: float | None = None
+    drain_seconds: float = DRAIN_SECONDS
 
     def __post_init__(self) -> None:
         path = self.endpoint
@@ -57,7 +69,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Reads `COPILOTKIT_AGENTS`, `_CONFIG`, `_DEFAULT_AGENT`, `_ENDPOINT`, `_CORS` and `_ALLOWED_HOSTS`.
+        """Reads `COPILOTKIT_AGENTS`, `_CONFIG` and so on: the names of the attributes, in capitals.
 
         Several agents (`NAME=TARGET`), origins or hosts are separated by spaces and quoted as in a shell.
         Without `COPILOTKIT_CORS`, pages from this machine may call the server; an empty value forbids that.
@@ -73,6 +85,11 @@ class Settings:
             endpoint=environ.get("COPILOTKIT_ENDPOINT") or DEFAULT_ENDPOINT,
             cors=tuple(_words(environ, "COPILOTKIT_CORS", LOCALHOST)),
             allowed_hosts=tuple(_words(environ, "COPILOTKIT_ALLOWED_HOSTS", "")),
+            store=environ.get("COPILOTKIT_STORE") or "memory",
+            keep_days=_number(environ, "COPILOTKIT_KEEP_DAYS", None),
+            keep_threads=_count(environ, "COPILOTKIT_KEEP_THREADS"),
+            keep_megabytes=_number(environ, "COPILOTKIT_KEEP_MEGABYTES", None),
+            drain_seconds=_number(environ, "COPILOTKIT_DRAIN_SECONDS", DRAIN_SECONDS),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -84,6 +101,11 @@ class Settings:
             "COPILOTKIT_ENDPOINT": self.endpoint,
             "COPILOTKIT_CORS": shlex.join(self.cors),
             "COPILOTKIT_ALLOWED_HOSTS": shlex.join(self.allowed_hosts),
+            "COPILOTKIT_STORE": self.store,
+            "COPILOTKIT_KEEP_DAYS": _text(self.keep_days),
+            "COPILOTKIT_KEEP_THREADS": _text(self.keep_threads),
+            "COPILOTKIT_KEEP_MEGABYTES": _text(self.keep_megabytes),
+            "COPILOTKIT_DRAIN_SECONDS": _text(self.drain_seconds),
         }
 
 
@@ -133,3 +155,35 @@ def _words(environ: Mapping[str, str], name: str, default: str) -> list[str]:
         return shlex.split(environ.get(name, default))
     except ValueError as error:
         raise SettingsError(f"{name} is malformed: {error}.") from error
+
+
+@overload
+def _number(environ: Mapping[str, str], name: str, default: float) -> float: ...
+
+
+@overload
+def _number(environ: Mapping[str, str], name: str, default: None) -> float | None: ...
+
+
+def _number(environ: Mapping[str, str], name: str, default: float | None) -> float | None:
+    value = environ.get(name)
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number < float("inf"):
+        raise SettingsError(f"{name} is malformed: '{value}' is no number from 0 on.")
+    return number
+
+
+def _count(environ: Mapping[str, str], name: str) -> int | None:
+    number = _number(environ, name, None)
+    if number is not None and not number.is_integer():
+        raise SettingsError(f"{name} is malformed: {number} is no whole number.")
+    return None if number is None else int(number)
+
+
+def _text(number: float | None) -> str:
+    return "" if number is None else str(number)

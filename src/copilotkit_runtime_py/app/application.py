@@ -7,6 +7,7 @@ import importlib.util
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -16,7 +17,11 @@ from .. import CopilotRuntime, create_router
 from ..providers.base import Provider
 from ..providers.resolve import as_provider
 from ..settings import ANY_ORIGIN, DEMO_AGENT, LOCALHOST, Settings, SettingsError, find_config
+from ..state_store.base import Retention
+from ..state_store.from_url import MEMORY, open_state_store
+from ..state_store.memory import MEMORY_RETENTION
 from ..target import TargetError, load_target, missing_extra
+from .graceful_stop import drain_on_signal
 from .hosts import LoopbackHosts
 
 LOCALHOST_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
@@ -33,10 +38,14 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SettingsError: two agents share a name.
         TargetError: an agent cannot be loaded.
-        ConfigurationError: the default agent is not registered.
+        ConfigurationError: the default agent is not registered, or the store cannot be used.
     """
     agents = load_agents(settings)
-    runtime = CopilotRuntime(agents=agents, default_agent=settings.default_agent)
+    runtime = CopilotRuntime(
+        agents=agents,
+        default_agent=settings.default_agent,
+        state_store=open_state_store(settings.store, retention=retention_of(settings)),
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,7 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
             logger.warning(
                 "No agent is registered. Set COPILOTKIT_AGENTS=NAME=TARGET or add a langgraph.json."
             )
-        yield
+        with drain_on_signal(runtime, settings.drain_seconds):
+            yield
         await runtime.aclose()
 
     # FastAPI's own documentation pages load scripts from another host.
@@ -59,6 +69,21 @@ def create_app(settings: Settings) -> FastAPI:
             return RedirectResponse(settings.endpoint)
 
     return app
+
+
+def retention_of(settings: Settings) -> Retention | None:
+    """Returns how much the store keeps, or None where the settings do not say."""
+    days, threads, megabytes = settings.keep_days, settings.keep_threads, settings.keep_megabytes
+    if days is threads is megabytes is None:
+        return None
+    # What is not named stays bounded in memory.
+    default = MEMORY_RETENTION if settings.store == MEMORY else Retention()
+    return dataclasses.replace(
+        default,
+        max_age=default.max_age if days is None else timedelta(days=days),
+        max_threads=default.max_threads if threads is None else threads,
+        max_bytes=default.max_bytes if megabytes is None else int(megabytes * 1_000_000),
+    )
 
 
 def load_agents(settings: Settings) -> dict[str, Provider]:

@@ -99,9 +99,9 @@ def _kind(url: str) -> _Kind:
 async def _sqlite(url: str) -> AsyncIterator[Saver]:
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from sqlalchemy import make_url
 
-    path = url.partition(":///")[2].partition("?")[0]
-    async with aiosqlite.connect(path, timeout=10) as connection:
+    async with aiosqlite.connect(make_url(url).database or "", timeout=10) as connection:
         saver = AsyncSqliteSaver(connection)
         await saver.setup()
         # What a crash of the process loses, if anything, is decided by the log; this is about power cuts.
