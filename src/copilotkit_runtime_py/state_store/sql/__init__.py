@@ -1,0 +1,5 @@
+"""The store in SQLite or PostgreSQL."""
+
+from .store import SQLStateStore
+
+__all__ = ["SQLStateStore"]

@@ -1,0 +1,91 @@
+"""What the store asks of a database, and what becomes of the errors of one that cannot be reached."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from ...errors import InvalidRequestError, StoreUnavailableError
+from ..base import Signal
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """Runs the transactions of a store. It is opened, and its tables are made, when it is first used.
+
+    Raises:
+        StoreUnavailableError: by every method, where the database cannot be reached.
+        ConfigurationError: by every method, where the store cannot use the database.
+    """
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Returns what `work` reads. Each of its statements may see another moment."""
+
+    async def write(
+        self, work: Callable[[Connection], T], *, thread_id: str, signal: Signal | None = None
+    ) -> T:
+        """Runs `work` in a transaction, and gives a signal to those who watch the thread."""
+
+    async def extend(self, work: Callable[[Connection, dict[str, str]], T], *, thread_id: str) -> T:
+        """Runs work that is one transaction by itself, and gives the signal of new events.
+
+        On PostgreSQL `work` is one statement, which gives the signal with the values it gets.
+        """
+
+    def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
+        """See `StateStore.watch`."""
+
+    async def aclose(self) -> None:
+        """Closes the connections. The next use opens them again."""
+
+
+class Outages:
+    """Tells the log when a database is out of reach, and when it is back.
+
+    Args:
+        is_outage: whether the driver's error means that the database cannot serve at the moment.
+    """
+
+    def __init__(self, is_outage: Callable[[Any], bool]) -> None:
+        self._is_outage = is_outage
+        self._out = False
+
+    @contextmanager
+    def noticed(self) -> Iterator[None]:
+        """Within the context, outages are `StoreUnavailableError`s; errors of programming stay what they are.
+
+        Raises:
+            StoreUnavailableError: the database cannot be reached.
+            InvalidRequestError: a text, such as an id that a client chose, is none that the database takes.
+        """
+        try:
+            yield
+        except (DataError, UnicodeEncodeError) as error:
+            raise InvalidRequestError("An id or a name holds characters that cannot be kept.") from error
+        except DBAPIError as error:
+            if not (error.connection_invalidated or self._is_outage(error.orig)):
+                raise
+            raise self.of(error.orig) from error
+        except (PoolTimeoutError, TimeoutError, OSError) as error:
+            raise self.of(error) from error
+        if self._out:
+            self._out = False
+            logger.warning("the state store can be reached again")
+
+    def of(self, cause: object) -> StoreUnavailableError:
+        """Returns the error for what kept the database from serving."""
+        if not self._out:
+            self._out = True
+            logger.warning(
+                "the state store cannot be reached: %s", " ".join(str(cause).split()) or repr(cause)
+            )
+        return StoreUnavailableError()

@@ -1,0 +1,105 @@
+"""The signals that PostgreSQL passes from worker to worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from contextlib import suppress
+from typing import Any, Final
+
+from sqlalchemy import URL
+
+from ..base import Signal
+from ..signals import SignalBoard
+
+logger = logging.getLogger(__name__)
+
+CHANNEL: Final = "copilotkit"
+
+# How long to wait before connecting is tried again, in seconds: the first time, and at most.
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+
+# A connection that only listens learns from these probes, in seconds, that the server's machine is gone.
+_CONNECTION: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+
+
+class PostgresSignals:
+    """Listens, on a connection of its own, for the signals that any worker gives.
+
+    Args:
+        url: the server.
+        board: where those who watch are told.
+    """
+
+    def __init__(self, url: URL, board: SignalBoard) -> None:
+        dialect = url.get_dialect()()
+        self._arguments: dict[str, Any] = {**_CONNECTION, **dialect.create_connect_args(url)[1]}
+        self._board = board
+        self._listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._listen(), name="signals of PostgreSQL")
+
+    async def ready(self) -> None:
+        """Waits until signals are heard.
+
+        Raises:
+            ConnectionError: the server cannot be reached.
+        """
+        await asyncio.shield(self._listening)
+
+    async def aclose(self) -> None:
+        """Stops to listen."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        self._fail("the store is being closed")
+
+    async def _listen(self) -> None:
+        import psycopg
+
+        failures = 0
+        while True:
+            try:
+                # The context's own end would wait for an answer of the server.
+                connection = await psycopg.AsyncConnection.connect(autocommit=True, **self._arguments)
+                try:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    failures = 0
+                    self._ready()
+                    async for notice in connection.notifies():
+                        self._give(notice.payload)
+                finally:
+                    await connection.close()
+            except (psycopg.Error, OSError) as error:
+                if failures == 0:
+                    logger.warning("signals of other workers are not heard for now: %s", _line(error))
+                failures += 1
+                self._fail(_line(error))
+            await asyncio.sleep(min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE) * random.uniform(0.5, 1))
+
+    def _ready(self) -> None:
+        if self._listening.done():  # again, after an outage
+            self._listening = asyncio.get_running_loop().create_future()
+            self._board.give_all()
+        self._listening.set_result(None)
+
+    def _fail(self, cause: str) -> None:
+        if self._listening.done():
+            self._listening = asyncio.get_running_loop().create_future()
+        self._listening.set_exception(ConnectionError(cause))
+        self._listening.exception()  # there may be nobody who waits
+
+    def _give(self, payload: str) -> None:
+        signal, _, key = payload.partition(" ")
+        with suppress(ValueError):  # somebody else's
+            self._board.give(key, Signal(signal))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or repr(error)
