@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 _QUIET = {
     "CREWAI_DISABLE_TELEMETRY": "true",
@@ -41,7 +46,7 @@ def guarded_import() -> Iterator[None]:
     signals = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     handlers = {number: signal.getsignal(number) for number in signals}
     try:
-        with warnings.catch_warnings():
+        with _writable_home(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -49,3 +54,41 @@ def guarded_import() -> Iterator[None]:
             for number, handler in handlers.items():
                 if handler is not None and signal.getsignal(number) is not handler:
                     signal.signal(number, handler)
+
+
+@contextmanager
+def _writable_home() -> Iterator[None]:
+    """Lends CrewAI a home directory where there is none that it can write to.
+
+    Its import makes a key and empty folders in there, and fails where it cannot.
+    """
+    if _is_home_writable():
+        yield
+        return
+    if "CREWAI_STORAGE_DIR" not in os.environ:
+        storage = os.environ["CREWAI_STORAGE_DIR"] = tempfile.mkdtemp(prefix="crewai-")
+        logger.warning(
+            "The home directory cannot be written. CrewAI keeps its files in %s; set CREWAI_STORAGE_DIR to "
+            "choose another folder.",
+            storage,
+        )
+    home = os.environ.get("HOME")
+    with tempfile.TemporaryDirectory() as lent:
+        os.environ["HOME"] = lent
+        try:
+            yield
+        finally:
+            if home is None:
+                del os.environ["HOME"]
+            else:
+                os.environ["HOME"] = home
+
+
+def _is_home_writable() -> bool:
+    try:
+        home = Path.home()
+        home.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=home).close()
+    except (OSError, RuntimeError):  # a user without an entry in the password file may have no home at all
+        return False
+    return True

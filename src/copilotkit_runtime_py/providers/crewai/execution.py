@@ -77,11 +77,15 @@ class Execution:
 
     async def _task(self) -> Any:
         RUN.set(self._run)
+        self._memory.enter()
         set_provider(NoConsole())
         set_suppress_console_output(True)
         for sink in (self._memory, self._threads, self._run.answers, self._run.feed):
             add_stream_sink(sink)
-        return await self._work()
+        result = await self._work()
+        if self._memory.is_saving:  # what is saved after the end of the run would be stopped with it
+            await self._threads.call("wait_until_saved", self._memory.wait_until_saved)
+        return result
 
     async def _outcome(self, task: asyncio.Task[Any]) -> None:
         try:

@@ -1,7 +1,8 @@
 """CrewAI's memory, kept apart for every chat.
 
 CrewAI keeps what a crew, an agent or a flow remembers under the crew's or the flow's name, which all its
-chats have in common. See https://docs.crewai.com/en/concepts/memory for scopes.
+chats have in common, and searches what its model tells it to search. See
+https://docs.crewai.com/en/concepts/memory for scopes.
 """
 
 from __future__ import annotations
@@ -9,10 +10,18 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from crewai.memory.memory_scope import MemoryScope
 from crewai.memory.unified_memory import Memory
 
-_ROOT = "/copilotkit"
+from .chat_storage import CHAT, ChatStorage
+
+_OWNERS_START = frozenset(
+    {
+        "crew_kickoff_started",
+        "agent_execution_started",
+        "lite_agent_execution_started",
+        "memory_retrieval_started",  # an agent on its own recalls before it says that it starts
+    }
+)
 
 
 class ChatMemory:
@@ -25,31 +34,57 @@ class ChatMemory:
     """
 
     def __init__(self, key: str) -> None:
-        self._path = f"{_ROOT}/{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+        self._path = f"/copilotkit/{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+        self._in_use: dict[int, Memory] = {}
+
+    def enter(self) -> None:
+        """Makes the chat the one that the calling task, and all that it starts, remembers."""
+        CHAT.set(self._path)
 
     def __call__(self, source: Any, event: Any) -> None:
         """Confines the memory of a crew or an agent that starts to work."""
         if event.type == "crew_kickoff_started":
             self.confine_crew(source)
-        elif event.type in ("agent_execution_started", "lite_agent_execution_started"):
+        elif event.type in _OWNERS_START:
             self.confine(source)
 
     def confine_crew(self, crew: Any) -> None:
-        """Confines the memory of a crew and its agents."""
-        crew._memory = self._confined(crew._memory)
-        for agent in [*crew.agents, *([crew.manager_agent] if crew.manager_agent else [])]:
-            self.confine(agent)
+        """Confines the memory of a crew and its agents, and keeps their outputs off the disk."""
+        crew._task_output_handler = _NoOutputs()
+        for owner in (crew, *crew.agents, *([crew.manager_agent] if crew.manager_agent else [])):
+            self.confine(owner)
 
     def confine(self, owner: Any) -> None:
-        """Confines the memory of a flow or an agent."""
-        memory = getattr(owner, "memory", None)
-        confined = self._confined(memory)
-        if confined is not memory:
-            owner.memory = confined
+        """Confines the memory of a crew, a flow or an agent."""
+        for memory in (getattr(owner, "memory", None), getattr(owner, "_memory", None)):
+            if isinstance(memory, Memory):
+                self._in_use[id(memory)] = memory
+                if not isinstance(memory._storage, ChatStorage):
+                    memory._storage = ChatStorage(memory._storage)
 
-    def _confined(self, memory: Any) -> Any:
-        if isinstance(memory, MemoryScope) and memory.root_path.startswith(f"{_ROOT}/"):
-            if memory.root_path == self._path:
-                return memory
-            memory = memory._memory  # confined to another chat, by an earlier run of an object that is shared
-        return memory.scope(self._path) if isinstance(memory, Memory) else memory
+    @property
+    def is_saving(self) -> bool:
+        """Whether something is still being saved in the background."""
+        return any(memory._pending_saves for memory in self._in_use.values())
+
+    def wait_until_saved(self) -> None:
+        """Blocks until everything is saved, also what other chats save in the same memory."""
+        for memory in list(self._in_use.values()):
+            memory.drain_writes()
+
+
+class _NoOutputs:
+    """Stands in for the file in which CrewAI keeps the inputs and outputs of the last crew, for its `replay`.
+
+    All crews of a machine share that file: each run would empty it, read it whole and wait for the others.
+    """
+
+    def reset(self) -> None:
+        """Empties nothing."""
+
+    def update(self, task_index: int, log: dict[str, Any]) -> None:
+        """Keeps nothing."""
+
+    def load(self) -> list[dict[str, Any]] | None:
+        """Returns that there is nothing."""
+        return None
