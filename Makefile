@@ -31,7 +31,7 @@ test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test A
 .PHONY: unit
 unit: .venv/.dev ## Run the tests that need only Python, in under a minute
 	$(PYTHON) -m pytest -m "not clients and not browser and not packaging and not postgres and not redis" \
-		--ignore tests/providers/crewai $(ARGS)
+		--ignore tests/providers/crewai --ignore tests/providers/parity $(ARGS)
 
 .PHONY: check
 check: .venv/.dev ## Check the format, the lint rules, the types and the lock file

@@ -7,15 +7,12 @@ import pytest
 
 pytest.importorskip("copilotkit_runtime_py.providers.crewai", exc_type=ImportError)
 
-from crewai import Agent, Crew, Task
 from crewai.flow.flow import Flow, FlowState, start
 from crewai.flow.persistence import SQLiteFlowPersistence, persist
-from crewai.memory.unified_memory import Memory
 from pydantic import Field
 
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
-from copilotkit_runtime_py.providers.crewai.memory import ChatMemory
 from tests.providers.emitted import collect, messages, of_type, snapshots, text_of
 
 from .scripted import MARKS, ScriptedLLM, request, says, user
@@ -197,47 +194,6 @@ async def test_a_question_that_is_edited_or_sent_again_is_answered_anew(tmp_path
 
     assert contents(messages(again)) == ["q0", "q0 (1)", "q1", "q1 (3)"]
     assert contents(messages(edited)) == ["q0", "q0 (1)", "better", "better (3)"]
-
-
-def embedded(texts: list[str]) -> list[list[float]]:
-    return [[1.0, float(len(text))] for text in texts]
-
-
-async def test_chats_share_no_memory(tmp_path: Path) -> None:
-    memory = Memory(storage=str(tmp_path / "memory"), embedder=embedded, llm=says("{}"))
-    recalled: list[Any] = []
-
-    class Remembers(Flow[CopilotKitState]):
-        @start()
-        def work(self) -> None:
-            recalled.append([match.record.content for match in self.recall("name", depth="shallow")])
-            self.remember(self.state.messages[-1]["content"], scope="/", categories=["x"], importance=0.5)
-
-    provider = CrewAIProvider(Remembers(memory=memory))
-    await collect(provider, request(user("My name is Ada"), thread="t1"))
-    await collect(provider, request(user("And mine is Bob"), thread="t2"))
-    await collect(provider, request(user("Who am I?"), thread="t1"))
-
-    assert recalled == [[], [], ["My name is Ada"]]
-
-
-async def test_a_crews_memory_belongs_to_the_chat_unless_the_user_has_scoped_it() -> None:
-    agent = Agent(role="Writer", goal="Write", backstory="You write.", llm=says("ok"))
-    task = Task(description="Write", expected_output="text", agent=agent)
-    memory = Memory(embedder=embedded, llm=says("{}"))
-    crew = Crew(agents=[agent], tasks=[task], memory=memory)
-    scoped = Crew(agents=[agent], tasks=[task], memory=memory.scope("/mine"))
-    paths: list[Any] = []
-
-    for chat in ("a", "b", "a"):
-        ChatMemory(chat).confine_crew(crew)
-        ChatMemory(chat).confine_crew(scoped)
-        paths.append((crew._memory, scoped._memory))
-
-    roots = [getattr(mine, "root_path", None) for mine, _ in paths]
-    assert roots[0] == roots[2] != roots[1]
-    assert {getattr(mine, "_memory", None) is memory for mine, _ in paths} == {True}
-    assert {getattr(own, "root_path", None) for _, own in paths} == {"/mine"}
 
 
 async def test_a_flow_without_messages_answers_and_the_history_is_kept() -> None:

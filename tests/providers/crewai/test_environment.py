@@ -23,7 +23,8 @@ QUIET = {
 
 def run_python(code: str, home: Path, **environment: str) -> str:
     """Runs code in a fresh process, in a home of its own and without our settings, and returns its output."""
-    inherited = {k: v for k, v in os.environ.items() if k not in QUIET and not k.startswith("OTEL")}
+    ours = {*QUIET, "CREWAI_STORAGE_DIR"}
+    inherited = {k: v for k, v in os.environ.items() if k not in ours and not k.startswith("OTEL")}
     process = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
         env={**inherited, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path), **environment},
@@ -92,6 +93,38 @@ def test_a_run_connects_to_nobody_even_if_crewai_was_imported_first(tmp_path: Pa
     )
 
     assert output == "Hello\nHello\n[]\n"
+
+
+def test_crewai_works_where_the_home_directory_cannot_be_written(tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.touch()
+
+    output = run_python(
+        """
+        import asyncio, os, warnings
+        from pathlib import Path
+        from copilotkit_runtime_py.context import RequestContext
+        from copilotkit_runtime_py.providers.crewai import CrewAIProvider
+        warnings.simplefilter("ignore")
+        from crewai import Agent, Crew, Task
+        from tests.providers.crewai.scripted import request, says, user
+        from tests.providers.emitted import text_of
+
+        agent = Agent(role="Writer", goal="Write", backstory="You write.", llm=says("Hello"))
+        task = Task(description="{user_message}", expected_output="x", agent=agent)
+        crew = Crew(agents=[agent], tasks=[task])
+
+        async def run():
+            return [e async for e in CrewAIProvider(crew).run(request(user("hi")), RequestContext())]
+
+        print(text_of(asyncio.run(run())))
+        print(Path.home().name, Path(os.environ["CREWAI_STORAGE_DIR"]).is_dir())
+        """,
+        home,
+        TMPDIR=str(tmp_path),
+    )
+
+    assert output == "Hello\nfile True\n"
 
 
 def test_what_calls_home_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
