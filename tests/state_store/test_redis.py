@@ -73,15 +73,6 @@ async def test_a_run_whose_log_the_server_lost_is_lost_to_its_producer() -> None
             assert (await store.begin_run(record())).number == 1
 
 
-async def test_a_run_whose_log_the_server_lost_in_part_is_lost_to_its_producer(redis_url: str) -> None:
-    async with opened(redis_url) as store:
-        run = await store.begin_run(record())
-        await store.append(run, 0, [b"1"])
-        with pytest.raises(RunLostError):
-            await store.append(run, 2, [b"3"])
-        assert [log.events for log in await store.read_runs("ann", "t")] == [[b"1"]]
-
-
 async def test_a_run_goes_on_when_its_server_is_back(own_redis: Redis) -> None:
     async with opened(own_redis.url) as store:
         run = await store.begin_run(record())

@@ -41,7 +41,7 @@ class RedisStateStore:
     happens to a thread is published, and each process hears of the threads that it watches on one connection.
 
     Redis keeps what is said here as well as it is set up to: with `appendonly yes`, and a `maxmemory-policy`
-    that evicts nothing. A run whose log the server has lost, in whole or in part, is lost to its producer.
+    that evicts nothing. A run that the server has lost is lost to its producer.
 
     Redis Cluster is not supported: a script changes a thread and its owner's list in one step, and the two
     would have to be in one hash slot. Nothing is kept on more than one server, so Sentinel or a managed
@@ -142,6 +142,8 @@ class RedisStateStore:
         arguments: list[Any] = [
             _digest(run.owner),
             run.number,
+            _encode(run.id),
+            _since_epoch(run.started_at),
             _encode(run.producer),
             position,
             len(events),
@@ -151,9 +153,12 @@ class RedisStateStore:
         if ending is not None:
             arguments += [encode_state(ending.state), join(ending.compacted), *self._bounds]
         answer = await self._call(self._append, run.thread_id, *arguments)
-        if answer[0] != b"ok":
-            raise RunLostError
-        return bool(answer[1])
+        match answer:
+            case [b"ok", stop]:
+                return bool(stop)
+            case [b"gap", length]:
+                raise ValueError(f"events for place {position} of a log of {length}")
+        raise RunLostError
 
     async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
         """See `StateStore.request_stop`."""

@@ -112,18 +112,22 @@ return {'ok', number}
 APPEND: Final = (
     _COMMON
     + """
-local owner, number, producer, position, count, text, lease = unpack(ARGV)
-local ending = #ARGV > 7
+local owner, number, run_id, started, producer, position, count, text, lease = unpack(ARGV)
+local ending = #ARGV > 9
 local thread, runs = key('t', digest), key('r', digest)
 local kept = redis.call('HMGET', thread, 'owner', 'active', 'lease', 'length', 'first')
-local run = redis.call('HMGET', runs, number .. ':p', number .. ':s', number .. ':a')
+local run = redis.call('HMGET', runs, number .. ':p', number .. ':s', number .. ':a', number .. ':i',
+  number .. ':t')
 if kept[1] ~= owner or not run[1] then return {'lost'} end
 local stop = run[2] and 1 or 0
 if kept[2] ~= number then return run[1] == producer and {'ok', stop} or {'lost'} end
 local now, length, grown = clock(), tonumber(kept[4]), 0
-if run[1] ~= producer and tonumber(kept[3]) > now then return {'lost'} end
+if run[1] ~= producer then
+  -- A thread that was deleted may be there again, with another run of that number.
+  if tonumber(kept[3]) > now or run[4] ~= run_id or run[5] ~= started then return {'lost'} end
+end
 local known = length - position
-if known < 0 then return {'lost'} end
+if known < 0 or tonumber(position) < 0 then return {'gap', length} end
 if run[1] ~= producer then redis.call('HSET', runs, number .. ':p', producer) end
 local added = math.max(count - known, 0)
 if added > 0 then
@@ -143,7 +147,7 @@ if not ending then
   return {'ok', stop}
 end
 
-local state, compacted, max_age, max_threads, max_runs, max_bytes = unpack(ARGV, 8)
+local state, compacted, max_age, max_threads, max_runs, max_bytes = unpack(ARGV, 10)
 local states, previous, first = key('s', digest), whole(number - 1), tonumber(kept[5])
 grown = grown + #state - redis.call('HSTRLEN', states, run[3]) + #compacted
 redis.call('HSET', states, run[3], state)
@@ -190,8 +194,8 @@ STOP: Final = (
     _COMMON
     + """
 local owner, run_id = unpack(ARGV)
-local kept = redis.call('HMGET', key('t', digest), 'owner', 'active')
-if kept[1] ~= owner or not kept[2] then return 0 end
+local kept = redis.call('HMGET', key('t', digest), 'owner', 'active', 'lease')
+if kept[1] ~= owner or not kept[2] or tonumber(kept[3]) <= clock() then return 0 end
 local runs = key('r', digest)
 if run_id and redis.call('HGET', runs, kept[2] .. ':i') ~= run_id then return 0 end
 redis.call('HSET', runs, kept[2] .. ':s', 1)
