@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,8 +20,8 @@ def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0) -> Iterator[
     """Has a runtime drained as soon as the process is told to end, by SIGTERM or SIGINT.
 
     For the lifespan of an application: a server such as uvicorn ends that only when all answers are over, and
-    the answer of a run is over when the run is. The server's own reaction to the signal is not touched. The
-    same signal a second time ends the runs at once. Outside the main thread, where Python knows no signals,
+    the answer of a run is over when the run is. The same signal a second time ends the runs at once; the
+    server hears of the first one, and of those from the third on. Outside the main thread, where Python knows no signals,
     and where the server handles none, this does nothing.
 
     Args:
@@ -32,7 +33,7 @@ def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0) -> Iterator[
         return
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    received: set[int] = set()
+    received: Counter[int] = Counter()
     drains: set[asyncio.Task[None]] = set()
 
     def drain(patience: float) -> None:
@@ -40,10 +41,10 @@ def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0) -> Iterator[
 
     def handle(number: int, frame: FrameType | None) -> None:
         # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two.
-        loop.call_soon_threadsafe(drain, 0.0 if number in received else seconds)
-        received.add(number)
+        received[number] += 1
+        loop.call_soon_threadsafe(drain, seconds if received[number] == 1 else 0.0)
         server = before[signal.Signals(number)]
-        if callable(server):
+        if callable(server) and received[number] != 2:
             server(number, frame)
 
     for number in _SIGNALS:
