@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ...errors import InvalidRequestError, StoreUnavailableError
@@ -17,6 +17,9 @@ from ..base import Signal
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+# PostgreSQL's index takes no longer ids.
+_LIMIT_EXCEEDED: Final = "54000"
 
 
 class Database(Protocol):
@@ -65,13 +68,13 @@ class Outages:
 
         Raises:
             StoreUnavailableError: the database cannot be reached.
-            InvalidRequestError: a text, such as an id that a client chose, is none that the database takes.
+            InvalidRequestError: an id that a client chose is too long for the database.
         """
         try:
             yield
-        except (DataError, UnicodeEncodeError) as error:
-            raise InvalidRequestError("An id or a name holds characters that cannot be kept.") from error
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _LIMIT_EXCEEDED:
+                raise InvalidRequestError("An id is too long.") from error
             if not (error.connection_invalidated or self._is_outage(error.orig)):
                 raise
             raise self.of(error.orig) from error

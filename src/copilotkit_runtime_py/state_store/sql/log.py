@@ -33,12 +33,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ...errors import RunLostError, ThreadBusyError, ThreadNotFoundError
 from ..base import RunEnding, RunLog, RunRecord
 from ..codec import encode_state, join, split
-from .tables import batches, now, runs, states, threads
+from .tables import Name, batches, now, runs, states, threads
 
 INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
-THREAD = bindparam("thread", type_=Text)
-OWNER = bindparam("user", type_=Text)
+THREAD = bindparam("thread", type_=Name)
+OWNER = bindparam("user", type_=Name)
 NUMBER = bindparam("run_number", type_=Integer)
 POSITION = bindparam("place", type_=Integer)
 LEASE = bindparam("lease", type_=Double)
@@ -293,7 +293,7 @@ _STOP = (
         runs.c.thread_id == THREAD,
         runs.c.number == _OWNED_LAST.scalar_subquery(),
         ~runs.c.ended,
-        or_(bindparam("any_run", type_=Boolean), runs.c.id == bindparam("run_id", type_=Text)),
+        or_(bindparam("any_run", type_=Boolean), runs.c.id == bindparam("run_id", type_=Name)),
     )
     .values(stop_requested=True)
     .returning((runs.c.lease_until > now()).label("held"))

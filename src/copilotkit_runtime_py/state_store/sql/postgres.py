@@ -29,7 +29,7 @@ _CONNECT_SECONDS: Final = 5
 _SECONDS: Final = 10.0
 _MIGRATION_SECONDS: Final = 60.0
 
-# A server that became a standby takes no writes; an id beyond what an index holds is the client's fault.
+# A server that became a standby takes no writes.
 _READ_ONLY: Final = "25006"
 
 _NOTIFY = select(func.pg_notify(bindparam("channel"), bindparam("payload")))
@@ -97,6 +97,7 @@ class PostgresDatabase:
         async with self._opening:
             signals, self._signals = self._signals, None
             engines, self._engines = self._engines, None
+        self._opening = asyncio.Lock()  # the next use may be on another loop
         if signals is not None:
             await signals.aclose()
         if self._tasks:

@@ -55,7 +55,8 @@ def migrate(engine: Engine) -> None:
                 _upgrade(connection)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
-            raise ConfigurationError(f"The state store's tables cannot be made: {error.orig}") from None
+            cause = str(error.orig).partition("\n")[0]
+            raise ConfigurationError(f"The state store's tables cannot be made: {cause}.") from error
         raise
 
 

@@ -97,6 +97,7 @@ class SQLiteDatabase:
             opened, self._opened = self._opened, None
             for threads in opened or ():
                 await asyncio.to_thread(threads.close)
+        self._opening = asyncio.Lock()  # the next use may be on another loop
 
     async def _open(self) -> tuple[_Threads, _Threads]:
         async with self._opening:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -17,20 +19,47 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+_ESCAPED: Final = re.compile(r"\\(?:(\\)|0|u([0-9a-f]{4}))")
+
+
+class Name(TypeDecorator[str]):
+    """A text that somebody else chose. What databases take for no text is written with a backslash."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Escapes the null character, and halves of surrogate pairs."""
+        if value is None:
+            return None
+        text = value.replace("\\", "\\\\").replace("\0", "\\0")
+        return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Returns the text as it was."""
+        return value if value is None or "\\" not in value else _ESCAPED.sub(_unescaped, value)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    backslash, surrogate = escape.groups()
+    return backslash or (chr(int(surrogate, 16)) if surrogate else "\0")
+
 
 metadata = MetaData()
 
 threads = Table(
     "copilotkit_threads",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("owner", Text, nullable=False),
-    Column("agent_name", Text, nullable=False),
-    Column("name", Text),
+    Column("id", Name, primary_key=True),
+    Column("owner", Name, nullable=False),
+    Column("agent_name", Name, nullable=False),
+    Column("name", Name),
     Column("archived", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
@@ -46,11 +75,11 @@ threads = Table(
 runs = Table(
     "copilotkit_runs",
     metadata,
-    Column("thread_id", Text, ForeignKey(threads.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("thread_id", Name, ForeignKey(threads.c.id, ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("id", Text, nullable=False),
-    Column("agent_name", Text, nullable=False),
-    Column("producer", Text, nullable=False),
+    Column("id", Name, nullable=False),
+    Column("agent_name", Name, nullable=False),
+    Column("producer", Name, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("lease_until", Double, nullable=False),
     Column("stop_requested", Boolean, nullable=False),
@@ -65,7 +94,7 @@ runs = Table(
 batches = Table(
     "copilotkit_batches",
     metadata,
-    Column("thread_id", Text, primary_key=True),
+    Column("thread_id", Name, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     # The place of the first event in the log, and how many there are.
     Column("position", Integer, primary_key=True, autoincrement=False),
@@ -77,8 +106,8 @@ batches = Table(
 states = Table(
     "copilotkit_states",
     metadata,
-    Column("thread_id", Text, ForeignKey(threads.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("agent_name", Text, primary_key=True),
+    Column("thread_id", Name, ForeignKey(threads.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("agent_name", Name, primary_key=True),
     Column("data", LargeBinary, nullable=False),
 )
 

@@ -6,13 +6,13 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Double, Row, and_, bindparam, case, delete, select, tuple_, update
+from sqlalchemy import Connection, Double, Row, and_, bindparam, case, delete, literal, select, tuple_, update
 
 from ...errors import ThreadNotFoundError
 from ..base import AgentState, ThreadRecord
 from ..codec import decode_state
 from .log import OWNER, THREAD
-from .tables import states, threads
+from .tables import Name, states, threads
 
 _STATE = (
     select(threads.c.owner, states.c.data)
@@ -68,7 +68,8 @@ def list_threads(
         if last is None:
             return []
         statement = statement.where(
-            tuple_(threads.c.updated_at, threads.c.id) < tuple_(last.updated_at, last.id)
+            tuple_(threads.c.updated_at, threads.c.id)
+            < tuple_(literal(last.updated_at), literal(last.id, Name))
         )
     if agent_name is not None:
         statement = statement.where(threads.c.agent_name == agent_name)
