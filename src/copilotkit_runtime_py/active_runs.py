@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
 from .errors import ThreadBusyError
@@ -13,6 +12,9 @@ from .followed import FollowedRun
 from .recovery import recover
 from .run import Run
 from .state_store.base import RunLog, StateStore
+
+# No log is so long.
+_BEYOND: Final = 2**31 - 1
 
 BusyThreadPolicy: TypeAlias = Literal["reject", "supersede", "enqueue"]
 
@@ -41,7 +43,7 @@ class ActiveRuns:
     async def last(self, owner: str, thread_id: str) -> RunLog | None:
         """Returns the thread's last run, without events. If its worker is gone, it is ended before."""
         for _ in range(2):
-            logs = await self._store.read_runs(owner, thread_id, since=-1, position=sys.maxsize)
+            logs = await self._store.read_runs(owner, thread_id, since=-1, position=_BEYOND)
             if not logs or logs[0].lease is None or logs[0].lease > 0:
                 break
             await recover(self._store, owner, thread_id)

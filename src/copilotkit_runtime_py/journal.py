@@ -177,4 +177,4 @@ class Journal:
 
     def _on_signal(self, signal: Signal) -> None:
         if signal is Signal.STOP:
-            self._run.stop()
+            self._news.set()  # a signal may be without cause: the next write tells
