@@ -63,6 +63,12 @@ def says(content: Any) -> Change:
     return change
 
 
+def says_nothing(outcome: Outcome) -> None:
+    """There is no message."""
+    outcome.response["messages"] = []
+    outcome.messages = []
+
+
 def echoes(**told: Any) -> Change:
     """The agent echoes another input."""
 
@@ -101,6 +107,16 @@ def keeps_status(status_code: int) -> Change:
     def change(outcome: Outcome) -> None:
         original = outcome.response["status"]["details"]["originalError"]
         original["statusCode"] = original["extensions"]["statusCode"] = status_code
+
+    return change
+
+
+def has_code(code: str, status_code: int) -> Change:
+    """The client is told the error's own code, and the status that fits it."""
+
+    def change(outcome: Outcome) -> None:
+        keeps_status(status_code)(outcome)
+        outcome.response["status"]["details"]["originalError"]["extensions"]["code"] = code
 
     return change
 
@@ -184,3 +200,26 @@ DEVIATIONS = {
         (sends_only_states_that_are_objects_or_lists,),
     ),
 }
+
+DIRECT_DEVIATIONS = {
+    "direct_error_mid": Deviation(
+        "the error has an id that the server's log knows",
+        (fails("An internal error occurred (error id …)."),),
+    ),
+    "direct_error_openai401": Deviation(
+        "the user is told whose credentials they are, and not to check them",
+        (
+            fails("The model's vendor does not accept the server's credentials."),
+            has_code("MODEL_AUTHENTICATION", 502),
+        ),
+    ),
+    "direct_parameters": Deviation(
+        "the call is wanted of a tool that the request does not have, which vendors refuse",
+        (
+            says_nothing,
+            fails("The request wants a call of 'setColor', which is none of its tools."),
+            has_code("BAD_REQUEST", 400),
+        ),
+    ),
+}
+"""The same where a plain chat model answers."""

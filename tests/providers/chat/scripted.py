@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from ag_ui.core import RunAgentInput
@@ -23,12 +23,13 @@ class ScriptedModel(BaseChatModel):
     """Streams the chunks it was made with, until an exception among them is raised.
 
     Attributes:
-        chunks: the answer, in texts, `AIMessageChunk`s and exceptions.
+        chunks: the answer, in texts, `AIMessageChunk`s and exceptions, or a function from the keyword
+            arguments of a call to its answer.
         asked: the messages of every call.
         options: the keyword arguments of every call.
     """
 
-    chunks: Sequence[Any] = ("ok",)
+    chunks: Sequence[Any] | Callable[[dict[str, Any]], Sequence[Any]] = ("ok",)
     asked: list[list[BaseMessage]] = Field(default_factory=list)
     options: list[dict[str, Any]] = Field(default_factory=list)
     max_tokens: int | None = None
@@ -58,7 +59,7 @@ class ScriptedModel(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         self.asked.append(messages)
         self.options.append(kwargs if stop is None else {"stop": stop, **kwargs})
-        for chunk in self.chunks:
+        for chunk in self.chunks(kwargs) if callable(self.chunks) else self.chunks:
             if isinstance(chunk, Exception):
                 raise chunk
             message = AIMessageChunk(content=chunk) if isinstance(chunk, str) else chunk.model_copy()
