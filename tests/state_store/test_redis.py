@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
+import trustme
 
 from copilotkit_runtime_py.errors import (
     ConfigurationError,
@@ -194,7 +198,7 @@ async def test_a_silent_server_is_noticed_by_those_who_watch(
             own_redis.resume()
             assert {await heard.next(), await heard.next()} == set(Signal)
     assert caplog.messages == [
-        "the connection to Redis for signals is lost: TimeoutError",
+        "the connection to Redis for signals is lost: TimeoutError no answer",
         "signals from Redis arrive again",
     ]
 
@@ -303,6 +307,47 @@ async def test_nothing_shows_the_password(caplog: pytest.LogCaptureFixture) -> N
                 pass
         shown = [repr(store), str(store), repr(caught.value), repr(caught.value.__cause__), caplog.text]
     assert not [text for text in shown if "hunter2" in text]
+
+
+async def test_the_log_says_why_the_server_fails_and_says_it_once(
+    own_redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.config_set("requirepass", "hunter2")
+    async with opened(own_redis.url) as store:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError):
+                await store.list_threads("ann")
+    assert caplog.messages == ["Redis fails: AuthenticationError Authentication required."]
+
+
+async def test_a_connection_may_be_encrypted(redis_url: str, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    plain = urlsplit(redis_url)
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            while data := await reader.read(65536):
+                writer.write(data)
+
+    async def decrypt(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_connection(plain.hostname, plain.port)
+        await asyncio.gather(copy(reader, server_writer), copy(server_reader, writer))
+
+    async with await asyncio.start_server(decrypt, "localhost", 0, ssl=context) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        url = f"rediss://localhost:{port}{plain.path}?ssl_ca_certs={tmp_path / 'ca.pem'}"
+        async with opened(url) as store, opened(url.partition("?")[0]) as distrustful:
+            run = await store.begin_run(record())
+            heard = Heard()
+            async with store.watch("t", heard):
+                await store.append(run, 0, [b"1"])
+                assert await heard.next() is Signal.EVENTS
+            with pytest.raises(StoreUnavailableError):
+                await distrustful.list_threads("ann")
 
 
 @pytest.mark.parametrize("url", ["redis://:hunter/2@host:6379", "http://:hunter2@host", "redis://host?db=x"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -26,6 +27,8 @@ from . import redis_scripts as scripts
 from .base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from .codec import decode_state, encode_state, join, split
 from .redis_signals import RedisSignals
+
+logger = logging.getLogger(__name__)
 
 # How long a call may take, in seconds.
 _TIMEOUT: Final = 5.0
@@ -98,6 +101,7 @@ class RedisStateStore:
         self._update = self._client.register_script(scripts.UPDATE)
         self._delete = self._client.register_script(scripts.DELETE)
         self._checked = False
+        self._failing = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(prefix={self._prefix!r})"
@@ -232,9 +236,15 @@ class RedisStateStore:
             async with asyncio.timeout(_TIMEOUT):
                 if not self._checked:
                     await self._check_version()
-                return await script(keys=keys, args=arguments)
+                answer = await script(keys=keys, args=arguments)
         except (RedisError, OSError) as error:
+            if not self._failing:
+                # Callers show no cause.
+                logger.warning("Redis fails: %s %s", type(error).__name__, error)
+            self._failing = True
             raise StoreUnavailableError from error
+        self._failing = False
+        return answer
 
     async def _check_version(self) -> None:
         version: Any = await self._client.get(f"{self._prefix}:version")

@@ -71,7 +71,7 @@ local function drop_thread(thread)
   redis.call('ZREM', prefix .. ':threads', thread)
   if not kept[1] then return end
   redis.call('ZREM', key('o', kept[1]), thread)
-  redis.call('INCRBY', prefix .. ':size', whole(-kept[3]))
+  redis.call('DECRBY', prefix .. ':size', kept[3])
   local last = tonumber(kept[2])
   redis.call('UNLINK', key('t', thread), key('r', thread), key('s', thread),
     key('l', thread .. ':' .. whole(last)), key('l', thread .. ':' .. whole(last - 1)))

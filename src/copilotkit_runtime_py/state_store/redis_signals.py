@@ -127,7 +127,7 @@ class RedisSignals:
 
     def _fail(self, failures: int, error: Exception) -> None:
         if not failures:
-            logger.warning("the connection to Redis for signals is lost: %s", type(error).__name__)
+            logger.warning("the connection to Redis for signals is lost: %s %s", type(error).__name__, error)
         self._missed = True
         self._unconfirmed.clear()
         waiting, self._waiting = self._waiting, {}
@@ -150,11 +150,11 @@ class RedisSignals:
                 if isinstance(message, list):
                     self._receive(message)
             elif asked:
-                raise TimeoutError
+                raise TimeoutError("no answer")
             else:
                 asked = True
                 await connection.send_command("PING", check_health=False)
-        raise ConnectionError
+        raise ConnectionError("broken")
 
     def _receive(self, message: list[bytes]) -> None:
         kind, channel = message[0], message[1].decode()
