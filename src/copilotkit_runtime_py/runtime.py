@@ -14,10 +14,9 @@ from ag_ui.core import RunAgentInput
 
 from .active_runs import ActiveRuns, BusyThreadPolicy
 from .context import RequestContext
+from .directory import AgentDirectory, Authorize
 from .ending import Ending
 from .errors import (
-    AgentNotFoundError,
-    ConfigurationError,
     CopilotKitError,
     InternalError,
     InvalidRequestError,
@@ -39,7 +38,7 @@ from .hooks import (
 from .journal import Journal
 from .limits import Limits
 from .providers.base import Provider
-from .providers.resolve import AgentLike, as_provider
+from .providers.resolve import AgentLike
 from .run import Run
 from .state_store.base import AgentState, RunLog, RunRecord, StateStore
 from .state_store.from_url import open_state_store
@@ -57,6 +56,8 @@ class CopilotRuntime:
             these for each run.
         default_agent: who answers a frontend that names no agent. Without it, the agent named `default`
             does, or the only one there is.
+        authorize: says whether the caller of a request may use the agent of a name; a plain or an async
+            function. An agent that they may not use does not exist for them. Without it, all may use all.
         state_store: where threads are kept: a store, or the URL of one (`sqlite:///threads.db`,
             `postgresql://...`, `redis://...`). In memory, bounded, unless given.
         limits: what a client or an agent may ask of the process.
@@ -80,6 +81,7 @@ class CopilotRuntime:
         agents: Mapping[str, AgentLike],
         *,
         default_agent: str | None = None,
+        authorize: Authorize | None = None,
         state_store: StateStore | str = "memory",
         limits: Limits | None = None,
         properties: Mapping[str, Any] | None = None,
@@ -91,10 +93,8 @@ class CopilotRuntime:
         transcription_service: TranscriptionService | None = None,
         development: bool = False,
     ) -> None:
-        self.agents: dict[str, Provider] = {name: as_provider(agent) for name, agent in agents.items()}
-        if default_agent is not None and default_agent not in self.agents:
-            raise ConfigurationError(f"The default agent '{default_agent}' is not registered.")
-        self.default_agent = default_agent
+        self._directory = AgentDirectory(agents, default=default_agent, authorize=authorize)
+        self.agents = self._directory.providers
         self.state_store: StateStore = (
             open_state_store(state_store) if isinstance(state_store, str) else state_store
         )
@@ -118,28 +118,18 @@ class CopilotRuntime:
         for name, provider in self.agents.items():
             provider.use_store(self.state_store.url, name)
 
-    def agent_name(self, name: str | None) -> str:
+    async def agent_name(self, name: str | None, context: RequestContext) -> str:
         """Returns the name of the agent that answers to `name`; None asks for the default agent.
 
         Raises:
-            AgentNotFoundError: no agent of that name is registered.
+            AgentNotFoundError: the caller has no agent of that name.
             ConfigurationError: no agent was named and there is no default.
         """
-        if name in self.agents:
-            return name
-        if name in (None, "default"):
-            if self.default_agent is not None:
-                return self.default_agent
-            if "default" in self.agents:
-                return "default"
-            if len(self.agents) == 1:
-                return next(iter(self.agents))
-        if name is None:
-            raise ConfigurationError(
-                "The request names no agent and the runtime has no default agent. "
-                f"Name one of: {', '.join(self.agents) or '(no agent is registered)'}."
-            )
-        raise AgentNotFoundError(name, self.agents)
+        return await self._directory.name(name, context)
+
+    async def agents_for(self, context: RequestContext) -> dict[str, Provider]:
+        """Returns the agents that the caller may use, by name."""
+        return await self._directory.offered(context)
 
     async def start(
         self,
@@ -158,7 +148,7 @@ class CopilotRuntime:
             as_sent: messages of the input, by id, as readers are to be told of them.
 
         Raises:
-            AgentNotFoundError: no agent of that name is registered.
+            AgentNotFoundError: the caller has no agent of that name.
             ThreadBusyError: the thread has a run in progress that is not about to stop.
             ThreadNotFoundError: the thread belongs to another owner.
             StoreUnavailableError: the store cannot be reached.
@@ -167,7 +157,7 @@ class CopilotRuntime:
         """
         name: str | None = None
         try:
-            name = self.agent_name(agent_name)
+            name = await self.agent_name(agent_name, context)
             self._check(input)
             return await self._start(name, input, context, as_sent or {})
         except Exception as error:
@@ -255,11 +245,11 @@ class CopilotRuntime:
         it like any other.
 
         Raises:
-            AgentNotFoundError: no agent of that name is registered.
+            AgentNotFoundError: the caller has no agent of that name.
             InvalidRequestError: the request exceeds a limit.
             ThreadNotFoundError: the thread, which the agent may remember, belongs to another owner.
         """
-        name = self.agent_name(agent_name)
+        name = await self.agent_name(agent_name, context)
         self._check(input)
         await self.state_store.load_state(context.owner, input.thread_id, name)
         key = (context.owner, input.thread_id)
@@ -314,10 +304,10 @@ class CopilotRuntime:
             since: the place of the first run to read among the runs of its thread.
 
         Raises:
-            AgentNotFoundError: no agent of that name is registered.
+            AgentNotFoundError: the caller has no agent of that name.
             StoreUnavailableError: the store cannot be reached.
         """
-        name = self.agent_name(agent_name)
+        name = await self.agent_name(agent_name, context)
         owner = context.owner
         last = await self._active.last(owner, thread_id)
         run: EventLog | None = self._active.here(owner, thread_id)
@@ -333,18 +323,22 @@ class CopilotRuntime:
         return Connection(logs=[], snapshot=state, run=run)
 
     async def delete_thread(self, thread_id: str, context: RequestContext) -> None:
-        """Stops the thread's run, if there is one, and deletes the thread.
+        """Stops the thread's run, if there is one, and deletes the thread, and what agents remember of it.
 
         Raises:
             ThreadNotFoundError: the owner has no such thread.
             StoreUnavailableError: the store cannot be reached.
         """
+        await self.state_store.update_thread(context.owner, thread_id)  # for its errors alone
         run = self._active.here(context.owner, thread_id)
         if run is not None:
             run.stop()
             await run.wait()
         else:
             await self.state_store.request_stop(context.owner, thread_id)
+        # First, so that whoever meets an error can try again.
+        for provider in set(self.agents.values()):
+            await provider.forget(thread_id, context)
         await self.state_store.delete_thread(context.owner, thread_id)
 
     async def stop(self, thread_id: str, context: RequestContext, *, run_id: str | None = None) -> bool:
@@ -400,9 +394,9 @@ class CopilotRuntime:
         messages that the agent does, the conversation is the store's.
 
         Raises:
-            AgentNotFoundError: no agent of that name is registered.
+            AgentNotFoundError: the caller has no agent of that name.
         """
-        name = self.agent_name(agent_name)
+        name = await self.agent_name(agent_name, context)
         await self._active.last(context.owner, thread_id)
         try:
             kept = await self.state_store.load_state(context.owner, thread_id, name)
