@@ -378,6 +378,7 @@ async def test_actions_of_a_source_are_offered_while_the_run_lasts() -> None:
 
     class Source:
         name = "shop"
+        properties = ("shopKey",)
 
         @asynccontextmanager
         async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:

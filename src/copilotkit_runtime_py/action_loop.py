@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from typing import Protocol
+from typing import Any, Protocol
 
 from ag_ui.core import RunAgentInput
 
@@ -26,11 +26,11 @@ class ActionSource(Protocol):
 
     Attributes:
         name: what tells the source's actions from others of the same name.
+        properties: the forwarded properties that are for the source, and not for agents.
     """
 
-    @property
-    def name(self) -> str:
-        """See above."""
+    name: str
+    properties: Collection[str]
 
     def offer(self, context: RequestContext) -> AbstractAsyncContextManager[Sequence[Action]]:
         """Returns the actions for one run, which stay callable while the context is open."""
@@ -72,6 +72,7 @@ class ActionProvider(Provider):
     ) -> None:
         self.description = provider.description
         self.capabilities = provider.capabilities
+        self._name = name
         self._provider = provider
         self._actions = [action for action in actions if _is_for(action, name)]
         self._sources = tuple(sources)
@@ -87,7 +88,7 @@ class ActionProvider(Provider):
         """
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
-            turn = Turn(self._provider, _offer(input, tools, self._agents), tools, run_id=input.run_id)
+            turn = Turn(self._provider, self._offer(input, tools), tools, run_id=input.run_id)
             rounds = self._limits.action_rounds
             for number in range(rounds + 1):
                 async with aclosing(self._play(turn, context)) as stream:
@@ -119,10 +120,33 @@ class ActionProvider(Provider):
             tools.setdefault(tool.name, tool)
         for source in self._sources:
             for action in await stack.enter_async_context(source.offer(context)):
+                if not _is_for(action, self._name):
+                    continue
                 if action.name in tools:
                     action = dataclasses.replace(action, name=f"{source.name}_{action.name}")
                 tools.setdefault(action.name, action)
         return tools
+
+    def _offer(self, input: RunAgentInput, tools: Mapping[str, Tool]) -> RunAgentInput:
+        """Returns the input with the server's tools first, and without the frontend's of the same names."""
+        body = json_of(input)
+        offered = [self._told(tool) for tool in tools.values()]
+        body["tools"] = offered + [tool for tool in body.get("tools") or () if tool["name"] not in tools]
+        properties = body.get("forwardedProps")
+        if isinstance(properties, dict):
+            for source in self._sources:
+                for name in source.properties:
+                    properties.pop(name, None)
+        return input_of(body)
+
+    def _told(self, tool: Tool) -> Json:
+        parameters: Mapping[str, Any] = {"type": "object", "properties": {}, "required": []}
+        description = tool.description
+        if isinstance(tool, Action):
+            parameters = tool.parameters
+        elif description is None:
+            description = self._agents[tool.name].description
+        return {"name": tool.name, "description": description, "parameters": dict(parameters)}
 
     async def _play(self, turn: Turn, context: RequestContext) -> AsyncGenerator[Event]:
         """Runs the agent once, and the actions that it calls. The end of the run is the turn's to keep."""
@@ -204,22 +228,6 @@ def _is_for(action: Tool, agent_name: str) -> bool:
     if action.agents is not None:
         return agent_name in action.agents
     return not (isinstance(action, AgentTool) and action.name == agent_name)
-
-
-def _offer(input: RunAgentInput, tools: Mapping[str, Tool], agents: Mapping[str, Provider]) -> RunAgentInput:
-    """Returns the input with the server's tools first, and without the frontend's of the same names."""
-    body = json_of(input)
-    offered = [_tool(tool, agents) for tool in tools.values()]
-    body["tools"] = offered + [tool for tool in body.get("tools") or () if tool["name"] not in tools]
-    return input_of(body)
-
-
-def _tool(tool: Tool, agents: Mapping[str, Provider]) -> Json:
-    if isinstance(tool, Action):
-        return {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
-    description = agents[tool.name].description if tool.description is None else tool.description
-    parameters: Json = {"type": "object", "properties": {}, "required": []}
-    return {"name": tool.name, "description": description, "parameters": parameters}
 
 
 def _joined(event: Event, known: Mapping[str, Json]) -> Event | None:
