@@ -30,7 +30,7 @@ test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test A
 
 .PHONY: unit
 unit: .venv/.dev ## Run the tests that need only Python, in under a minute
-	$(PYTHON) -m pytest -m "not clients and not browser and not packaging and not postgres and not redis" \
+	$(PYTHON) -m pytest -m "not clients and not browser and not packaging and not postgres and not redis and not faults" \
 		--ignore tests/providers/crewai --ignore tests/providers/parity $(ARGS)
 
 .PHONY: check

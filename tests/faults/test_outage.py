@@ -1,0 +1,191 @@
+"""A store that goes away and comes back: conversations go on, and what was missed is written later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import pytest
+from ag_ui.core import RunAgentInput
+
+from copilotkit_runtime_py import events
+from copilotkit_runtime_py.context import RequestContext
+from copilotkit_runtime_py.errors import StoreUnavailableError
+from copilotkit_runtime_py.hooks import RequestError
+from copilotkit_runtime_py.journal import UNSAVED
+from copilotkit_runtime_py.limits import Limits
+from copilotkit_runtime_py.run import Run, RunStatus
+from copilotkit_runtime_py.runtime import CopilotRuntime
+from copilotkit_runtime_py.state_store.from_url import open_state_store
+from tests.well_formed import check_stream
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults]
+
+ANN = RequestContext(owner="ann")
+Event = dict[str, Any]
+
+
+class OwnServer(Protocol):
+    url: str
+
+    def stop(self) -> None: ...
+    def start(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("redis", marks=pytest.mark.redis),
+    ]
+)
+def server(request: pytest.FixtureRequest) -> OwnServer:
+    found: OwnServer = request.getfixturevalue(f"own_{request.param}")
+    return found
+
+
+class Gated:
+    """An agent that says a word each time it is let."""
+
+    def __init__(self, words: int) -> None:
+        self.allowed = asyncio.Semaphore(0)
+        self.words = words
+
+    async def run(self, input: RunAgentInput) -> AsyncIterator[Event]:
+        yield events.text_start(f"{input.run_id}-m")
+        for word in range(self.words):
+            await self.allowed.acquire()
+            yield events.text_content(f"{input.run_id}-m", f"{word} ")
+        yield events.text_end(f"{input.run_id}-m")
+
+
+def asked(run_id: str = "r1") -> RunAgentInput:
+    message = {"id": f"{run_id}-u", "role": "user", "content": "hi"}
+    fields = {"threadId": "t1", "runId": run_id, "state": {}, "messages": [message], "tools": []}
+    return RunAgentInput.model_validate({**fields, "context": [], "forwardedProps": {}})
+
+
+def runtime_on(
+    server: OwnServer, agent: Any, *, lease_seconds: float = 30.0, **options: Any
+) -> CopilotRuntime:
+    store = open_state_store(server.url, lease_seconds=lease_seconds)
+    return CopilotRuntime({"a": agent}, state_store=store, limits=Limits(store_seconds=0.5), **options)
+
+
+async def shown(run: Run, count: int) -> list[bytes]:
+    """The events that a reader has seen once there are so many."""
+    news = asyncio.Event()
+    reader = run.subscribe(news.set)
+    seen: list[bytes] = []
+    while len(seen) < count:
+        seen += [entry.data for entry in reader.take()]
+        if len(seen) < count:
+            await news.wait()
+            news.clear()
+    reader.close()
+    return seen
+
+
+async def kept(runtime: CopilotRuntime) -> list[bytes]:
+    (log,) = await runtime.state_store.read_runs("ann", "t1")
+    assert log.ended
+    return list(log.events)
+
+
+@pytest.mark.parametrize("outage", ["stopped", "paused"])
+async def test_a_stream_goes_on_without_the_store_and_everything_is_kept_later(
+    server: OwnServer, outage: str
+) -> None:
+    agent = Gated(6)
+    runtime = runtime_on(server, agent)
+    run = await runtime.start("a", asked(), ANN)
+    agent.allowed.release()
+    await shown(run, 3)
+    server.stop() if outage == "stopped" else server.pause()
+    for words in range(2, 5):
+        agent.allowed.release()
+        await shown(run, 2 + words)
+    server.start() if outage == "stopped" else server.resume()
+    agent.allowed.release()
+    agent.allowed.release()
+    await run.wait()
+    assert run.status is RunStatus.FINISHED
+    assert await kept(runtime) == [entry.data for entry in run.entries]
+    check_stream([entry.event for entry in run.entries])
+    await runtime.aclose()
+
+
+async def test_what_was_not_kept_in_time_is_said_and_kept_when_the_store_is_back(server: OwnServer) -> None:
+    agent = Gated(2)
+    runtime = runtime_on(server, agent)
+    run = await runtime.start("a", asked(), ANN)
+    agent.allowed.release()
+    await shown(run, 3)
+    server.stop()
+    agent.allowed.release()
+    seen = [events.decode(data) for data in await shown(run, 7)]
+    assert [event["type"] for event in seen[3:]] == [
+        "TEXT_MESSAGE_CONTENT",
+        "TEXT_MESSAGE_END",
+        "CUSTOM",
+        "RUN_FINISHED",
+    ]
+    assert (seen[-2]["name"], seen[-2]["value"]["events"]) == (UNSAVED, 3)
+    server.start()
+    await run.wait()
+    told = await kept(runtime)
+    assert [data for data in told if UNSAVED.encode() not in data] == [
+        entry.data for entry in run.entries if entry.event["type"] != "CUSTOM"
+    ]
+    await runtime.aclose()
+
+
+async def test_what_is_lost_for_good_is_told_to_the_operator(
+    server: OwnServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = Gated(1)
+    problems: list[RequestError] = []
+    runtime = runtime_on(server, agent, lease_seconds=1.0, on_error=problems.append)
+    run = await runtime.start("a", asked(), ANN)
+    await shown(run, 2)
+    server.stop()
+    agent.allowed.release()
+    await run.wait()
+    assert [type(problem.error) for problem in problems] == [StoreUnavailableError]
+    assert "3 events of run r1 on thread t1 were not kept" in caplog.text.replace("4 events", "3 events")
+    with pytest.raises(StoreUnavailableError):
+        await runtime.start("a", asked("r2"), ANN)
+    server.start()
+    later = await runtime.start("a", asked("r3"), ANN)
+    agent.allowed.release()
+    await later.wait()
+    assert later.status is RunStatus.FINISHED
+    await runtime.aclose()
+
+
+async def test_a_follower_elsewhere_outlives_an_outage(server: OwnServer) -> None:
+    agent = Gated(3)
+    first, second = runtime_on(server, agent), runtime_on(server, agent)
+    run = await first.start("a", asked(), ANN)
+    followed = (await second.connect("a", "t1", ANN)).run
+    assert followed is not None
+    news = asyncio.Event()
+    reader = followed.subscribe(news.set)
+    agent.allowed.release()
+    await shown(run, 3)
+    server.stop()
+    agent.allowed.release()
+    await shown(run, 4)
+    server.start()
+    agent.allowed.release()
+    seen: list[bytes] = []
+    while not reader.exhausted:
+        await news.wait()
+        news.clear()
+        seen += [entry.data for entry in reader.take()]
+    await run.wait()
+    assert seen == [entry.data for entry in run.entries]
+    await first.aclose()
+    await second.aclose()
