@@ -34,14 +34,18 @@ class Database(Protocol):
         """Returns what `work` reads. Each of its statements may see another moment."""
 
     async def write(
-        self, work: Callable[[Connection], T], *, thread_id: str, signal: Signal | None = None
+        self,
+        work: Callable[[Connection], T],
+        *,
+        single: bool = False,
+        signal: tuple[str, Signal] | None = None,
     ) -> T:
-        """Runs `work` in a transaction, and gives a signal to those who watch the thread."""
+        """Runs `work` in a transaction.
 
-    async def extend(self, work: Callable[[Connection, dict[str, str]], T], *, thread_id: str) -> T:
-        """Runs work that is one transaction by itself, and gives the signal of new events.
-
-        On PostgreSQL `work` is one statement, which gives the signal with the values it gets.
+        Args:
+            work: what to do.
+            single: on PostgreSQL, it is one statement, which needs no transaction around it.
+            signal: what to give to those who watch a thread, once it is done.
         """
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Row,
-    Text,
     and_,
     bindparam,
     case,
@@ -131,10 +130,7 @@ _added = (
     .cte("added")
 )
 # All in one statement, which is one round trip to the server.
-_EXTEND_AND_TELL = select(
-    _extended.c.stop_requested,
-    case((_COUNT > 0, func.pg_notify(bindparam("channel", type_=Text), bindparam("payload", type_=Text)))),
-).add_cte(_added)
+_EXTEND_AT_ONCE = select(_extended.c.stop_requested).add_cte(_added)
 
 
 def _values(run: RunRecord, position: int, events: Sequence[bytes], lease_seconds: float) -> dict[str, Any]:
@@ -152,30 +148,23 @@ def _values(run: RunRecord, position: int, events: Sequence[bytes], lease_second
 
 
 def extend(
-    connection: Connection,
-    run: RunRecord,
-    position: int,
-    events: Sequence[bytes],
-    lease_seconds: float,
-    notice: dict[str, str],
+    connection: Connection, run: RunRecord, position: int, events: Sequence[bytes], lease_seconds: float
 ) -> bool | None:
     """Appends what belongs right at the end of the log of a run that its own producer writes.
 
     Args:
-        connection: where; on PostgreSQL without a transaction around the one statement.
+        connection: where; on PostgreSQL, it takes one statement.
         run: see `StateStore.append`.
         position: see `StateStore.append`.
         events: see `StateStore.append`.
         lease_seconds: for how long the run is leased.
-        notice: the channel and the payload with which PostgreSQL tells of the events.
 
     Returns:
         Whether somebody asked the run to stop; None if nothing was done, for `settle` to say why.
     """
     values = _values(run, position, events, lease_seconds)
     if connection.dialect.name == "postgresql":
-        row = connection.execute(_EXTEND_AND_TELL, values | notice).one_or_none()
-        return None if row is None else bool(row.stop_requested)
+        return connection.execute(_EXTEND_AT_ONCE, values).scalar_one_or_none()
     asked = connection.execute(_EXTEND, values).scalar_one_or_none()
     if asked is not None and events:
         connection.execute(_BATCH, values)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from hashlib import blake2b
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, NullPool, bindparam, create_engine, func, select
+from sqlalchemy import ARRAY, URL, Connection, NullPool, Text, bindparam, create_engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -16,7 +16,7 @@ from ...errors import ConfigurationError
 from ..base import Signal
 from ..signals import SignalBoard
 from .database import Outages
-from .postgres_signals import CHANNEL, PostgresSignals
+from .postgres_signals import CHANNEL, SignalListener, SignalSender
 from .schema import is_current, migrate
 
 T = TypeVar("T")
@@ -32,7 +32,8 @@ _MIGRATION_SECONDS: Final = 60.0
 # A server that became a standby takes no writes.
 _READ_ONLY: Final = "25006"
 
-_NOTIFY = select(func.pg_notify(bindparam("channel"), bindparam("payload")))
+_PAYLOADS = func.unnest(bindparam("payloads", type_=ARRAY(Text))).column_valued("payload")
+_NOTIFY = select(func.pg_notify(CHANNEL, _PAYLOADS))
 
 
 class PostgresDatabase:
@@ -55,74 +56,75 @@ class PostgresDatabase:
         self._url = url.set(drivername="postgresql+psycopg")
         self._outages = Outages(_is_outage)
         self._board = SignalBoard()
-        self._signals: PostgresSignals | None = None
+        self._listener: SignalListener | None = None
+        self._sender = SignalSender(self._send)
         self._engines: tuple[AsyncEngine, AsyncEngine] | None = None
         self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `Database.read`."""
-        return await self._run(work, in_transaction=False)
+        return await self._run(work, single=True)
 
     async def write(
-        self, work: Callable[[Connection], T], *, thread_id: str, signal: Signal | None = None
+        self,
+        work: Callable[[Connection], T],
+        *,
+        single: bool = False,
+        signal: tuple[str, Signal] | None = None,
     ) -> T:
         """See `Database.write`."""
-
-        def work_and_tell(connection: Connection) -> T:
-            result = work(connection)
-            if signal is not None:
-                connection.execute(_NOTIFY, _notice(thread_id, signal))
-            return result
-
-        return await self._run(work_and_tell, in_transaction=True)
-
-    async def extend(self, work: Callable[[Connection, dict[str, str]], T], *, thread_id: str) -> T:
-        """See `Database.extend`."""
-        notice = _notice(thread_id, Signal.EVENTS)
-        return await self._run(lambda connection: work(connection, notice), in_transaction=False)
+        result = await self._run(work, single=single)
+        if signal is not None:
+            thread_id, kind = signal
+            self._sender.give(_key(thread_id), kind)
+        return result
 
     @asynccontextmanager
     async def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
         """See `Database.watch`."""
         async with self._board.watch(_key(thread_id), listener):
-            if self._signals is None:
-                self._signals = PostgresSignals(self._url, self._board)
+            if self._listener is None:
+                self._listener = SignalListener(self._url, self._board)
             with self._outages.noticed():
-                await self._signals.ready()
+                await self._listener.ready()
             yield
 
     async def aclose(self) -> None:
         """See `Database.aclose`."""
+        await self._sender.aclose()
         async with self._opening:
-            signals, self._signals = self._signals, None
+            listener, self._listener = self._listener, None
             engines, self._engines = self._engines, None
         self._opening = asyncio.Lock()  # the next use may be on another loop
-        if signals is not None:
-            await signals.aclose()
+        if listener is not None:
+            await listener.aclose()
         if self._tasks:
             await asyncio.wait(self._tasks)
         for engine in engines or ():
             await engine.dispose()
 
-    async def _run(self, work: Callable[[Connection], T], *, in_transaction: bool) -> T:
-        with self._outages.noticed():
-            return await self._bounded(self._attempt(work, in_transaction), _SECONDS)
+    async def _send(self, payloads: list[str]) -> None:
+        await self._run(lambda connection: connection.execute(_NOTIFY, {"payloads": payloads}), single=True)
 
-    async def _attempt(self, work: Callable[[Connection], T], in_transaction: bool) -> T:
-        single, longer = self._engines or await self._open()
-        engine = longer if in_transaction else single
+    async def _run(self, work: Callable[[Connection], T], *, single: bool) -> T:
+        with self._outages.noticed():
+            return await self._bounded(self._attempt(work, single), _SECONDS)
+
+    async def _attempt(self, work: Callable[[Connection], T], single: bool) -> T:
+        engines = self._engines or await self._open()
+        engine = engines[0 if single else 1]
         try:
-            return await self._once(engine, work, in_transaction)
+            return await self._once(engine, work, single)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
             # The pool had kept a connection that was cut meanwhile, and made away with all of that age. What
             # the store does can be done twice.
-            return await self._once(engine, work, in_transaction)
+            return await self._once(engine, work, single)
 
-    async def _once(self, engine: AsyncEngine, work: Callable[[Connection], T], in_transaction: bool) -> T:
-        async with engine.begin() if in_transaction else engine.connect() as connection:
+    async def _once(self, engine: AsyncEngine, work: Callable[[Connection], T], single: bool) -> T:
+        async with engine.connect() if single else engine.begin() as connection:
             return await connection.run_sync(work)
 
     async def _bounded(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -185,12 +187,8 @@ class PostgresDatabase:
 
 
 def _key(thread_id: str) -> str:
-    # A notification's payload is at most 8,000 bytes, and whoever may listen need not learn of threads.
+    # A payload is at most 8,000 bytes, and whoever may listen need not learn the names of threads.
     return blake2b(thread_id.encode(errors="surrogatepass"), digest_size=12).hexdigest()
-
-
-def _notice(thread_id: str, signal: Signal) -> dict[str, str]:
-    return {"channel": CHANNEL, "payload": f"{signal.value} {_key(thread_id)}"}
 
 
 def _is_outage(error: Any) -> bool:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import URL
 
+from ...errors import StoreUnavailableError
 from ..base import Signal
 from ..signals import SignalBoard
 
 logger = logging.getLogger(__name__)
 
 CHANNEL: Final = "copilotkit"
+
+# How long signals are collected after the first ones went out, in seconds.
+_INTERVAL: Final = 0.01
+_CLOSING_SECONDS: Final = 1.0
 
 # How long to wait before connecting is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
@@ -30,7 +36,53 @@ _CONNECTION: Final = {
 }
 
 
-class PostgresSignals:
+class SignalSender:
+    """Gives signals to all workers, those of a short while together.
+
+    Not within the transactions that they tell of: those that notify are committed one by one, and each has
+    its own wait for the disk. A signal that is lost with the process is made up for by the lease, at the end
+    of which everybody looks again.
+
+    Args:
+        send: notifies of payloads. It raises `StoreUnavailableError` where that cannot be done.
+    """
+
+    def __init__(self, send: Callable[[list[str]], Awaitable[None]]) -> None:
+        self._send = send
+        # A dictionary, as a set that keeps the order.
+        self._payloads: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def give(self, key: str, signal: Signal) -> None:
+        """Gives a signal to those who watch `key`, soon."""
+        self._payloads[f"{signal.value} {key}"] = None
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name="sender of signals")
+
+    async def aclose(self) -> None:
+        """Gives what is left, if that is possible at once."""
+        if self._task is not None:
+            _, late = await asyncio.wait({self._task}, timeout=_CLOSING_SECONDS)
+            for task in late:
+                task.cancel()
+                await asyncio.wait({task})
+        self._payloads.clear()
+
+    async def _work(self) -> None:
+        try:
+            while self._payloads:
+                payloads, self._payloads = self._payloads, {}
+                try:
+                    await self._send(list(payloads))
+                    await asyncio.sleep(_INTERVAL)
+                except StoreUnavailableError:
+                    self._payloads = payloads | self._payloads
+                    await asyncio.sleep(_LONGEST_PAUSE)
+        finally:
+            self._task = None
+
+
+class SignalListener:
     """Listens, on a connection of its own, for the signals that any worker gives.
 
     Args:

@@ -71,21 +71,19 @@ class SQLiteDatabase:
             return await readers.run(work)
 
     async def write(
-        self, work: Callable[[Connection], T], *, thread_id: str, signal: Signal | None = None
+        self,
+        work: Callable[[Connection], T],
+        *,
+        single: bool = False,
+        signal: tuple[str, Signal] | None = None,
     ) -> T:
         """See `Database.write`."""
         with self._outages.noticed():
             writer, _ = self._opened or await self._open()
             result = await writer.run(work)
         if signal is not None:
-            self._board.give(thread_id, signal)
+            self._board.give(*signal)
         return result
-
-    async def extend(self, work: Callable[[Connection, dict[str, str]], T], *, thread_id: str) -> T:
-        """See `Database.extend`."""
-        return await self.write(
-            lambda connection: work(connection, {}), thread_id=thread_id, signal=Signal.EVENTS
-        )
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `Database.watch`."""

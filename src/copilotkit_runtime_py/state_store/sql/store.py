@@ -69,7 +69,7 @@ class SQLStateStore:
         def work(connection: Connection) -> RunRecord:
             return log.begin(connection, run, self._lease_seconds)
 
-        return await self._database.write(work, thread_id=run.thread_id)
+        return await self._database.write(work)
 
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
@@ -77,19 +77,21 @@ class SQLStateStore:
         """See `StateStore.append`."""
         lease = self._lease_seconds
 
-        def extend(connection: Connection, notice: dict[str, str]) -> bool | None:
-            return log.extend(connection, run, position, events, lease, notice)
+        def extend(connection: Connection) -> bool | None:
+            return log.extend(connection, run, position, events, lease)
 
         def settle(connection: Connection) -> bool:
             bound = self._retention.max_runs_per_thread
             return log.settle(connection, run, position, events, ending, lease_seconds=lease, max_runs=bound)
 
-        stop = None if ending else await self._database.extend(extend, thread_id=run.thread_id)
+        signal = (run.thread_id, Signal.EVENTS) if events or ending else None
+        stop = None
+        if ending is None:
+            stop = await self._database.write(extend, single=True, signal=signal)
         if stop is None:
-            signal = Signal.EVENTS if events or ending else None
-            stop = await self._database.write(settle, thread_id=run.thread_id, signal=signal)
+            stop = await self._database.write(settle, signal=signal)
         if ending is not None:
-            await self._evict(run.thread_id)
+            await self._evict()
         return stop
 
     async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
@@ -98,7 +100,7 @@ class SQLStateStore:
         def work(connection: Connection) -> bool:
             return log.request_stop(connection, owner, thread_id, run_id)
 
-        return await self._database.write(work, thread_id=thread_id, signal=Signal.STOP)
+        return await self._database.write(work, signal=(thread_id, Signal.STOP))
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `StateStore.watch`."""
@@ -144,7 +146,7 @@ class SQLStateStore:
         def work(connection: Connection) -> ThreadRecord:
             return threads.update_thread(connection, owner, thread_id, name, archived)
 
-        return await self._database.write(work, thread_id=thread_id)
+        return await self._database.write(work)
 
     async def delete_thread(self, owner: str, thread_id: str) -> None:
         """See `StateStore.delete_thread`."""
@@ -152,18 +154,18 @@ class SQLStateStore:
         def work(connection: Connection) -> None:
             threads.delete_thread(connection, owner, thread_id)
 
-        await self._database.write(work, thread_id=thread_id, signal=Signal.EVENTS)
+        await self._database.write(work, signal=(thread_id, Signal.EVENTS))
 
     async def aclose(self) -> None:
         """See `StateStore.aclose`."""
         await self._database.aclose()
 
-    async def _evict(self, thread_id: str) -> None:
+    async def _evict(self) -> None:
         bounds = self._retention
         if not any(bound is not None for bound in (bounds.max_age, bounds.max_threads, bounds.max_bytes)):
             return
         try:
-            await self._database.write(lambda connection: evict(connection, bounds), thread_id=thread_id)
+            await self._database.write(lambda connection: evict(connection, bounds))
         except StoreUnavailableError:
             # The run is over all the same, and the end of the next one makes up for it.
             logger.warning("what exceeds the retention could not be deleted for now")
