@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from copilotkit_runtime_py import CopilotRuntime
-from copilotkit_runtime_py.app.application import create_app, with_agents
+from copilotkit_runtime_py.app.application import create_app, retention_of, with_agents
 from copilotkit_runtime_py.settings import DEMO_AGENT, Settings, SettingsError
+from copilotkit_runtime_py.state_store.base import Retention
 from copilotkit_runtime_py.target import TargetError
 
 ENDPOINT = "/api/copilotkit"
@@ -217,3 +219,26 @@ def test_with_nothing_else_the_demo_agent_is_taken(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
 
     assert with_agents(Settings()) == Settings(agents=dict([DEMO_AGENT]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "retention"),
+    [
+        (Settings(), None),
+        (
+            Settings(keep_days=0.5),
+            Retention(
+                max_age=timedelta(hours=12),
+                max_threads=1000,
+                max_runs_per_thread=100,
+                max_bytes=512 * 1024 * 1024,
+            ),
+        ),
+        (
+            Settings(store="sqlite:///t.db", keep_days=30, keep_threads=10, keep_megabytes=1.5),
+            Retention(max_age=timedelta(days=30), max_threads=10, max_bytes=1_500_000),
+        ),
+    ],
+)
+def test_the_settings_bound_what_is_kept(settings: Settings, retention: Retention | None) -> None:
+    assert retention_of(settings) == retention

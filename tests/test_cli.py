@@ -24,6 +24,12 @@ async def agent(input):
 """
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps the files that a server makes out of the project."""
+    monkeypatch.chdir(tmp_path)
+
+
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli, list(arguments))
 
@@ -85,6 +91,8 @@ def test_serve_without_agents_says_how_to_name_one(tmp_path: Path, monkeypatch: 
         (["--agent", "a=http://127.0.0.1:1/", "--cors", "example.com"], "'example.com' is no origin"),
         (["--agent", "a=http://127.0.0.1:1/", "--cors", "*", "--cors", "http://a"], "'*' stands alone"),
         (["--config", "absent.json"], "'absent.json' does not exist"),
+        (["--agent", "a=http://127.0.0.1:1/", "--store", "mongodb://h"], "no store of the kind 'mongodb'"),
+        (["--agent", "a=http://127.0.0.1:1/", "--store", "sqlite:////no/dir/t.db"], "no directory /no/dir"),
     ],
 )
 def test_a_wrong_option_is_told_in_one_line(arguments: list[str], message: str) -> None:
@@ -218,3 +226,78 @@ def test_a_url_with_a_secret_is_not_printed(url: str) -> None:
 
     assert result.exit_code == 1
     assert "s3cret" not in result.output
+
+
+SERVE = ("serve", "--port", "0", "--agent", "a=http://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        ((), "Threads are kept in {directory}/.copilotkit/threads.db; --store memory keeps none."),
+        (("--store", "memory"), "Threads are kept in memory: they end with the server."),
+        (
+            ("--store", "sqlite:///own.db"),
+            "Threads are kept in {directory}/own.db; --store memory keeps none.",
+        ),
+        (
+            ("--store", "postgresql://me:s3cret@127.0.0.1:1/threads?sslmode=require"),
+            "Threads are kept at postgresql://127.0.0.1:1/threads.",
+        ),
+    ],
+)
+def test_the_banner_tells_where_threads_are_kept(store: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    with started(tmp_path, *SERVE, *store) as banner:
+        assert banner[1] == told.format(directory=tmp_path)
+
+
+def test_the_file_of_the_threads_is_kept_out_of_git(tmp_path: Path) -> None:
+    with started(tmp_path, *SERVE):
+        assert (tmp_path / ".copilotkit" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_directory_that_cannot_keep_threads_is_told_with_the_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".copilotkit").touch()
+
+    result = run(*SERVE)
+
+    assert result.exit_code == 1
+    assert f"Threads cannot be kept in {tmp_path}/.copilotkit: " in result.output
+    assert "--store memory" in result.output
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite:///threads.db"])
+def test_several_workers_need_a_store_that_they_share(store: str, tmp_path: Path) -> None:
+    result = run(*SERVE, "--workers", "2", "--store", store)
+
+    assert result.exit_code == 2
+    assert "Several workers need a store" in result.output
+
+
+def test_a_reload_serves_with_one_worker() -> None:
+    result = run(*SERVE, "--workers", "2", "--reload", "--store", "redis://127.0.0.1:1/0")
+
+    assert result.exit_code == 2
+    assert "--reload serves with one process" in result.output
+
+
+def test_workers_whose_agent_cannot_be_loaded_do_not_start() -> None:
+    arguments = ("--agent", "b=missing.py:agent", "--workers", "2", "--store", "redis://127.0.0.1:1/0")
+
+    result = run(*SERVE, *arguments)
+
+    assert result.exit_code == 1
+    assert "There is no file" in result.output
+
+
+@pytest.mark.redis
+def test_workers_answer_at_the_address_of_the_banner(tmp_path: Path, redis_url: str) -> None:
+    with started(tmp_path, *SERVE, "--workers", "2", "--store", redis_url) as banner:
+        url = banner[0].removeprefix("CopilotKit runtime: ")
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
+            answer = client.post(url, json={"query": "{ availableAgents { agents { name } } }"}, timeout=30)
+
+    assert answer.json() == {"data": {"availableAgents": {"agents": [{"name": "a"}]}}}

@@ -16,6 +16,11 @@ def test_settings_survive_the_way_through_the_environment() -> None:
         default_agent="chat",
         endpoint="/copilot",
         cors=("https://app.example.com", "http://localhost:3000"),
+        store="postgresql://me:s3cret@db/threads",
+        keep_days=30.5,
+        keep_threads=10_000,
+        keep_megabytes=512.0,
+        drain_seconds=0.5,
         allowed_hosts=("app.example.com", "tunnel.example.net"),
     )
 
@@ -89,3 +94,18 @@ def test_langgraph_json_is_found_in_its_directory(tmp_path: Path) -> None:
     (tmp_path / "langgraph.json").write_text("{}")
 
     assert find_config(tmp_path) == tmp_path / "langgraph.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("COPILOTKIT_KEEP_DAYS", "a month"),
+        ("COPILOTKIT_KEEP_THREADS", "1.5"),
+        ("COPILOTKIT_KEEP_MEGABYTES", "-1"),
+        ("COPILOTKIT_DRAIN_SECONDS", "inf"),
+        ("COPILOTKIT_DRAIN_SECONDS", "nan"),
+    ],
+)
+def test_a_malformed_number_in_the_environment_names_the_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is malformed"):
+        Settings.from_environment({name: value})
