@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -15,7 +15,6 @@ from copilotkit_runtime_py import events
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import (
     AgentNotFoundError,
-    ConfigurationError,
     CopilotKitError,
     InternalError,
     InvalidRequestError,
@@ -101,49 +100,6 @@ async def whole(
     run = await runtime.start(None, input or asked(), context)
     await run.wait()
     return run
-
-
-def names(*registered: str, default: str | None = None) -> Callable[[str | None], str]:
-    return CopilotRuntime(dict.fromkeys(registered, hello), default_agent=default).agent_name
-
-
-def test_a_name_is_its_agent() -> None:
-    assert names("a", "default", default="a")("default") == "default"
-    assert names("a", "b")("b") == "b"
-
-
-@pytest.mark.parametrize("name", [None, "default"])
-def test_nobody_in_particular_is_the_default_agent(name: str | None) -> None:
-    assert names("a", "b", default="b")(name) == "b"
-    assert names("a", "default")(name) == "default"
-    assert names("only")(name) == "only"
-
-
-def test_an_unknown_agent_is_told_who_is_there() -> None:
-    with pytest.raises(AgentNotFoundError) as raised:
-        names("a", "b")("ghost")
-    assert raised.value.message == (
-        "Agent 'ghost' was not found. Available agents are: a, b. Please verify the agent name in your "
-        "configuration and ensure it matches one of the available agents.\n\nSee more: "
-        "[https://docs.copilotkit.ai/coagents/troubleshooting/common-issues#i-am-getting-agent-not-found-error]"
-        "(https://docs.copilotkit.ai/coagents/troubleshooting/common-issues#i-am-getting-agent-not-found-error)"
-    )
-    with pytest.raises(AgentNotFoundError, match="Please set up at least one agent before proceeding"):
-        names()("ghost")
-    with pytest.raises(AgentNotFoundError, match="'default'"):
-        names("a", "b")("default")
-
-
-def test_without_a_default_the_request_has_to_name_an_agent() -> None:
-    with pytest.raises(ConfigurationError, match="Name one of: a, b"):
-        names("a", "b")(None)
-    with pytest.raises(ConfigurationError, match="no agent is registered"):
-        names()(None)
-
-
-def test_a_default_agent_has_to_be_registered() -> None:
-    with pytest.raises(ConfigurationError, match="The default agent 'ghost' is not registered"):
-        CopilotRuntime({"a": hello}, default_agent="ghost")
 
 
 async def test_an_unknown_agent_leaves_the_others_alone() -> None:

@@ -131,10 +131,10 @@ class AGUIEndpoint:
         return json_response(error_body(masked, call.params.get("agentId")), status_code)
 
     async def _info(self, call: Call) -> Response:
-        return json_response(runtime_info(self._runtime))
+        return json_response(await runtime_info(self._runtime, call.context))
 
     async def _run(self, call: Call) -> Response:
-        name = self._runtime.agent_name(call.agent_id)
+        name = await self._runtime.agent_name(call.agent_id, call.context)
         requested = self._read_run(call)
         if is_suggestion(requested.input):
             return await self._start_aside(name, requested, call)
@@ -151,7 +151,7 @@ class AGUIEndpoint:
         return self._stream(lambda wake: RunFeed((), run, wake))
 
     async def _suggest(self, call: Call) -> Response:
-        name = self._runtime.agent_name(call.agent_id)
+        name = await self._runtime.agent_name(call.agent_id, call.context)
         return await self._start_aside(name, self._read_run(call), call)
 
     async def _start_aside(self, name: str, requested: RunRequest, call: Call) -> Response:
@@ -159,7 +159,7 @@ class AGUIEndpoint:
         return self._stream(lambda wake: RunFeed((), run, wake, numbered=False, stops_run=True))
 
     async def _connect(self, call: Call) -> Response:
-        name = self._runtime.agent_name(call.agent_id)
+        name = await self._runtime.agent_name(call.agent_id, call.context)
         requested = self._read_run(call)
         after = parse_event_id(call.request.headers.get("last-event-id") or requested.last_seen)
         connection = await self._runtime.connect(
@@ -175,7 +175,7 @@ class AGUIEndpoint:
         return self._stream(lambda wake: RunFeed(past, run, wake, position=position))
 
     async def _stop(self, call: Call) -> Response:
-        self._runtime.agent_name(call.agent_id)
+        await self._runtime.agent_name(call.agent_id, call.context)
         run_id = _run_to_stop(call)
         if await self._runtime.stop(call.thread_id, call.context, run_id=run_id):
             return json_response(_STOPPED)

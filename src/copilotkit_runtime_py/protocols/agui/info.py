@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
+from ...context import RequestContext
 from ...errors import CopilotKitError
 from ...runtime import CopilotRuntime
 
@@ -14,8 +15,8 @@ CONTRACT_VERSION: Final = "1.75.0"
 _THREAD_ENDPOINTS: Final = {"list": True, "inspect": True, "mutations": True, "realtimeMetadata": False}
 
 
-def runtime_info(runtime: CopilotRuntime) -> dict[str, Any]:
-    """Returns what frontends need to know of a runtime.
+async def runtime_info(runtime: CopilotRuntime, context: RequestContext) -> dict[str, Any]:
+    """Returns what a caller's frontend needs to know of a runtime.
 
     Nothing is said of a licence, nor of what needs one: any status but a missing one puts a banner on the
     page. What frontends of one transport only read is told to all.
@@ -23,7 +24,7 @@ def runtime_info(runtime: CopilotRuntime) -> dict[str, Any]:
     return {
         "version": CONTRACT_VERSION,
         "mode": "sse",
-        "agents": _agents(runtime),
+        "agents": await _agents(runtime, context),
         "audioFileTranscriptionEnabled": runtime.transcription_service is not None,
         "threadEndpoints": _THREAD_ENDPOINTS,
         "singleRoute": {"resourceOperations": True, "threadEndpoints": _THREAD_ENDPOINTS},
@@ -34,14 +35,14 @@ def runtime_info(runtime: CopilotRuntime) -> dict[str, Any]:
     }
 
 
-def _agents(runtime: CopilotRuntime) -> dict[str, Any]:
+async def _agents(runtime: CopilotRuntime, context: RequestContext) -> dict[str, Any]:
     """Returns the agents by the names that they answer to.
 
     A frontend that names no agent asks for `default`, and raises an error where that is not listed.
     """
-    answering = dict(runtime.agents)
+    answering = await runtime.agents_for(context)
     with suppress(CopilotKitError):
-        answering.setdefault("default", runtime.agents[runtime.agent_name(None)])
+        answering.setdefault("default", runtime.agents[await runtime.agent_name(None, context)])
     agents: dict[str, Any] = {}
     for name, provider in answering.items():
         agents[name] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ...errors import AgentNotFoundError, CopilotKitError, ThreadNotFoundError
 from ...replay import replay
 from ...runtime import CopilotRuntime
-from ...state_store.base import ThreadRecord
+from ...state_store.base import RunLog, ThreadRecord
 from .answers import HTTPError, json_response
 from .call import Call
 
@@ -51,7 +51,7 @@ class ThreadOperations:
         agent_name = call.query.get("agentId") or None
         if agent_name is not None:
             with suppress(CopilotKitError):
-                agent_name = self._runtime.agent_name(agent_name)
+                agent_name = await self._runtime.agent_name(agent_name, call.context)
         limit = _positive(call.query.get("limit", ""))
         records = await self._runtime.state_store.list_threads(
             call.context.owner,
@@ -61,9 +61,10 @@ class ThreadOperations:
             after=call.query.get("cursor") or None,
         )
         page = records[:limit]
+        hidden = await self._hidden(call)
         return json_response(
             {
-                "threads": [_row(record) for record in page],
+                "threads": [_row(record) for record in page if record.agent_name not in hidden],
                 "nextCursor": page[-1].id if len(page) < len(records) else None,
             }
         )
@@ -77,17 +78,28 @@ class ThreadOperations:
         return json_response({"state": state.state if state else None})
 
     async def _events(self, call: Call) -> Response:
-        logs = await self._runtime.state_store.read_runs(call.context.owner, call.thread_id)
+        logs: Sequence[RunLog] = []
+        if await self._agent(call) is not None:
+            logs = await self._runtime.state_store.read_runs(call.context.owner, call.thread_id)
         return json_response({"events": replay([log for log in logs if log.ended])})
 
     async def _load(self, call: Call) -> Any:
         """Returns what the agent of the last run knows of the thread, or None."""
-        name = await self._runtime.last_agent(call.thread_id, call.context)
+        name = await self._agent(call)
         if name is None:
             return None
         with suppress(AgentNotFoundError):
             return await self._runtime.load_agent_state(name, call.thread_id, call.context)
         return None
+
+    async def _agent(self, call: Call) -> str | None:
+        """Returns the agent of the thread's last run, or None where the caller is to see nothing."""
+        name = await self._runtime.last_agent(call.thread_id, call.context)
+        return None if name in await self._hidden(call) else name
+
+    async def _hidden(self, call: Call) -> Set[str]:
+        """Returns the agents that the caller may not use any more; threads of theirs are not shown."""
+        return self._runtime.agents.keys() - (await self._runtime.agents_for(call.context)).keys()
 
     async def _update(self, call: Call) -> Response:
         body = _object(call)

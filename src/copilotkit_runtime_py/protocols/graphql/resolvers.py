@@ -97,11 +97,12 @@ class RequestResolvers:
         return "Hello World"
 
     async def available_agents(self) -> AgentsResponse:
-        """Lists every agent. The name is the id."""
+        """Lists the agents that the caller may use. The name is the id."""
+        agents = await self._runtime.agents_for(self._context)
         return AgentsResponse(
             agents=[
                 Agent(id=name, name=name, description=provider.description)
-                for name, provider in self._runtime.agents.items()
+                for name, provider in agents.items()
             ]
         )
 
@@ -109,7 +110,7 @@ class RequestResolvers:
         """Returns the agent's state and messages on a thread.
 
         Raises:
-            AgentNotFoundError: no agent of that name is registered.
+            AgentNotFoundError: the caller has no agent of that name.
         """
         loaded = await self._runtime.load_agent_state(data.agent_name, data.thread_id, self._context)
         messages = flat_messages(without_instructions(loaded.messages)) if loaded else []
@@ -133,7 +134,8 @@ class RequestResolvers:
         try:
             if data.cloud and not self._has_api_key:
                 raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
-            agent_name = runtime.agent_name(data.agent_session.agent_name if data.agent_session else None)
+            requested = data.agent_session.agent_name if data.agent_session else None
+            agent_name = await runtime.agent_name(requested, context)
             if context.guardrails is not None:
                 return refused_response(data.thread_id or "", _NO_VALIDATOR)
             input = await self._run_input(data, agent_name, context)
