@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,11 @@ def called_tools(response: Any) -> list[CalledTool]:
 
 
 def _called(call: Any) -> CalledTool | None:
+    if isinstance(call, BaseModel):  # the model of a vendor's library
+        call = call.model_dump(mode="json")
     if not isinstance(call, Mapping):
         return None
-    function = call.get("function")
+    function = call.get("function") or call.get("function_call")
     function = function if isinstance(function, Mapping) else call
     name = function.get("name")
     if not isinstance(name, str) or not name:

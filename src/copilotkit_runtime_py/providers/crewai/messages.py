@@ -23,7 +23,7 @@ from ag_ui.core import (
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from .answers import Answer
+from .answers import Answer, CalledTool, called_tools
 
 
 def to_openai(messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -174,7 +174,7 @@ def calls_of(message: Mapping[str, Any]) -> frozenset[str]:
 def label(messages: list[Any], answers: Iterable[Answer], names: Mapping[str, str]) -> None:
     """Gives an id to every message that a flow has added without one, and frontend tools their own names.
 
-    What a chat model answered has the id that it was streamed with; models' answers are told apart by their
+    Tool calls, which models return in the forms of their vendors, all get OpenAI's. What a chat model answered has the id that it was streamed with; models' answers are told apart by their
     tool calls and texts, in order, each used once.
 
     Args:
@@ -188,14 +188,18 @@ def label(messages: list[Any], answers: Iterable[Answer], names: Mapping[str, st
         plain = message if isinstance(message, dict) else as_dict(message)
         if plain is None or (plain.get("id") and isinstance(message, dict)):
             continue
+        if calls := called_tools(plain.get("tool_calls")):
+            plain["tool_calls"] = [_to_openai_call(call, names) for call in calls]
         answer = _answer_of(plain, free) if plain.get("role") == "assistant" else None
         if answer is not None:
             free.remove(answer)
         messages[index] = plain
-        for call in plain.get("tool_calls") or ():
-            function = call["function"] = dict(call["function"])
-            function["name"] = names.get(function["name"], function["name"])
         plain["id"] = answer.id if answer is not None else plain.get("id") or _new_id(plain)
+
+
+def _to_openai_call(call: CalledTool, names: Mapping[str, str]) -> dict[str, Any]:
+    function = {"name": names.get(call.name, call.name), "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _new_id(message: Mapping[str, Any]) -> str:
