@@ -191,11 +191,17 @@ def test_an_extraction_has_the_model_call_the_function_it_names(
     assert model.options[0]["tool_choice"] == "extract"
 
 
-def test_a_request_that_names_no_agent_gets_the_default_model(clients: Clients, serve: Serve) -> None:
+def test_a_request_that_names_no_agent_gets_the_default_model_without_the_tools_for_agents(
+    clients: Clients, serve: Serve
+) -> None:
     named, default = ScriptedModel(chunks=["named"]), ScriptedModel(chunks=["default"])
     url = serve({"named": named, "default": default})
-    answers = [
-        clients.ask("generateCopilotResponse", url, variables=chat(agent))["messages"][0]["content"]
-        for agent in (None, "named")
-    ]
-    assert answers == ["default", "named"]
+    remote = {**SET_COLOR, "name": "agentsOnly", "available": "remote"}
+    frontend = {"actions": [SET_COLOR, remote], "url": "http://localhost/"}
+    offered = []
+    for agent, model in ((None, default), ("named", named)):
+        variables = chat(agent, frontend=frontend)
+        answer = clients.ask("generateCopilotResponse", url, variables=variables)
+        assert [message["content"] for message in answer["messages"]] == [agent or "default"]
+        offered.append([tool["function"]["name"] for tool in model.options[0]["tools"]])
+    assert offered == [["setColor"], ["setColor", "agentsOnly"]]

@@ -188,6 +188,28 @@ ASKED = {
         "stop": ["END"],
         "stream": True,
     },
+    "openai-responses": {  # an API that knows no `stop`
+        "model": "gpt-scripted",
+        "input": [
+            {"role": "system", "content": "Be kind.", "type": "message"},
+            {"role": "user", "content": "Look.", "type": "message"},
+            {"type": "function_call", "name": "f", "arguments": '{"x": 1}', "call_id": "c1"},
+            {"type": "function_call_output", "output": "one", "call_id": "c1"},
+            {
+                "role": "user",
+                "type": "message",
+                "content": [
+                    {"type": "input_text", "text": "And this?"},
+                    {"type": "input_image", "image_url": "data:image/png;base64,aGk="},
+                ],
+            },
+        ],
+        "tools": [{"type": "function", "name": "f", "description": "Does f.", "parameters": SCHEMA}],
+        "tool_choice": {"type": "function", "name": "f"},
+        "max_output_tokens": 12,
+        "temperature": 0.25,
+        "stream": True,
+    },
     "anthropic": {
         "model": "claude-scripted",
         "system": "Be kind.",

@@ -1,4 +1,4 @@
-"""The streaming APIs of OpenAI and Anthropic, as far as a chat needs them, for the scripted HTTP server."""
+"""The streaming APIs of OpenAI (both) and Anthropic, as far as a chat needs them, for the scripted server."""
 
 from __future__ import annotations
 
@@ -73,8 +73,9 @@ class OpenAI(Vendor):
         # A connection pool of its own: the default one outlives the test's event loop.
         return ChatOpenAI(
             model="gpt-scripted",
-            base_url=server.url("openai"),
+            base_url=server.url(self.path.partition("/")[0]),
             api_key=SecretStr(KEY),
+            use_responses_api=self.path.endswith("responses"),
             http_async_client=httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0)),
             **options,
         )
@@ -105,6 +106,48 @@ def _chunk(delta: dict[str, Any], finish_reason: str | None = None) -> Step:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-scripted"}
     return {"event": {**head, "choices": [choice]}}
+
+
+class OpenAIResponses(OpenAI):
+    name = "openai-responses"
+    path = "openai/responses"
+
+    def answer(self, *parts: Part) -> list[Step]:
+        return list(self._steps(parts))
+
+    def _steps(self, parts: tuple[Part, ...]) -> Iterator[Step]:
+        response = {"id": "resp_1", "object": "response", "created_at": 1, "model": "gpt-scripted"}
+        made = {
+            **response,
+            "output": list[Any](),
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+        }
+        yield _named("response.created", response={**made, "status": "in_progress"})
+        output, texting = -1, False
+        for part in parts:
+            if isinstance(part, str):
+                if not texting:
+                    output, texting = output + 1, True
+                    item = {"id": "msg_1", "type": "message", "role": "assistant", "content": list[Any]()}
+                    yield _named("response.output_item.added", output_index=output, item=item)
+                place = {"output_index": output, "content_index": 0, "item_id": "msg_1"}
+                yield _named("response.output_text.delta", **place, delta=part)
+            elif isinstance(part, Calls):
+                output, texting = output + 1, False
+                call = {"id": f"fc_{output}", "type": "function_call", "call_id": part.id, "name": part.name}
+                item = {**call, "arguments": ""}
+                yield _named("response.output_item.added", output_index=output, item=item)
+                place = {"output_index": output, "item_id": call["id"]}
+                for delta in part.args:
+                    yield _named("response.function_call_arguments.delta", **place, delta=delta)
+            else:
+                yield part
+        yield _named("response.completed", response={**made, "status": "completed"})
+
+    def asked(self, body: dict[str, Any]) -> str:
+        return str(body["input"][-1]["content"])
 
 
 class Anthropic(Vendor):
@@ -157,4 +200,4 @@ def _named(type: str, **fields: Any) -> Step:
     return {"raw": f"event: {type}\ndata: {json.dumps({'type': type, **fields})}\n\n"}
 
 
-VENDORS: Final[tuple[Vendor, ...]] = (OpenAI(), Anthropic())
+VENDORS: Final[tuple[Vendor, ...]] = (OpenAI(), OpenAIResponses(), Anthropic())
