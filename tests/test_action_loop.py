@@ -386,6 +386,8 @@ async def test_actions_of_a_source_are_offered_while_the_run_lasts() -> None:
             yield [action_from(lambda: "one", name="now"), action_from(lambda: "two", name="buy")]
             order.append("closed")
 
+        async def aclose(self) -> None: ...
+
     agent = Scripted([*call("c1", "shop_now"), *call("c2", "now"), *call("c3", "buy")], [])
     whole = await played(with_actions(agent, now, sources=[Source()]))
     results = {

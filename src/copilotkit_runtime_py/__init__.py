@@ -1,8 +1,9 @@
 """The CopilotKit runtime for Python."""
 
+from .actions import Action, AgentTool
 from .app.endpoint import create_router
 from .context import RequestContext
-from .errors import AgentError, CopilotKitError
+from .errors import ActionError, AgentError, CopilotKitError
 from .headers import HeaderPolicy
 from .hooks import AfterRequest, BeforeRequest, RequestError, StopGeneration
 from .limits import Limits
@@ -13,10 +14,13 @@ from .state_store.memory import MemoryStateStore
 from .transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 
 __all__ = [
+    "Action",
+    "ActionError",
     "AfterRequest",
     "AgentError",
     "AgentSnapshot",
     "AgentState",
+    "AgentTool",
     "BeforeRequest",
     "CopilotKitError",
     "CopilotRuntime",

@@ -35,6 +35,9 @@ class ActionSource(Protocol):
     def offer(self, context: RequestContext) -> AbstractAsyncContextManager[Sequence[Action]]:
         """Returns the actions for one run, which stay callable while the context is open."""
 
+    async def aclose(self) -> None:
+        """Releases what the source holds for all runs."""
+
 
 class ActionProvider(Provider):
     """Runs another provider's agent and answers its calls of backend actions, all within one run.
@@ -105,6 +108,14 @@ class ActionProvider(Provider):
                         yield event
                 return
             raise AgentError(f"The agent called actions in more than {rounds} rounds.", "LIMIT_EXCEEDED")
+
+    def use_store(self, url: str | None, agent_name: str) -> None:
+        """Tells the agent's provider where the runtime keeps threads."""
+        self._provider.use_store(url, agent_name)
+
+    async def forget(self, thread_id: str, context: RequestContext) -> None:
+        """Deletes what the agent itself remembers of a thread."""
+        await self._provider.forget(thread_id, context)
 
     async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
         """Returns what the agent itself remembers of a thread."""

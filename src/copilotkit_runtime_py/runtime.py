@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from ag_ui.core import RunAgentInput
 
+from .action_loop import ActionSource
+from .actions import Tool
 from .active_runs import ActiveRuns, BusyThreadPolicy
+from .agent_input import for_agent
 from .context import RequestContext
 from .directory import AgentDirectory, Authorize
 from .ending import Ending
@@ -24,7 +27,6 @@ from .errors import (
     ThreadNotFoundError,
 )
 from .event_log import EventLog
-from .events import Event
 from .hooks import (
     AfterRequest,
     BeforeRequest,
@@ -42,6 +44,7 @@ from .providers.resolve import AgentLike
 from .run import Run
 from .state_store.base import AgentState, RunLog, RunRecord, StateStore
 from .state_store.from_url import open_state_store
+from .toolbox import Toolbox
 from .transcription import TranscriptionService
 
 logger = logging.getLogger(__name__)
@@ -56,6 +59,9 @@ class CopilotRuntime:
             these for each run.
         default_agent: who answers a frontend that names no agent. Without it, the agent named `default`
             does, or the only one there is.
+        actions: what agents may call besides the frontend's tools: functions, `Action`s, and `AgentTool`s.
+            `action` and `agent_tool` add more.
+        mcp_servers: servers whose tools agents may call: `MCPServer`s, and `ClientMCPServers`.
         authorize: says whether the caller of a request may use the agent of a name; a plain or an async
             function. An agent that they may not use does not exist for them. Without it, all may use all.
         state_store: where threads are kept: a store, or the URL of one (`sqlite:///threads.db`,
@@ -73,7 +79,8 @@ class CopilotRuntime:
             runs. Never in production.
 
     Raises:
-        ConfigurationError: an agent is none of the above, or the default agent is not registered.
+        ConfigurationError: an agent is none of the above, the default agent is not registered, or two
+            actions have one name.
     """
 
     def __init__(
@@ -81,6 +88,8 @@ class CopilotRuntime:
         agents: Mapping[str, AgentLike],
         *,
         default_agent: str | None = None,
+        actions: Iterable[Tool | Callable[..., Any]] = (),
+        mcp_servers: Iterable[ActionSource] = (),
         authorize: Authorize | None = None,
         state_store: StateStore | str = "memory",
         limits: Limits | None = None,
@@ -102,6 +111,11 @@ class CopilotRuntime:
         self.properties = dict(properties or {})
         self.transcription_service = transcription_service
         self.development = development
+        self._toolbox = Toolbox(
+            actions, mcp_servers, agents=self.agents, limits=self.limits, development=development
+        )
+        self.action = self._toolbox.action
+        self.agent_tool = self._toolbox.agent_tool
         self._hooks = Hooks(
             on_before_request=on_before_request,
             on_after_request=on_after_request,
@@ -186,9 +200,10 @@ class CopilotRuntime:
             context=context,
         )
         await call_hook(self._hooks.on_before_request, before)
-        stream = self.agents[name].run(_for_agent(input), context)
+        allowed = await self.agents_for(context) if self._toolbox.hands_over else None
+        agent = self._toolbox.equip(name, allowed)
         told = self._told(body, as_sent)
-        run = await self._active.claim(owner, thread_id, lambda: self._begin(input, told, before, stream))
+        run = await self._active.claim(owner, thread_id, lambda: self._begin(input, told, before, agent))
         for observer in list(self._observers):
             observer(run)
         return run
@@ -204,12 +219,13 @@ class CopilotRuntime:
         return told
 
     async def _begin(
-        self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest, stream: AsyncIterator[Event]
+        self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest, agent: Provider
     ) -> Run:
         """Claims the thread and starts the run."""
         name, owner = before.agent_name, before.context.owner
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=owner)
         known = await self.state_store.load_state(owner, record.thread_id, name)
+        stream = agent.run(for_agent(input, known), before.context)
         record = await self.state_store.begin_run(record)
         journal = Journal(self.state_store, record, patience=self.limits.store_seconds)
         ending = Ending(journal, before, input.state, self._hooks)
@@ -225,7 +241,7 @@ class CopilotRuntime:
             number=record.number,
             thread_id=input.thread_id,
             agent_name=name,
-            framed=self.agents[name].framed,
+            framed=agent.framed,
             limits=self.limits,
             input={**told, "messages": _unseen(told["messages"], known)},
             on_entries=journal.on_entries,
@@ -260,7 +276,7 @@ class CopilotRuntime:
             self._live.discard(run)
 
         provider = self.agents[name]
-        stream = provider.run(_for_agent(input), context)
+        stream = provider.run(for_agent(input), context)
         run = Run(
             id=input.run_id,
             number=0,
@@ -436,6 +452,7 @@ class CopilotRuntime:
             stack.push_async_callback(self.state_store.aclose)
             for provider in set(self.agents.values()):
                 stack.push_async_callback(provider.aclose)
+            stack.push_async_callback(self._toolbox.aclose)
             stack.push_async_callback(self._active.aclose)
             for run in list(self._live):
                 run.stop()
@@ -487,14 +504,6 @@ class Connection:
 
 def _is_active(run: Run | None) -> TypeGuard[Run]:
     return run is not None and not run.stopping and not run.ended
-
-
-def _for_agent(input: RunAgentInput) -> RunAgentInput:
-    """Returns the input without its activity messages, which are for frontends only."""
-    messages = [message for message in input.messages if message.role != "activity"]
-    if len(messages) == len(input.messages):
-        return input
-    return input.model_copy(update={"messages": messages})
 
 
 async def _nothing(run: Run) -> None:
