@@ -75,13 +75,14 @@ def started(example: str) -> Iterator[httpx.Client]:
     command = re.search(r"^    (uv run .*\\\n.*)$", source, re.MULTILINE)
     assert command is not None
     _, run, *arguments = shlex.split(command[1].replace("\\\n", " "))
+    inherited = {name: each for name, each in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     process = subprocess.Popen(
         [UV, run, "--isolated", "--frozen", "--no-dev", *arguments, "--port", "0"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")},
+        env={**inherited, "COPILOTKIT_STORE": "memory"},
     )
     assert process.stdout is not None
     try:

@@ -108,7 +108,7 @@ def test_the_source_distribution_brings_no_dependencies_of_the_tests(dist: Path)
 def test_the_core_alone_serves_an_app_that_says_what_to_do(dist: Path, tmp_path: Path) -> None:
     bin = environment(tmp_path / "venv", str(next(dist.glob("*.whl"))))
     installed = json.loads(run(UV, "pip", "list", "--format", "json", "--python", str(bin / "python")))
-    heavy = {"langgraph", "langchain-core", "crewai", "sqlalchemy", "redis", "opentelemetry-sdk"}
+    heavy = {"langgraph", "langchain-core", "crewai", "psycopg", "redis", "opentelemetry-sdk"}
 
     with served(bin, "copilotkit.runtime_py.app.main:app", tmp_path) as client:
         page = client.get("/api/copilotkit", headers={"accept": "text/html"})
@@ -127,6 +127,7 @@ def test_the_command_of_the_core_alone_names_the_extra_that_the_demo_needs(
 
     done = subprocess.run(
         [str(bin / "copilotkit-runtime-py"), "demo", "--port", "0"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=60,

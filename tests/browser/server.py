@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +26,14 @@ class Server:
             for name, value in os.environ.items()
             if not name.startswith("COPILOTKIT_") and not name.endswith("_API_KEY")
         }
+        self._directory = tempfile.TemporaryDirectory()
+        store = f"sqlite:///{self._directory.name}/threads.db"
         self._process = subprocess.Popen(
             [command, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**environment, "PYTHONUNBUFFERED": "1"},
+            env={**environment, "PYTHONUNBUFFERED": "1", "COPILOTKIT_STORE": store},
         )
         self._said: list[str] = []
         self._over = False
@@ -78,6 +81,7 @@ class Server:
         self._process.terminate()
         self._process.wait()
         self._reader.join()
+        self._directory.cleanup()
 
 
 @contextmanager

@@ -317,3 +317,10 @@ async def test_a_redis_server_without_modules_is_told_with_the_ways_out() -> Non
         async with serving(server.url) as provider:
             with pytest.raises(ConfigurationError, match=r"Redis 8 has them\. Or compile the graph with"):
                 await collect(provider, request(user("milk", "1")))
+
+
+@pytest.mark.redis
+async def test_a_redis_database_without_search_is_told_with_the_ways_out(redis_url: str) -> None:
+    async with serving(redis_url.rpartition("/")[0] + "/1") as provider:
+        with pytest.raises(ConfigurationError, match=r"database 0 only.* Or compile the graph with"):
+            await collect(provider, request(user("milk", "1")))

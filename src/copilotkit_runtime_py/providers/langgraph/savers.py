@@ -158,6 +158,10 @@ async def _redis(url: str) -> AsyncIterator[Saver]:
                 "LangGraph's checkpointer for Redis needs the modules for search and JSON, which this "
                 f"server lacks; Redis 8 has them. {_ADVICE}"
             ) from error
+        if client.connection_pool.connection_kwargs.get("db"):
+            raise ConfigurationError(
+                f"Redis searches in database 0 only, and LangGraph's checkpointer has to search. {_ADVICE}"
+            )
         saver = AsyncRedisSaver(redis_client=client)
         async with client.lock("copilotkit:checkpoints:setup", timeout=30):
             await saver.asetup()
