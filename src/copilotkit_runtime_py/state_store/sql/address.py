@@ -32,9 +32,10 @@ def parse(url: str) -> URL:
     if dialect != "sqlite":
         raise ConfigurationError(f"'{dialect}' is no SQL store: write a URL with sqlite or postgresql.")
     if parsed.host:
+        path = "/".join(filter(None, (parsed.host, parsed.database)))
         raise ConfigurationError(
-            f"'{url}' names no file: write sqlite:///{parsed.host}{parsed.database or ''} for one in the "
-            "working directory, and four slashes before an absolute path."
+            f"Two slashes are not enough: write sqlite:///{path} for a file in the working directory, and "
+            "four slashes before an absolute path."
         )
     if parsed.database in (None, "", ":memory:") or (parsed.database or "").startswith("file:"):
         raise ConfigurationError("A SQLite store needs a file: write a URL such as sqlite:///threads.db.")

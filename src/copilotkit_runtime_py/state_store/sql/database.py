@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -59,10 +59,12 @@ class Outages:
     """Tells the log when a database is out of reach, and when it is back.
 
     Args:
-        is_outage: whether the driver's error means that the database cannot serve at the moment.
+        driver_error: what all errors of the driver are.
+        is_outage: whether one of them means that the database cannot serve at the moment.
     """
 
-    def __init__(self, is_outage: Callable[[Any], bool]) -> None:
+    def __init__(self, driver_error: type[Exception], is_outage: Callable[[BaseException], bool]) -> None:
+        self._driver_error = driver_error
         self._is_outage = is_outage
         self._out = False
 
@@ -76,23 +78,28 @@ class Outages:
         """
         try:
             yield
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) == _LIMIT_EXCEEDED:
+        except (DBAPIError, self._driver_error) as error:
+            cause = cause_of(error)
+            if getattr(cause, "sqlstate", None) == _LIMIT_EXCEEDED:
                 raise InvalidRequestError("An id is too long.") from error
-            if not (error.connection_invalidated or self._is_outage(error.orig)):
+            if not (self._is_outage(cause) or getattr(error, "connection_invalidated", False)):
                 raise
-            raise self.of(error.orig) from error
+            raise self._of(cause) from error
         except (PoolTimeoutError, TimeoutError, OSError) as error:
-            raise self.of(error) from error
+            raise self._of(error) from error
         if self._out:
             self._out = False
             logger.warning("the state store can be reached again")
 
-    def of(self, cause: object) -> StoreUnavailableError:
-        """Returns the error for what kept the database from serving."""
+    def _of(self, cause: BaseException) -> StoreUnavailableError:
         if not self._out:
             self._out = True
             logger.warning(
                 "the state store cannot be reached: %s", " ".join(str(cause).split()) or repr(cause)
             )
         return StoreUnavailableError()
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """Returns the driver's error."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error

@@ -48,13 +48,13 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         try:
-            import psycopg  # noqa: F401
+            import psycopg
         except ImportError:
             raise ConfigurationError(
                 "PostgreSQL needs a driver: install copilotkit-runtime-py[postgres]."
             ) from None
         self._url = url.set(drivername="postgresql+psycopg")
-        self._outages = Outages(_is_outage)
+        self._outages = Outages(psycopg.Error, _is_outage)
         self._board = SignalBoard()
         self._listener: SignalListener | None = None
         self._sender = SignalSender(self._send)
@@ -191,7 +191,7 @@ def _key(thread_id: str) -> str:
     return blake2b(thread_id.encode(errors="surrogatepass"), digest_size=12).hexdigest()
 
 
-def _is_outage(error: Any) -> bool:
+def _is_outage(error: BaseException) -> bool:
     import psycopg
 
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) or (

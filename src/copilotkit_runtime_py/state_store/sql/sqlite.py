@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from weakref import WeakValueDictionary
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from ...errors import ConfigurationError
 from ..base import Signal
 from ..signals import SignalBoard
-from .database import Outages
+from .database import Outages, cause_of
 from .schema import migrate
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class SQLiteDatabase:
             )
         self._url = url
         self._board = _boards.setdefault(str(url.database), SignalBoard())
-        self._outages = Outages(_is_outage)
+        self._outages = Outages(sqlite3.Error, _is_outage)
         self._opened: tuple[_Threads, _Threads] | None = None
         self._opening = asyncio.Lock()
 
@@ -113,11 +113,12 @@ class SQLiteDatabase:
         try:
             _use_wal(writer.engine)
             migrate(writer.engine)
-        except DBAPIError as error:
-            if isinstance(error.orig, sqlite3.Error) and _code(error.orig) in _UNUSABLE:
+        except (DBAPIError, sqlite3.Error) as error:
+            cause = cause_of(error)
+            if _code(cause) in _UNUSABLE:
                 name = Path(self._url.database or "").name
                 raise ConfigurationError(
-                    f"'{name}' cannot be used as the state store's SQLite file: {error.orig}."
+                    f"'{name}' cannot be used as the state store's SQLite file: {cause}."
                 ) from error
             raise
 
@@ -170,15 +171,13 @@ def _use_wal(engine: Engine) -> None:
             return
         except sqlite3.OperationalError as error:
             if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise DBAPIError.instance(
-                    None, None, error, sqlite3.Error, hide_parameters=True, dialect=engine.dialect
-                ) from error
+                raise
             time.sleep(0.01)
         finally:
             connection.close()
 
 
-def _is_outage(error: Any) -> bool:
+def _is_outage(error: BaseException) -> bool:
     """Whether the file cannot serve: all but wrong SQL and violated constraints."""
     return isinstance(error, sqlite3.DatabaseError) and _code(error) not in (
         sqlite3.SQLITE_ERROR,
@@ -189,6 +188,6 @@ def _is_outage(error: Any) -> bool:
     )
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: BaseException) -> int:
     # The lower byte of an extended code is the code.
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

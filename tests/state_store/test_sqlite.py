@@ -1,0 +1,182 @@
+"""What the SQL store does in a SQLite file."""
+
+import asyncio
+import os
+import resource
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError
+from copilotkit_runtime_py.state_store.base import Signal
+from copilotkit_runtime_py.state_store.sql import sqlite
+
+from .test_sql import opened, record
+
+pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Another process's transaction that writes to the file."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """A disk that is full, as far as this process is concerned."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+async def test_a_file_that_another_process_holds_is_read_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
+    path = tmp_path / "threads.db"
+    async with opened(f"sqlite:///{path}") as store:
+        run = await store.begin_run(record())
+        await store.append(run, 0, [b"1"])
+
+        with held(path):
+            for _ in range(2):
+                with pytest.raises(StoreUnavailableError):
+                    await store.append(run, 1, [b"2"])
+            assert [list(kept.events) for kept in await store.read_runs("ann", "t")] == [[b"1"]]
+
+        await store.append(run, 1, [b"2"])
+        assert [list(kept.events) for kept in await store.read_runs("ann", "t")] == [[b"1", b"2"]]
+    assert caplog.messages == [
+        "the state store cannot be reached: database is locked",
+        "the state store can be reached again",
+    ]
+
+
+async def test_writing_waits_for_another_process(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    async with opened(f"sqlite:///{path}") as store:
+        run = await store.begin_run(record())
+        with held(path):
+            append = asyncio.create_task(store.append(run, 0, [b"1"]))
+            assert [list(kept.events) for kept in await store.read_runs("ann", "t")] == [[]]
+            assert not append.done()
+
+        await append
+        assert [list(kept.events) for kept in await store.read_runs("ann", "t")] == [[b"1"]]
+
+
+async def test_a_full_disk_is_an_outage_after_which_nothing_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    async with opened(f"sqlite:///{path}") as store:
+        run = await store.begin_run(record())
+        await store.append(run, 0, [b"1"])
+        with (
+            files_of_at_most((tmp_path / "threads.db-wal").stat().st_size),
+            pytest.raises(StoreUnavailableError),
+        ):
+            await store.append(run, 1, [b"2" * 100_000])
+
+        await store.append(run, 1, [b"2" * 100_000])
+        assert [list(kept.events) for kept in await store.read_runs("ann", "t")] == [[b"1", b"2" * 100_000]]
+
+
+async def test_a_file_in_a_directory_that_is_missing_is_told(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/missing/threads.db") as store:
+        with pytest.raises(ConfigurationError) as raised:
+            await store.list_threads("ann")
+
+        assert str(raised.value) == (
+            "'threads.db' cannot be used as the state store's SQLite file: unable to open database file."
+        )
+        (tmp_path / "missing").mkdir()
+        assert await store.list_threads("ann") == []
+
+
+async def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
+    (tmp_path / "threads.db").write_bytes(b"PK" * 1000)
+
+    async with opened(f"sqlite:///{tmp_path}/threads.db") as store:
+        with pytest.raises(ConfigurationError) as raised:
+            await store.list_threads("ann")
+
+    assert str(raised.value) == (
+        "'threads.db' cannot be used as the state store's SQLite file: file is not a database."
+    )
+
+
+async def test_a_read_only_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(connection: sqlite3.Connection, _: object) -> None:
+        # What file permissions forbid to others, they allow to the administrator.
+        connection.execute("PRAGMA query_only=ON")
+
+    monkeypatch.setattr(sqlite, "_configure", read_only)
+    async with opened(f"sqlite:///{tmp_path}/threads.db") as store:
+        with pytest.raises(ConfigurationError) as raised:
+            await store.list_threads("ann")
+
+    assert str(raised.value) == (
+        "'threads.db' cannot be used as the state store's SQLite file: attempt to write a readonly database."
+    )
+
+
+async def test_an_sqlite_that_is_too_old_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
+
+    with pytest.raises(ConfigurationError, match=r"SQLite 3\.34\.1 is too old .* needs 3\.35 or newer"):
+        async with opened(f"sqlite:///{tmp_path}/threads.db"):
+            pass
+
+
+async def test_two_names_of_a_file_are_one_store(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    heard = asyncio.Event()
+
+    def listen(signal: Signal) -> None:
+        assert signal is Signal.EVENTS
+        heard.set()
+
+    async with (
+        opened(f"sqlite:///{tmp_path}/data/threads.db") as store,
+        opened(f"sqlite:///{tmp_path}/link/threads.db") as other,
+        other.watch("t", listen),
+    ):
+        await store.append(await store.begin_run(record()), 0, [b"1"])
+        async with asyncio.timeout(20):
+            await heard.wait()
+
+
+async def test_a_write_whose_caller_is_gone_is_done_as_a_whole(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/threads.db") as store:
+        run = await store.begin_run(record())
+        for position in range(20):
+            append = asyncio.create_task(store.append(run, position, [b"%d" % position]))
+            await asyncio.sleep(0)
+            append.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await append
+            await store.append(run, position, [b"%d" % position])
+
+        (log,) = await store.read_runs("ann", "t")
+        assert list(log.events) == [b"%d" % position for position in range(20)]
+
+
+async def test_closing_leaves_one_file(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/threads.db") as store:
+        await store.append(await store.begin_run(record()), 0, [b"1"])
+        assert set(os.listdir(tmp_path)) > {"threads.db"}
+
+    assert os.listdir(tmp_path) == ["threads.db"]
