@@ -94,6 +94,8 @@ def test_the_wheel_holds_the_packages_and_their_data(dist: Path) -> None:
         "copilotkit_runtime_py/app/playground/playground.js",
         "copilotkit_runtime_py/app/playground/request.js",
         "copilotkit_runtime_py/app/playground/schema.js",
+        "copilotkit_runtime_py/state_store/sql/migrations/env.py",
+        "copilotkit_runtime_py/state_store/sql/migrations/versions/0001_threads.py",
     } <= names
 
 
