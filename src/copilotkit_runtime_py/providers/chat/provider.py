@@ -104,8 +104,6 @@ class ChatProvider(Provider):
                 raise
             logger.warning("a model call of run %s failed", input.run_id, exc_info=error)
             raise told from error
-        for event in answer.close():
-            yield event
 
     def _chosen(self, context: RequestContext) -> BaseChatModel:
         name = context.forwarded_parameters.get("model")
