@@ -31,8 +31,7 @@ async def agent(input):
 """
 MOUNTED = """
 import contextlib, fastapi, uvicorn
-from copilotkit_runtime_py import CopilotRuntime, create_router
-from copilotkit_runtime_py.app.graceful_stop import drain_on_signal
+from copilotkit_runtime_py import CopilotRuntime, create_router, drain_on_signal
 from slow import agent
 
 runtime = CopilotRuntime(agents={"chat": agent})

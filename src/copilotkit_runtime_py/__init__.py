@@ -2,6 +2,7 @@
 
 from .actions import Action, AgentTool
 from .app.endpoint import create_router
+from .app.graceful_stop import drain_on_signal
 from .context import RequestContext
 from .errors import ActionError, AgentError, CopilotKitError
 from .headers import HeaderPolicy
@@ -10,6 +11,7 @@ from .limits import Limits
 from .providers.base import AgentSnapshot, Provider
 from .runtime import CopilotRuntime
 from .state_store.base import AgentState, Retention, RunRecord, StateStore
+from .state_store.from_url import open_state_store
 from .state_store.memory import MemoryStateStore
 from .transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 
@@ -39,4 +41,6 @@ __all__ = [
     "TranscriptionProblem",
     "TranscriptionService",
     "create_router",
+    "drain_on_signal",
+    "open_state_store",
 ]

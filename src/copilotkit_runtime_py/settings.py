@@ -12,7 +12,7 @@ from typing import overload
 from urllib.parse import urlsplit
 
 DEFAULT_ENDPOINT = "/api/copilotkit"
-DEMO_AGENT = ("demo", "copilotkit_runtime_py.demo.agent:graph")
+DEMO_AGENT = ("demo", "copilotkit_runtime_py.demo.agent:agent")
 LOCALHOST = "localhost"
 ANY_ORIGIN = "*"
 DRAIN_SECONDS = 10.0

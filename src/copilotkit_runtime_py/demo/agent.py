@@ -14,11 +14,12 @@ from typing import Any, Literal
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 from langchain_core.tools import BaseTool, tool
-from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, ToolRuntime
 from langgraph.types import Command, interrupt
 
+from ..providers.langgraph.memory import RecentThreads
+from ..providers.langgraph.provider import LangGraphProvider
 from .model import ScriptedChatModel
 
 INSTRUCTIONS = (
@@ -100,4 +101,6 @@ builder.add_edge(START, "chat")
 builder.add_conditional_edges("chat", route)
 builder.add_edge("tools", "chat")
 
-graph = builder.compile(checkpointer=InMemorySaver(), name="demo")
+graph = builder.compile(name="demo")
+# It remembers in the runtime's store, and in memory where the threads are.
+agent = LangGraphProvider(graph, checkpointer=RecentThreads())
