@@ -11,7 +11,7 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError, ConfigurationError
 from copilotkit_runtime_py.providers.chat import ChatProvider
-from tests.providers.chat.scripted import ScriptedModel, asks, tool
+from tests.providers.chat.scripted import ScriptedModel, asks, tool, user
 from tests.providers.emitted import collect, text_of
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +37,8 @@ async def options(
     """Returns the keyword arguments with which a request has the model called."""
     model = model or ScriptedModel()
     context = RequestContext(forwarded_parameters=forwarded or {}, agent_tools=agent_tools)
-    await collect(ChatProvider(model, **(bounds or {})), asks(**fields), context)
+    request = asks(*fields.pop("messages", ()), **fields)
+    await collect(ChatProvider(model, **(bounds or {})), request, context)
     return model.options[-1]
 
 
@@ -128,6 +129,32 @@ async def test_a_client_may_choose_the_tool(
 ) -> None:
     found = await options(forwarded, tools=[tool("f")], forwardedProps=props)
     assert found == {"tools": [function("f")], **chosen}
+
+
+@pytest.mark.parametrize(
+    ("choice", "called", "chosen"),
+    [
+        ({"tool_choice": "required"}, "g", {}),
+        ({"tool_choice": "function", "tool_choice_function_name": "f"}, "f", {}),
+        ({"tool_choice": "function", "tool_choice_function_name": "f"}, "g", {"tool_choice": "f"}),
+    ],
+    ids=str,
+)
+async def test_a_call_is_asked_for_until_it_has_been_answered(
+    choice: dict[str, Any], called: str, chosen: dict[str, Any]
+) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": called, "arguments": "{}"}}
+    messages = [
+        user("Do it"),
+        {"id": "a1", "role": "assistant", "toolCalls": [call]},
+        {"id": "r1", "role": "tool", "toolCallId": "c1", "content": "done"},
+    ]
+    tools = {"tools": [function("f"), function("g")]}
+    given = [tool("f"), tool("g")]
+    assert await options(choice, messages=messages, tools=given) == {**tools, **chosen}
+    forced = {"tool_choice": choice.get("tool_choice_function_name", "any")}
+    again = [*messages, user("Again", "u2")]
+    assert await options(choice, messages=again, tools=given) == {**tools, **forced}
 
 
 async def test_a_model_that_is_to_call_no_tool_gets_none() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ag_ui.core import RunAgentInput, Tool
+from ag_ui.core import AssistantMessage, Message, RunAgentInput, Tool
 
 from ...context import RequestContext
 from ...errors import AgentError
@@ -77,11 +77,20 @@ def tool_choice(input: RunAgentInput, context: RequestContext) -> str | None:
     """Returns what is asked of the model: `none`, `any`, a tool's name, or None to leave it the choice.
 
     Old clients say it in their forwarded parameters, newer ones in `forwardedProps.toolChoice`, as
-    `SuggestionEngine` of `@copilotkit/core` does.
+    `SuggestionEngine` of `@copilotkit/core` does. A call is asked for once: with its result, the model is
+    free to end what would otherwise go on for ever.
 
     Raises:
         AgentError: the choice is of an unknown form.
     """
+    choice = _asked_choice(input, context)
+    if choice in (None, "none"):
+        return choice
+    answered = _just_answered(input.messages)
+    return None if answered and choice in ("any", *answered) else choice
+
+
+def _asked_choice(input: RunAgentInput, context: RequestContext) -> str | None:
     props = input.forwarded_props if isinstance(input.forwarded_props, Mapping) else {}
     forwarded = context.forwarded_parameters
     match forwarded.get("tool_choice") or props.get("toolChoice"):
@@ -97,6 +106,16 @@ def tool_choice(input: RunAgentInput, context: RequestContext) -> str | None:
             return name
         case _:
             raise refused("The toolChoice of the request is of no known form.")
+
+
+def _just_answered(messages: Sequence[Message]) -> list[str]:
+    """Returns the names of the tools whose results end the conversation."""
+    end = len(messages)
+    while end and messages[end - 1].role == "tool":
+        end -= 1
+    caller = messages[end - 1] if 0 < end < len(messages) else None
+    calls = caller.tool_calls or () if isinstance(caller, AssistantMessage) else ()
+    return [call.function.name for call in calls]
 
 
 def refused(problem: str) -> AgentError:
