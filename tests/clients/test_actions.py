@@ -63,6 +63,13 @@ def results_in(result: str) -> Change:
     return change
 
 
+def goes_on_with_a_text(outcome: Outcome) -> None:
+    said = {"id": "m1", "content": "after", "role": "assistant", "parentMessageId": None}
+    outcome.response["messages"].append({"__typename": "TextMessageOutput", **said})
+    outcome.messages.append({"type": "TextMessage", **said})
+    succeeds(outcome)
+
+
 NUMBERS = (
     "the reference runtime looks for a stream in what an action returns, and fails where that is no object"
 )
