@@ -34,11 +34,11 @@ class LiveServer:
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self._thread.start()
 
-    def serve(self, runtime: CopilotRuntime) -> str:
+    def serve(self, runtime: CopilotRuntime, **options: Any) -> str:
         """Mounts a runtime, and returns its URL."""
         self._runtimes.append(runtime)
         path = f"/runtime{len(self._runtimes)}"
-        self.app.include_router(create_router(runtime, path=path))
+        self.app.include_router(create_router(runtime, path=path, **options))
         return f"http://127.0.0.1:{self.address[1]}{path}"
 
     @contextlib.asynccontextmanager
@@ -67,8 +67,8 @@ Serve = Callable[..., str]
 def serve(live_server: LiveServer) -> Serve:
     """Serves a new runtime of the given agents and options, and returns its URL."""
 
-    def serve_runtime(agents: Mapping[str, Any], **options: Any) -> str:
-        return live_server.serve(CopilotRuntime(agents=agents, **options))
+    def serve_runtime(agents: Mapping[str, Any], *, identify: Any = None, **options: Any) -> str:
+        return live_server.serve(CopilotRuntime(agents=agents, **options), identify=identify)
 
     return serve_runtime
 
