@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -378,7 +378,7 @@ async def test_actions_of_a_source_are_offered_while_the_run_lasts() -> None:
 
     class Source:
         name = "shop"
-        properties = ("shopKey",)
+        properties: Collection[str] = ()
 
         @asynccontextmanager
         async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:
