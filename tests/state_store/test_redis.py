@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import pytest
 import redis
 import trustme
@@ -201,6 +202,40 @@ async def test_a_silent_server_is_noticed_by_those_who_watch(
         "the connection to Redis for signals is lost: TimeoutError no answer",
         "signals from Redis arrive again",
     ]
+
+
+async def test_who_may_not_subscribe_is_told_so(own_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.execute_command("ACL", "SETUSER", "ann", "on", ">hunter2", "~*", "+@all", "resetchannels")
+    async with opened(own_redis.url.replace("//", "//ann:hunter2@")) as store:
+        assert await store.list_threads("ann") == []
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError):
+                async with store.watch("t", Heard()):
+                    pass
+    [message] = caplog.messages
+    assert message.startswith("the connection to Redis for signals is lost: NoPermissionError ")
+
+
+async def test_a_watcher_that_is_cancelled_disturbs_no_other(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(redis_url) as store:
+        run = await store.begin_run(record())
+        heard = Heard()
+
+        async def watch_others() -> None:
+            with anyio.CancelScope() as scope:
+                async with store.watch("t2", Heard()), store.watch("t3", Heard()):
+                    scope.cancel()
+                    await anyio.sleep_forever()
+
+        async with store.watch("t", heard):
+            for position in range(20):
+                await watch_others()
+                await store.append(run, position, [b"1"])
+                assert await heard.next() is Signal.EVENTS
+    assert caplog.messages == []
 
 
 async def test_scripts_that_the_server_forgot_are_told_again(redis_url: str) -> None:

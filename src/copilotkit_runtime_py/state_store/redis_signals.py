@@ -42,11 +42,14 @@ class RedisSignals:
         self._pool = pool
         self._board = SignalBoard()
         self._watchers: Counter[str] = Counter()
-        self._connection: AbstractConnection | None = None
+        # What is to be said on the connection at hand. Only its own task writes, for whoever watches may be
+        # cancelled at any moment, which must not break a command off.
+        self._commands: asyncio.Queue[tuple[str, ...]] | None = None
         # What the server has still to confirm, in how many answers, and who waits for that.
         self._unconfirmed: Counter[str] = Counter()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._missed = False
+        self._failures = 0
         self._task: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
@@ -65,68 +68,56 @@ class RedisSignals:
                 self._watchers[channel] -= 1
                 if not self._watchers[channel]:
                     del self._watchers[channel]
-                    await self._send("UNSUBSCRIBE", channel)
+                    self._tell("UNSUBSCRIBE", channel)
 
     async def aclose(self) -> None:
         """Ends the connection."""
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
+            # `asyncio.wait_for`, with which redis-py sends, may lose a cancellation in Python 3.11.
             self._task.cancel()
-            await asyncio.wait({self._task})
-            self._task = None
+            await asyncio.wait({self._task}, timeout=1)
+        self._task = None
 
     async def _subscribe(self, channel: str) -> None:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="signals from Redis")
-        confirmed = self._connection is not None and not self._unconfirmed[channel]
-        if self._watchers[channel] > 1 and confirmed:
+        if self._watchers[channel] == 1:
+            self._tell("SUBSCRIBE", channel)
+        elif self._commands is not None and not self._unconfirmed[channel]:
             return
         answer = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(channel, []).append(answer)
-        if self._watchers[channel] == 1:
-            await self._send("SUBSCRIBE", channel)
         try:
             async with asyncio.timeout(_HEARTBEAT):
                 await answer
         except TimeoutError as error:
             raise StoreUnavailableError from error
 
-    async def _send(self, command: str, *channels: str) -> None:
+    def _tell(self, *command: str) -> None:
         """Sends a command, if there is a connection: a new one subscribes to what is watched by itself."""
-        connection = self._connection
-        if connection is None:
-            return
-        if command == "SUBSCRIBE":
-            self._unconfirmed.update(channels)
-        try:
-            await connection.send_command(command, *channels, check_health=False)
-        except (RedisError, OSError):
-            if self._connection is connection:
-                self._connection = None
-            await connection.disconnect(nowait=True)
+        if self._commands is not None:
+            if command[0] == "SUBSCRIBE":
+                self._unconfirmed.update(command[1:])
+            self._commands.put_nowait(command)
 
     async def _run(self) -> None:
-        failures = 0
         while True:
             try:
                 async with asyncio.timeout(_HEARTBEAT):
                     connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+                try:
+                    await self._listen(connection)
+                finally:
+                    await connection.disconnect(nowait=True)
+                    await self._pool.release(connection)
             except (RedisError, OSError) as error:
-                self._fail(failures, error)
-                await asyncio.sleep(min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE))
-                failures += 1
-                continue
-            try:
-                await self._listen(connection)
-            except (RedisError, OSError) as error:
-                self._fail(failures, error)
-                failures = 0
-            finally:
-                self._connection = None
-                await connection.disconnect(nowait=True)
-                await self._pool.release(connection)
+                self._fail(error)
+            # The exponent has a bound, for an outage may be long.
+            await asyncio.sleep(min(_FIRST_PAUSE * 2 ** min(self._failures, 10), _LONGEST_PAUSE))
+            self._failures += 1
 
-    def _fail(self, failures: int, error: Exception) -> None:
-        if not failures:
+    def _fail(self, error: Exception) -> None:
+        if not self._failures:
             logger.warning("the connection to Redis for signals is lost: %s %s", type(error).__name__, error)
         self._missed = True
         self._unconfirmed.clear()
@@ -136,27 +127,40 @@ class RedisSignals:
                 answer.set_exception(StoreUnavailableError())
 
     async def _listen(self, connection: AbstractConnection) -> None:
-        self._connection = connection
+        commands = self._commands = asyncio.Queue[tuple[str, ...]]()
         if self._watchers:
-            await self._send("SUBSCRIBE", *self._watchers)
+            self._tell("SUBSCRIBE", *self._watchers)
         self._recover()
-        asked = False
-        while self._connection is connection:
-            message = await connection.read_response(
-                timeout=_HEARTBEAT, disconnect_on_error=False, push_request=True
-            )
-            if message is not None:
-                asked = False
-                if isinstance(message, list):
-                    self._receive(message)
-            elif asked:
-                raise TimeoutError("no answer")
-            else:
-                asked = True
-                await connection.send_command("PING", check_health=False)
-        raise ConnectionError("broken")
+        writing = asyncio.create_task(self._write(connection, commands), name="signals from Redis: commands")
+        try:
+            asked = False
+            while True:
+                message = await connection.read_response(
+                    timeout=_HEARTBEAT, disconnect_on_error=False, push_request=True
+                )
+                if message is not None:
+                    asked = False
+                    if isinstance(message, list):
+                        self._receive(message)
+                elif asked:
+                    raise TimeoutError("no answer")
+                else:
+                    asked = True
+                    self._tell("PING")
+        finally:
+            self._commands = None
+            commands.put_nowait(())
+            writing.cancel()
+            await asyncio.wait({writing})
+
+    async def _write(self, connection: AbstractConnection, commands: asyncio.Queue[tuple[str, ...]]) -> None:
+        # Where this fails, reading fails too.
+        with contextlib.suppress(RedisError, OSError):
+            while (command := await commands.get()) and self._commands is commands:
+                await connection.send_command(*command, check_health=False)
 
     def _receive(self, message: list[bytes]) -> None:
+        self._failures = 0
         kind, channel = message[0], message[1].decode()
         if kind == b"message":
             signal = _SIGNALS.get(message[2])
