@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(180)]
 
 SERVE = [sys.executable, "-c", "from copilotkit_runtime_py.cli import main; main()", "serve", "--port", "0"]
 AGENT = """
