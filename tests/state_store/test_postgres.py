@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import traceback
 from collections import Counter
 from contextlib import AsyncExitStack, aclosing
@@ -10,10 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import Engine
 
 from copilotkit_runtime_py.errors import ConfigurationError, InvalidRequestError, StoreUnavailableError
 from copilotkit_runtime_py.state_store.base import Signal
 from copilotkit_runtime_py.state_store.sql import SQLStateStore, postgres, postgres_signals
+from copilotkit_runtime_py.state_store.sql.schema import migrate
 
 from ..servers import Postgres, free_port
 from .test_sql import ending, opened, record
@@ -239,3 +242,27 @@ async def test_a_password_is_in_no_error_and_no_log(caplog: pytest.LogCaptureFix
         assert "sekret" not in "".join(traceback.format_exception(error))
     assert "cannot be reached: connection failed" in caplog.text
     assert "sekret" not in caplog.text
+
+
+async def test_a_migration_that_takes_long_is_done_once_while_callers_give_up(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[None] = []
+    go_on = threading.Event()
+
+    def slow(engine: Engine) -> None:
+        begun.append(None)
+        assert go_on.wait(20)
+        migrate(engine)
+
+    monkeypatch.setattr(postgres, "migrate", slow)
+    async with opened(postgres_url) as store:
+        monkeypatch.setattr(postgres, "_SECONDS", 0.3)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError):
+                await store.list_threads("ann")
+        go_on.set()
+        monkeypatch.setattr(postgres, "_SECONDS", 20.0)
+
+        assert await store.list_threads("ann") == []
+    assert begun == [None]

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError
-from copilotkit_runtime_py.state_store.base import AgentState, Retention, RunEnding, RunRecord
+from copilotkit_runtime_py.state_store.base import AgentState, Retention, RunEnding, RunRecord, Signal
 from copilotkit_runtime_py.state_store.sql import SQLStateStore
 from copilotkit_runtime_py.state_store.sql import store as sql_store
 from copilotkit_runtime_py.state_store.sql.schema import VERSION, VERSION_TABLE
@@ -289,3 +289,33 @@ async def test_a_reader_who_is_up_to_date_is_given_no_old_events(url: str) -> No
             for position in (0, 3, 9, 10)
         ]
         assert read == [[[b"%d" % number for number in range(start, 10)]] for start in (0, 3, 9, 10)]
+
+
+async def test_a_position_beyond_all_numbers_finds_nothing(url: str) -> None:
+    async with opened(url) as store:
+        run = await store.begin_run(record())
+        await store.append(run, 0, [b"1"])
+
+        assert await store.read_runs("ann", "t", since=10**30) == []
+        assert [list(kept.events) for kept in await store.read_runs("ann", "t", position=10**30)] == [[]]
+        assert [list(kept.events) for kept in await store.read_runs("ann", "t", since=-(10**30))] == [[b"1"]]
+
+
+async def test_who_may_not_stop_a_run_is_not_heard(url: str) -> None:
+    heard: list[Signal] = []
+    first = asyncio.Event()
+
+    def listen(signal: Signal) -> None:
+        heard.append(signal)
+        first.set()
+
+    async with opened(url) as store:
+        run = await store.begin_run(record())
+        async with store.watch("t", listen):
+            assert not await store.request_stop("bob", "t")
+            assert not await store.request_stop("ann", "t", "another run")
+            await store.append(run, 0, [b"1"])
+            async with asyncio.timeout(20):
+                await first.wait()
+
+        assert heard == [Signal.EVENTS]

@@ -33,20 +33,16 @@ class Database(Protocol):
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Returns what `work` reads. Each of its statements may see another moment."""
 
-    async def write(
-        self,
-        work: Callable[[Connection], T],
-        *,
-        single: bool = False,
-        signal: tuple[str, Signal] | None = None,
-    ) -> T:
+    async def write(self, work: Callable[[Connection], T], *, single: bool = False) -> T:
         """Runs `work` in a transaction.
 
         Args:
             work: what to do.
             single: on PostgreSQL, it is one statement, which needs no transaction around it.
-            signal: what to give to those who watch a thread, once it is done.
         """
+
+    def give(self, thread_id: str, signal: Signal) -> None:
+        """Gives a signal to those who watch a thread, soon."""
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `StateStore.watch`."""

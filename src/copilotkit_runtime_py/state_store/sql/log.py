@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     Boolean,
@@ -33,6 +33,8 @@ from ...errors import RunLostError, ThreadBusyError, ThreadNotFoundError
 from ..base import RunEnding, RunLog, RunRecord
 from ..codec import encode_state, join, split
 from .tables import Name, batches, now, runs, states, threads
+
+_LARGEST: Final = 2**31 - 1
 
 INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
@@ -344,6 +346,8 @@ _READ = (
 
 def read(connection: Connection, owner: str, thread_id: str, since: int, position: int) -> list[RunLog]:
     """See `StateStore.read_runs`."""
+    # The numbers may be a client's, who has them from a reader's cursor.
+    since, position = max(min(since, _LARGEST), -_LARGEST), min(position, _LARGEST)
     rows = connection.execute(
         _READ, {"user": owner, "thread": thread_id, "since": since, "place": position}
     ).all()

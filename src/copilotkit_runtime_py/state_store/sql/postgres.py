@@ -25,9 +25,8 @@ T = TypeVar("T")
 _SINGLE: Final = 6
 _LONGER: Final = 4
 _CONNECT_SECONDS: Final = 5
-# How long a transaction may take, with the wait for a connection, and how long a migration may.
+# How long the caller waits for a transaction, the wait for a connection among it.
 _SECONDS: Final = 10.0
-_MIGRATION_SECONDS: Final = 60.0
 
 # A server that became a standby takes no writes.
 _READ_ONLY: Final = "25006"
@@ -60,25 +59,20 @@ class PostgresDatabase:
         self._sender = SignalSender(self._send)
         self._engines: tuple[AsyncEngine, AsyncEngine] | None = None
         self._opening = asyncio.Lock()
+        self._migration: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `Database.read`."""
         return await self._run(work, single=True)
 
-    async def write(
-        self,
-        work: Callable[[Connection], T],
-        *,
-        single: bool = False,
-        signal: tuple[str, Signal] | None = None,
-    ) -> T:
+    async def write(self, work: Callable[[Connection], T], *, single: bool = False) -> T:
         """See `Database.write`."""
-        result = await self._run(work, single=single)
-        if signal is not None:
-            thread_id, kind = signal
-            self._sender.give(_key(thread_id), kind)
-        return result
+        return await self._run(work, single=single)
+
+    def give(self, thread_id: str, signal: Signal) -> None:
+        """See `Database.give`."""
+        self._sender.give(_key(thread_id), signal)
 
     @asynccontextmanager
     async def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
@@ -132,9 +126,7 @@ class PostgresDatabase:
 
         The driver first asks the server to leave off, which takes as long again where that is what hangs.
         """
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task = self._start(work)
         try:
             await asyncio.wait({task}, timeout=seconds)
             if not task.done():
@@ -142,6 +134,12 @@ class PostgresDatabase:
             return task.result()
         finally:
             task.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -157,7 +155,7 @@ class PostgresDatabase:
                     async with single.connect() as connection:
                         current = await connection.run_sync(is_current)
                     if not current:
-                        await self._bounded(asyncio.to_thread(self._migrate), _MIGRATION_SECONDS)
+                        await self._migrated()
                 except BaseException:
                     await single.dispose()
                     raise
@@ -175,6 +173,12 @@ class PostgresDatabase:
             hide_parameters=True,
             **options,
         )
+
+    async def _migrated(self) -> None:
+        """Brings the tables up to date, which may take longer than those wait who need them."""
+        if self._migration is None or self._migration.done():
+            self._migration = self._start(asyncio.to_thread(self._migrate))
+        await asyncio.shield(self._migration)
 
     def _migrate(self) -> None:
         engine = create_engine(

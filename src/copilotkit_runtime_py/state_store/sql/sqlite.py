@@ -70,20 +70,15 @@ class SQLiteDatabase:
             _, readers = self._opened or await self._open()
             return await readers.run(work)
 
-    async def write(
-        self,
-        work: Callable[[Connection], T],
-        *,
-        single: bool = False,
-        signal: tuple[str, Signal] | None = None,
-    ) -> T:
+    async def write(self, work: Callable[[Connection], T], *, single: bool = False) -> T:
         """See `Database.write`."""
         with self._outages.noticed():
             writer, _ = self._opened or await self._open()
-            result = await writer.run(work)
-        if signal is not None:
-            self._board.give(*signal)
-        return result
+            return await writer.run(work)
+
+    def give(self, thread_id: str, signal: Signal) -> None:
+        """See `Database.give`."""
+        self._board.give(thread_id, signal)
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `Database.watch`."""

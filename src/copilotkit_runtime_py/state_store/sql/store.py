@@ -84,12 +84,11 @@ class SQLStateStore:
             bound = self._retention.max_runs_per_thread
             return log.settle(connection, run, position, events, ending, lease_seconds=lease, max_runs=bound)
 
-        signal = (run.thread_id, Signal.EVENTS) if events or ending else None
-        stop = None
-        if ending is None:
-            stop = await self._database.write(extend, single=True, signal=signal)
+        stop = None if ending else await self._database.write(extend, single=True)
         if stop is None:
-            stop = await self._database.write(settle, signal=signal)
+            stop = await self._database.write(settle)
+        if events or ending:
+            self._database.give(run.thread_id, Signal.EVENTS)
         if ending is not None:
             await self._evict()
         return stop
@@ -100,7 +99,10 @@ class SQLStateStore:
         def work(connection: Connection) -> bool:
             return log.request_stop(connection, owner, thread_id, run_id)
 
-        return await self._database.write(work, signal=(thread_id, Signal.STOP))
+        asked = await self._database.write(work)
+        if asked:
+            self._database.give(thread_id, Signal.STOP)
+        return asked
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `StateStore.watch`."""
@@ -154,7 +156,8 @@ class SQLStateStore:
         def work(connection: Connection) -> None:
             threads.delete_thread(connection, owner, thread_id)
 
-        await self._database.write(work, signal=(thread_id, Signal.EVENTS))
+        await self._database.write(work)
+        self._database.give(thread_id, Signal.EVENTS)
 
     async def aclose(self) -> None:
         """See `StateStore.aclose`."""
