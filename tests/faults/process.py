@@ -26,6 +26,7 @@ class WorkerProcess:
         command = [sys.executable, "-m", "tests.faults.worker", store_url, str(lease_seconds)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
+        self.pid = self._process.pid
         port = self._process.stdout.readline().decode().strip()
         self.url = f"http://127.0.0.1:{port}/api/copilotkit"
         self._client = httpx.AsyncClient(
@@ -40,13 +41,21 @@ class WorkerProcess:
 
     @asynccontextmanager
     async def stream(
-        self, verb: str, thread_id: str, run_id: str, count: int = 0
+        self, verb: str, thread_id: str, run_id: str, *, count: int = 0, pause: float = 0.0
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Starts a run, or connects to a thread."""
+        """Starts a run, or connects to a thread.
+
+        Args:
+            verb: `run` or `connect`.
+            thread_id: the thread.
+            run_id: the run's id.
+            count: how far the agent is to count.
+            pause: how long it waits before, in seconds.
+        """
         body = {
             "threadId": thread_id,
             "runId": run_id,
-            "state": {"count": count},
+            "state": {"count": count, "pause": pause},
             "messages": [{"id": f"{run_id}-u", "role": "user", "content": "count"}],
             "tools": [],
             "context": [],
@@ -59,9 +68,9 @@ class WorkerProcess:
             assert response.status_code == 200
             yield _events(response)
 
-    async def events(self, verb: str, thread_id: str, run_id: str, count: int = 0) -> list[Event]:
+    async def events(self, verb: str, thread_id: str, run_id: str, *, count: int = 0) -> list[Event]:
         """Everything that a run or a connect shows."""
-        async with self.stream(verb, thread_id, run_id, count) as stream:
+        async with self.stream(verb, thread_id, run_id, count=count) as stream:
             return [event async for event in stream]
 
 
@@ -69,12 +78,12 @@ class WorkerProcess:
 def no_orphans() -> Iterator[list[WorkerProcess]]:
     """A place for processes, which are gone when it is left."""
     processes: list[WorkerProcess] = []
-    yield processes
-    for process in processes:
-        process._process.kill()
-        process._process.wait()
-        assert process._process.stdout is not None
-        process._process.stdout.close()
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process._process.kill()
+            process._process.communicate()
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[Event]:

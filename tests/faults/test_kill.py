@@ -63,7 +63,7 @@ async def runs_until_killed(
     async def read(thread_id: str, count: int) -> None:
         nonlocal total
         try:
-            async with worker.stream("run", thread_id, f"{thread_id}-r1", count) as stream:
+            async with worker.stream("run", thread_id, f"{thread_id}-r1", count=count) as stream:
                 async for event in stream:
                     seen[thread_id].append(event)
                     total += 1
@@ -72,9 +72,9 @@ async def runs_until_killed(
         except httpx.HTTPError:
             pass
 
-    readers = [asyncio.create_task(read(id, chance.randrange(5, 300))) for id in seen]
-    everything = asyncio.gather(*readers)
-    await asyncio.wait({asyncio.ensure_future(reached.wait()), everything}, return_when="FIRST_COMPLETED")
+    everything = asyncio.gather(*(read(id, chance.randrange(5, 300)) for id in seen))
+    everything.add_done_callback(lambda _: reached.set())
+    await reached.wait()
     await worker.kill()
     await everything
     return seen
@@ -93,6 +93,6 @@ async def check_thread(worker: WorkerProcess, thread_id: str, seen: list[Event])
     ended_here = bool(seen) and seen[-1]["type"] == "RUN_FINISHED"
     assert followed[-1]["type"] == "RUN_FINISHED" or followed[-1]["code"] == "RUN_INTERRUPTED"
     assert not ended_here or followed[-1]["type"] == "RUN_FINISHED"
-    again = await worker.events("run", thread_id, f"{thread_id}-r2", 1)
+    again = await worker.events("run", thread_id, f"{thread_id}-r2", count=1)
     assert again[-1]["type"] == "RUN_FINISHED"
-    return followed[-1]["type"] == "RUN_ERROR"
+    return bool(followed[-1]["type"] == "RUN_ERROR")

@@ -15,10 +15,13 @@ from copilotkit_runtime_py.state_store.from_url import open_state_store
 
 
 async def counter(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
-    """Counts as far as the state says, a number every few milliseconds."""
+    """Waits and counts as the state says, a number every few milliseconds."""
+    state: dict[str, Any] = input.state or {}
+    yield events.state_snapshot(state)
+    await asyncio.sleep(state["pause"])
     id = f"{input.run_id}-m"
     yield events.text_start(id)
-    for number in range(input.state["count"]):
+    for number in range(state["count"]):
         await asyncio.sleep(0.003)
         yield events.text_content(id, f"{number} ")
     yield events.text_end(id)
