@@ -91,6 +91,7 @@ class ActionProvider(Provider):
         """
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
+            context = dataclasses.replace(context, agent_tools=context.agent_tools - tools.keys())
             turn = Turn(self._provider, self._offer(input, tools), tools, run_id=input.run_id)
             rounds = self._limits.action_rounds
             for number in range(rounds + 1):
