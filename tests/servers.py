@@ -120,7 +120,8 @@ class Redis(Server):
         ]
         return [
             *(str(find_redis()), "--port", str(self.port), "--bind", "127.0.0.1"),
-            *("--save", "", "--appendonly", "yes" if self._persistent else "no"),
+            # With "everysec" a write may be acknowledged before it is made.
+            *("--save", "", "--appendonly", "yes" if self._persistent else "no", "--appendfsync", "no"),
             *("--dir", str(self.directory)),
             *modules,
         ]
