@@ -145,3 +145,26 @@ async def test_a_stream_passes_middleware_and_so_does_the_news_that_the_client_l
         assert await asyncio.wait_for(stopped.get(), 10) == "t7"
         assert stopped.empty()
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith(("run ", "agent "))] == []
+
+
+async def test_a_client_that_leaves_while_it_sends_is_no_error() -> None:
+    app = FastAPI()
+    app.include_router(create_router(CopilotRuntime(agents={"greeter": greeter}), path="/copilotkit"))
+    outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def watched(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception as error:
+            outcome.set_exception(error)
+        else:
+            if scope["type"] == "http":
+                outcome.set_result(None)
+
+    async with served(watched) as client:
+        _, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(b"POST /copilotkit HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.wait_for(outcome, 10)

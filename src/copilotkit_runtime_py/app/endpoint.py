@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ..context import RequestContext
@@ -95,6 +95,8 @@ class _Endpoint:
                         return await handle(request)
                     except (HTTPException, RequestValidationError) as error:
                         return await refuse(request, refusal_of(error))
+                    except ClientDisconnect:  # it left while it was sending: nobody reads an answer
+                        return Response(status_code=400)
 
                 return answer
 
