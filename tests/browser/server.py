@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SECONDS_TO_SAY_SOMETHING = 20
+SECONDS_TO_SAY_SOMETHING = 60
 
 
 class Server:

@@ -120,14 +120,14 @@ class DemoFlow(Flow[DemoState]):
             result = self._tools()[called["name"]](**json.loads(called["arguments"]))
             self.state.messages.append({"role": "tool", "tool_call_id": answer[0]["id"], "content": result})
             if called["name"] == "book_table":
-                return "book"
+                return "found a table"
 
     @router(talk)
     def decide(self, outcome: str) -> str:
         """Goes on where there is something to book."""
         return outcome
 
-    @listen("book")
+    @listen("found a table")
     @human_feedback(message="Shall I book it? (yes or no)")
     def propose(self) -> str:
         """Asks before it books."""

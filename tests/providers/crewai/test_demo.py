@@ -71,4 +71,4 @@ async def test_a_booking_is_confirmed_first(answer: str, expected: str) -> None:
 
     assert text_of(asked) == "I have found a table for 4."
     assert interrupts(asked)[0]["message"] == "Shall I book it? (yes or no)"
-    assert text_of(events) == expected
+    assert (text_of(events), interrupts(events)) == (expected, [])
