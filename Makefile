@@ -9,7 +9,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(TOOLS)/bin/uv)
 PYTHON := .venv/bin/python
 # Tools that make had to install itself, because the machine had none or too old ones.
 export PATH := $(TOOLS)/bin:$(PATH)
-EXTRAS := --extra langgraph --extra langgraph-redis --extra chat --extra crewai --extra postgres --extra redis
+EXTRAS := --extra langgraph --extra langgraph-redis --extra chat --extra mcp --extra crewai --extra postgres --extra redis
 # Node projects of the tests and benchmarks: each has a lock file.
 NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)

@@ -209,13 +209,14 @@ class CopilotRuntime:
         return run
 
     def _told(self, body: dict[str, Any], as_sent: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        """Returns what readers are told of an input: nothing of the server's own properties."""
+        """Returns what readers are told of an input: nothing of the server's own properties, and no keys."""
         told = dict(body)
         if as_sent:
             told["messages"] = [as_sent.get(message["id"], message) for message in body["messages"]]
         properties = body.get("forwardedProps")
-        if self.properties and isinstance(properties, dict):
-            told["forwardedProps"] = {k: v for k, v in properties.items() if k not in self.properties}
+        hidden = self.properties.keys() | self._toolbox.properties
+        if hidden and isinstance(properties, dict):
+            told["forwardedProps"] = {k: v for k, v in properties.items() if k not in hidden}
         return told
 
     async def _begin(

@@ -25,6 +25,9 @@ class Toolbox:
         limits: the bounds of calls.
         development: the text of unexpected exceptions reaches model and client.
 
+    Attributes:
+        properties: the forwarded properties that are for sources only; they may hold keys.
+
     Raises:
         ConfigurationError: two tools have one name, or a tool names an agent that is not registered.
     """
@@ -40,6 +43,7 @@ class Toolbox:
     ) -> None:
         self._tools: dict[str, Tool] = {}
         self._sources = tuple(sources)
+        self.properties = {name for source in self._sources for name in source.properties}
         self._agents = agents
         self._limits = limits
         self._development = development
