@@ -127,7 +127,8 @@ class Journal:
     async def _wait_for_news(self) -> None:
         """Waits until there is something to write, the lease is to be renewed, or a failed write repeated."""
         if self._failures:
-            await self._pause(min(_FIRST_PAUSE * 2 ** (self._failures - 1), _LONGEST_PAUSE))
+            # The exponent has a bound, for an outage may be long.
+            await self._pause(min(_FIRST_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE))
             return
         assert self._store.lease_seconds is not None
         with contextlib.suppress(TimeoutError):
@@ -161,6 +162,9 @@ class Journal:
             if not self._failures:
                 logger.warning("run %s cannot be kept for now: %r", run.id, error)
             self._failures += 1
+            if isinstance(error, ValueError):
+                # A server that crashed may be without its last writes. What it still has, it skips.
+                self._kept = 0
             run.show()
             return
         if self._failures:

@@ -16,13 +16,18 @@ import anyio
 import pytest
 import redis
 import trustme
+from ag_ui.core import RunAgentInput
 
+from copilotkit_runtime_py import events
+from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import (
     ConfigurationError,
     RunLostError,
     StoreUnavailableError,
     ThreadBusyError,
 )
+from copilotkit_runtime_py.events import Event
+from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store import redis as redis_store
 from copilotkit_runtime_py.state_store import redis_signals
 from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, RunRecord, Signal
@@ -91,6 +96,42 @@ async def test_a_run_goes_on_when_its_server_is_back(own_redis: Redis) -> None:
         await store.append(run, 1, [b"2"], ending=ending({"n": 1}))
         [log] = await store.read_runs("ann", "t")
         assert (log.run, log.events, log.ended) == (run, [b"1", b"2"], True)
+
+
+async def test_what_a_server_forgot_of_a_log_is_written_again(redis_url: str) -> None:
+    allowed = asyncio.Semaphore(0)
+
+    async def agent(input: RunAgentInput) -> AsyncIterator[Event]:
+        yield events.text_start("m")
+        for word in "one", "two", "three":
+            await allowed.acquire()
+            yield events.text_content("m", word)
+        yield events.text_end("m")
+
+    runtime = CopilotRuntime({"a": agent}, state_store=RedisStateStore(redis_url))
+    input = {"threadId": "t", "runId": "r", "state": {}, "messages": [], "tools": [], "context": []}
+    asked = RunAgentInput.model_validate({**input, "forwardedProps": {}})
+    run = await runtime.start("a", asked, RequestContext(owner="ann"))
+    news = asyncio.Event()
+    reader = run.subscribe(news.set)
+    allowed.release()
+    shown = 0
+    while shown < 3:
+        await news.wait()
+        news.clear()
+        shown += len(list(reader.take()))
+    with redis.Redis.from_url(redis_url) as client:
+        [thread] = client.scan_iter("copilotkit:t:*")
+        client.hset(thread, "length", 0)
+        client.delete(*client.scan_iter("copilotkit:l:*"))
+    allowed.release()
+    allowed.release()
+    await run.wait()
+
+    [log] = await runtime.state_store.read_runs("ann", "t")
+    assert log.ended
+    assert log.events == [entry.data for entry in run.entries]
+    await runtime.aclose()
 
 
 async def test_a_server_that_does_not_answer_is_given_up(
