@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench import agui, servers
+from bench import agui, servers, stores
 from bench.compare import compare_bursts, compare_crowds, compare_first_chunks, markdown
 from bench.load import GRAPHQL_END, exchange, post
 from bench.measure import OtherLoad, ask
@@ -62,6 +62,7 @@ async def measure(quick: bool) -> str:
     tables.append(await measure_ceiling(20_000))
     agui_tables, agui_noise = await agui.measure(quick)
     parts = [about((noise + agui_noise) / 2), "## GraphQL", *tables, "## AG-UI", *agui_tables]
+    parts += ["## Stores", *await stores.measure(quick)]
     return "\n\n".join(parts)
 
 

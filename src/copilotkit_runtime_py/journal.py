@@ -17,7 +17,10 @@ from .state_store.base import RunEnding, RunRecord, Signal, StateStore
 logger = logging.getLogger(__name__)
 
 # While events keep coming, they are written together at this interval, in seconds. The first goes at once.
+# A store that is slow under load gets more at a time: the interval is a multiple of what a write takes.
 _INTERVAL: Final = 0.02
+_LONGEST_INTERVAL: Final = 0.25
+_WRITES_PER_PAUSE: Final = 8
 # How long to wait before writing is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
@@ -122,7 +125,9 @@ class Journal:
                 began = loop.time()
                 await self._write()
                 if not self._failures and self._ending is None:
-                    await self._pause(began + _INTERVAL - loop.time())
+                    took = loop.time() - began
+                    interval = min(max(_INTERVAL, _WRITES_PER_PAUSE * took), _LONGEST_INTERVAL)
+                    await self._pause(interval - took)
 
     async def _wait_for_news(self) -> None:
         """Waits until there is something to write, the lease is to be renewed, or a failed write repeated."""

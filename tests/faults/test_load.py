@@ -121,7 +121,7 @@ async def test_a_thousand_connections_that_wait_are_cheap_and_leave_nothing(tmp_
                 ]
                 for stream in streams:
                     assert (await anext(stream))["type"] == "RUN_STARTED"
-                assert watched.num_fds() - files >= 1000
+                assert watched.num_fds() - files > 990
                 assert watched.memory_info().rss - memory < 1000 * 60_000
                 before = watched.cpu_times().user
                 await worker.events("connect", "unknown", "c")
