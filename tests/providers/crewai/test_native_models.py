@@ -22,9 +22,13 @@ from tests.scripted_agent import ScriptedAgent, Step
 
 from .scripted import MARKS, request, tool, user
 
-pytestmark = [*MARKS, pytest.mark.parametrize("vendor", VENDORS, ids=str)]
-
 MODELS = {"openai": "openai/gpt-4o", "anthropic": "anthropic/claude-haiku-4-5"}
+
+pytestmark = [
+    *MARKS,
+    pytest.mark.parametrize("vendor", [vendor for vendor in VENDORS if vendor.name in MODELS], ids=str),
+]
+
 PAINT = tool("setBackgroundColor", color={"type": "string"})
 
 
