@@ -174,7 +174,7 @@ def calls_of(message: Mapping[str, Any]) -> frozenset[str]:
 def label(messages: list[Any], answers: Iterable[Answer], names: Mapping[str, str]) -> None:
     """Gives an id to every message that a flow has added without one, and frontend tools their own names.
 
-    Tool calls, which models return in the forms of their vendors, all get OpenAI's. What a chat model answered
+    Tool calls, which models return in their vendors' forms, all get OpenAI's. What a chat model answered
     has the id that it was streamed with; models' answers are told apart by their tool calls and texts, in
     order, each used once.
 
