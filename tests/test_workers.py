@@ -285,7 +285,7 @@ async def test_whoever_comes_first_ends_a_run_whose_worker_is_gone(url: str, fir
 async def test_two_workers_that_find_a_lost_run_end_it_once(url: str) -> None:
     agent = Gated()
     async with workers(url) as worker, AsyncExitStack() as lives:
-        run, kill = await lives.enter_async_context(dying(url, agent, 0.5))
+        run, kill = await lives.enter_async_context(dying(url, agent, 1.0))
         await read(run, lambda seen: len(seen) >= 2)
         logs = [await attached(worker(hello)), await attached(worker(hello))]
         kill()
