@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import logging
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +21,9 @@ from typing_extensions import TypedDict
 from .context import RequestContext
 from .errors import ActionError, CopilotKitError, InternalError
 from .events import as_text
+from .logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 Handler: TypeAlias = Callable[[dict[str, Any], RequestContext], Awaitable[Any]]
 """Runs an action with the arguments that the model gave, a JSON object."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -13,10 +12,11 @@ import httpx
 
 from .actions import Action
 from .context import RequestContext
+from .logs import get_logger
 from .mcp_servers import MCPTools, connection
 from .public_http import public_client
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _PROPERTIES: Final = ("mcpServers", "mcpEndpoints")
 

@@ -6,7 +6,6 @@ Inside, everything is AG-UI 1.0. Frontends of CopilotKit 1.50 to 1.75 and many a
 
 from __future__ import annotations
 
-import logging
 import uuid
 from typing import Any, Final
 
@@ -14,8 +13,9 @@ import orjson
 from ag_ui.core import RunAgentInput
 
 from .events import Event, as_text
+from .logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # All that AG-UI 0.1 knows of a RunAgentInput. Peers of that version refuse other members.
 _INPUT_OF_0_1: Final = {

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from typing import Final
 
 from . import events
 from .errors import StoreUnavailableError
 from .event_log import Entry, EventLog
+from .logs import get_logger
 from .recovery import recover
 from .state_store.base import RunLog, Signal, StateStore
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # How long to wait before reading is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from . import events
 from .errors import RunLostError
 from .event_log import Entry
+from .logs import get_logger
 from .run import Run
 from .state_store.base import RunEnding, RunRecord, Signal, StateStore
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # While events keep coming, they are written together at this interval, in seconds. The first goes at once.
 # A store that is slow under load gets more at a time: the interval is a multiple of what a write takes.
 _INTERVAL: Final = 0.02
 _LONGEST_INTERVAL: Final = 0.25
 _WRITES_PER_PAUSE: Final = 8
+# The most bytes that are written at once, unless one event is larger.
+_BATCH: Final = 1024 * 1024
 # How long to wait before writing is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
@@ -63,7 +66,7 @@ class Journal:
 
     def on_entries(self) -> None:
         """Called when the run's log has grown."""
-        if self._task is None or self._failures or self._done:
+        if self._task is None or self._failures or self._task.done():
             self._run.show()
         self._news.set()
 
@@ -104,30 +107,41 @@ class Journal:
 
     async def _finish_at_once(self) -> None:
         self._done = True
+        store, record, ending = self._store, self._record, self._ending
         try:
-            await self._append([entry.data for entry in self._run.log()])
+            await store.append(record, 0, [entry.data for entry in self._run.log()], ending=ending)
         except RunLostError:
-            logger.info("run %s is not kept: its thread was deleted", self._record.id)
+            logger.info("run %s is not kept: its thread was deleted", record.id)
         except Exception:
-            logger.exception("the log of run %s cannot be kept", self._record.id)
-            await self._append(())
+            logger.exception("the log of run %s cannot be kept", record.id)
+            await store.append(record, 0, (), ending=ending)
 
     async def _keep(self) -> None:
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    await stack.enter_async_context(
+                        self._store.watch(self._record.thread_id, self._on_signal)
+                    )
+                except Exception:
+                    # A request to stop is heard of at the next write all the same.
+                    logger.exception("run %s cannot watch its thread", self._record.id)
+                while not self._done:
+                    await self._wait_for_news()
+                    await self._write_and_pause()
+        except Exception:
+            logger.exception("the log of run %s is not kept any more", self._record.id)
+        finally:
+            self._run.show()  # nobody else does
+
+    async def _write_and_pause(self) -> None:
         loop = asyncio.get_running_loop()
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                await stack.enter_async_context(self._store.watch(self._record.thread_id, self._on_signal))
-            except Exception:
-                # A request to stop is heard of at the next write all the same.
-                logger.exception("run %s cannot watch its thread", self._record.id)
-            while not self._done:
-                await self._wait_for_news()
-                began = loop.time()
-                await self._write()
-                if not self._failures and self._ending is None:
-                    took = loop.time() - began
-                    interval = min(max(_INTERVAL, _WRITES_PER_PAUSE * took), _LONGEST_INTERVAL)
-                    await self._pause(interval - took)
+        began = loop.time()
+        await self._write()
+        if not self._failures and self._ending is None:
+            took = loop.time() - began
+            interval = min(max(_INTERVAL, _WRITES_PER_PAUSE * took), _LONGEST_INTERVAL)
+            await self._pause(interval - took)
 
     async def _wait_for_news(self) -> None:
         """Waits until there is something to write, the lease is to be renewed, or a failed write repeated."""
@@ -151,12 +165,13 @@ class Journal:
                     await self._finishing.wait()
 
     async def _write(self) -> None:
-        run, ending = self._run, self._ending
-        log = run.log() if ending is not None else run.entries
-        data = [entry.data for entry in log[self._kept :]]
+        run = self._run
+        log = run.log() if self._ending is not None else run.entries
+        data = _batch(log, self._kept)
+        ending = self._ending if self._kept + len(data) == len(log) else None
         try:
             async with asyncio.timeout(self._patience):
-                asked_to_stop = await self._append(data)
+                asked_to_stop = await self._store.append(self._record, self._kept, data, ending=ending)
         except RunLostError as error:
             self._done = True
             logger.error("run %s on thread %s was lost: %s", run.id, run.thread_id, error)
@@ -177,13 +192,24 @@ class Journal:
             self._failures = 0
         self._kept += len(data)
         self._done = ending is not None
+        if self._kept < len(log):
+            self._news.set()
         run.show(min(self._kept, len(run.entries)))
         if asked_to_stop:
             run.stop()
 
-    async def _append(self, data: Sequence[bytes]) -> bool:
-        return await self._store.append(self._record, self._kept, data, ending=self._ending)
-
     def _on_signal(self, signal: Signal) -> None:
         if signal is Signal.STOP:
             self._news.set()  # a signal may be without cause: the next write tells
+
+
+def _batch(log: Sequence[Entry], start: int) -> list[bytes]:
+    """Returns what is to be written next: no more than is quickly written, but something if there is any."""
+    data: list[bytes] = []
+    size = 0
+    for entry in islice(log, start, None):
+        size += len(entry.data)
+        if data and size > _BATCH:
+            break
+        data.append(entry.data)
+    return data

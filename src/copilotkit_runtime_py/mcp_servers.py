@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,9 +17,10 @@ from mcp.client.streamable_http import streamable_http_client
 from .actions import Action, Handler
 from .context import RequestContext
 from .errors import ActionError, ConfigurationError
+from .logs import get_logger
 from .mcp_session import Connect, ConnectionLostError, Incoming, MCPSession, Outgoing, SessionTerminatedError
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 Transport: TypeAlias = Literal["http", "sse"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import uuid
 from typing import Any, Final
 
@@ -11,10 +10,11 @@ from . import events
 from .ending import ending_of
 from .errors import RunLostError
 from .events import Event
+from .logs import get_logger
 from .sequence import EventSequence
 from .state_store.base import AgentState, StateStore
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _MESSAGE: Final = "The server that ran this was lost before the end."
 

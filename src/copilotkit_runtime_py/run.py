@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
@@ -14,9 +13,10 @@ from .errors import AgentError, CopilotKitError, InternalError
 from .event_log import Entry, EventLog
 from .events import Event
 from .limits import Limits
+from .logs import get_logger
 from .sequence import EventSequence
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # An agent that always has an event ready would keep the loop to itself; readers get their turn this often.
 _EVENTS_PER_TURN: Final = 64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -39,6 +38,7 @@ from .hooks import (
 )
 from .journal import Journal
 from .limits import Limits
+from .logs import get_logger
 from .providers.base import Provider
 from .providers.resolve import AgentLike
 from .run import Run
@@ -47,7 +47,7 @@ from .state_store.from_url import open_state_store
 from .toolbox import Toolbox
 from .transcription import TranscriptionService
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class CopilotRuntime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -17,9 +16,10 @@ from . import events
 from .compat import portable
 from .errors import ProtocolViolationError
 from .events import Event
+from .logs import get_logger
 from .parts import PARTS, REASONING, TEXT, TOOL
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 # AG-UI 1.0 knows these. Other types come from a newer peer, or an older one (THINKING_*), and are skipped.

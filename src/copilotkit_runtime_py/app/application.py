@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,6 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
 from .. import CopilotRuntime, create_router
+from ..logs import get_logger
 from ..providers.base import Provider
 from ..providers.resolve import as_provider
 from ..settings import ANY_ORIGIN, DEMO_AGENT, LOCALHOST, Settings, SettingsError, find_config
@@ -27,7 +27,7 @@ from .hosts import LoopbackHosts
 LOCALHOST_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 VERSION_HEADER = "x-copilotkit-runtime-version"
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:

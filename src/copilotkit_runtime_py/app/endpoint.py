@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from starlette.responses import Response
 
 from ..context import RequestContext
 from ..headers import HeaderPolicy
+from ..logs import get_logger
 from ..protocols.agui.answers import json_response
 from ..protocols.agui.endpoint import AGUIEndpoint
 from ..protocols.graphql.http import GraphQLEndpoint
@@ -27,7 +27,7 @@ from .identity import Identify, Refusal, is_exposed, owner_of, refusal_of
 _METHODS: Final = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE"]
 _MALFORMED: Final[Any] = object()
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def create_router(

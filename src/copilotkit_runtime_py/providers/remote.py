@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
@@ -25,11 +24,12 @@ from ..compat import RemoteEvents, remote_input
 from ..context import RequestContext
 from ..errors import AgentError
 from ..events import Event, as_text
+from ..logs import get_logger
 from ..sse import EventStreamParser, EventTooLargeError
 from .base import Provider
 from .network import AsyncioBackend
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _FAULT: Final = "INCOMPLETE_STREAM"
 _CONNECT_RETRIES: Final = 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -23,12 +22,13 @@ from ..errors import (
     ThreadBusyError,
     ThreadNotFoundError,
 )
+from ..logs import get_logger
 from . import redis_scripts as scripts
 from .base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from .codec import decode_state, encode_state, join, split
 from .redis_signals import RedisSignals
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # How long a call may take, in seconds.
 _TIMEOUT: Final = 5.0

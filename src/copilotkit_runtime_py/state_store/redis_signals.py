@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -13,10 +12,11 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisError
 
 from ..errors import StoreUnavailableError
+from ..logs import get_logger
 from .base import Signal
 from .signals import SignalBoard
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # After how many seconds of silence the server is asked whether it is there, and how long it has to answer.
 _HEARTBEAT: Final = 5.0

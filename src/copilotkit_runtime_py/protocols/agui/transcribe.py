@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import logging
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -14,11 +13,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from ...errors import CopilotKitError
+from ...logs import get_logger
 from ...transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 from .answers import json_response
 from .call import Call
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _STATUS: Final = {
     TranscriptionProblem.SERVICE_NOT_CONFIGURED: 503,

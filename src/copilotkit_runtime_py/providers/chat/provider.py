@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
@@ -17,13 +16,14 @@ from langchain_core.runnables import Runnable
 from ...context import RequestContext
 from ...errors import ConfigurationError
 from ...events import Event
+from ...logs import get_logger
 from ..base import Provider
 from ..langchain.message_stream import MessageStream
 from .conversation import conversation
 from .failures import told_to_client
 from .parameters import ParameterBounds, call_options, offered_tools, refused, tool_choice
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 ChatModel: TypeAlias = BaseChatModel | str
 """A chat model of LangChain, or what `langchain.chat_models.init_chat_model` makes one of."""

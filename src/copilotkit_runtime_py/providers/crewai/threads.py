@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
-import logging
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from crewai.flow.flow import Flow
 
+from ...logs import get_logger
 from .feed import Stopped
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class MethodThreads:

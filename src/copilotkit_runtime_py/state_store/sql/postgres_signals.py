@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,10 +11,11 @@ from typing import Any, Final
 from sqlalchemy import URL
 
 from ...errors import StoreUnavailableError
+from ...logs import get_logger
 from ..base import Signal
 from ..signals import SignalBoard
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 CHANNEL: Final = "copilotkit"
 

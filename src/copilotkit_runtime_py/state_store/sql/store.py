@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy import Connection
 
 from ...errors import StoreUnavailableError
+from ...logs import get_logger
 from ..base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from . import log, threads
 from .address import parse
 from .database import Database
 from .retention import evict
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class SQLStateStore:
