@@ -135,7 +135,8 @@ class ActionProvider(Provider):
                 if not _is_for(action, self._name):
                     continue
                 if action.name in tools:
-                    action = dataclasses.replace(action, name=f"{source.name}_{action.name}")
+                    # Model vendors take no longer names.
+                    action = dataclasses.replace(action, name=f"{source.name}_{action.name}"[:64])
                 tools.setdefault(action.name, action)
         return tools
 

@@ -11,7 +11,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
 from copilotkit_runtime_py.action_loop import ActionProvider
-from copilotkit_runtime_py.actions import action_from
+from copilotkit_runtime_py.actions import AgentTool, action_from
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 from tests.providers.emitted import collect, messages, of_type, text_of
 
@@ -118,3 +118,42 @@ async def test_a_call_that_waits_for_a_humans_yes_is_left_to_the_graph() -> None
     whole = await collect(provider, request(user("1 + 1?", "u1")))
     assert of_type(whole, "TOOL_CALL_RESULT") == []
     assert len(model.calls) == 1
+
+
+def talker(model: ScriptedModel) -> LangGraphProvider:
+    async def talk(state: State) -> dict[str, Any]:
+        tools = state["copilotkit"]["actions"]
+        return {"messages": [await model.bind_tools(tools).ainvoke(state["messages"])]}
+
+    graph = StateGraph(State).add_node(talk).add_edge(START, "talk")
+    return LangGraphProvider(graph.compile(checkpointer=InMemorySaver()))
+
+
+async def test_a_graph_hands_over_to_another_graph_and_both_remember_the_thread() -> None:
+    clerk = in_turn(calling("c1", "mechanic"), ["Anything else?"])
+    mechanic = in_turn(["The chain ", "is worn."])
+    agents = {"clerk": talker(clerk), "mechanic": talker(mechanic)}
+    provider = ActionProvider(
+        agents["clerk"], name="clerk", actions=[AgentTool(name="mechanic")], agents=agents
+    )
+
+    whole = await collect(provider, request(user("It squeaks", "u1")))
+    (result,) = of_type(whole, "TOOL_CALL_RESULT")
+    assert result["content"] == "mechanic agent started"
+    assert text_of(whole) == "The chain is worn."
+    assert kinds(mechanic.calls[0]) == [
+        ("human", "It squeaks"),
+        ("ai", ""),
+        ("tool", "mechanic agent started"),
+    ]
+    told = messages(whole)
+    assert [message["role"] for message in told] == ["user", "assistant", "tool", "assistant"]
+
+    await collect(provider, request(*told, user("Thanks", "u2"), run="r2"))
+    assert kinds(clerk.calls[1]) == [
+        ("human", "It squeaks"),
+        ("ai", ""),
+        ("tool", "mechanic agent started"),
+        ("ai", "The chain is worn."),
+        ("human", "Thanks"),
+    ]
