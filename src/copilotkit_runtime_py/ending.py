@@ -9,6 +9,7 @@ from typing import Any, Final
 from .compaction import Piece, compact
 from .errors import StoreUnavailableError
 from .events import Event
+from .guardrails.guard import Guard
 from .hooks import AfterRequest, BeforeRequest, Hooks, RequestError, StopGeneration, tell_hook
 from .journal import Journal
 from .run import Run, RunStatus
@@ -41,6 +42,7 @@ class Ending:
         before: what the run was asked.
         state: the state before the run.
         hooks: who is told.
+        guard: says which messages the thread is not to keep.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class Ending:
         before: BeforeRequest,
         state: Any,
         hooks: Hooks,
+        guard: Guard,
     ) -> None:
         self._journal = journal
         self._before = before
+        self._guard = guard
         self._state = state
         self._hooks = hooks
         self._output: list[dict[str, Any]] = []
@@ -59,7 +63,8 @@ class Ending:
     async def settle(self, run: Run) -> None:
         """Hands the end of the run to the store, which learns of it in any case."""
         log = [entry.event for entry in run.log()]
-        messages = self._before.input_messages
+        withheld = self._guard.withheld
+        messages = [each for each in self._before.input_messages if each["id"] not in withheld]
         try:
             if len(log) < _LONG_LOG:
                 ending = ending_of(log, messages, self._state)

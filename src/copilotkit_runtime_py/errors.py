@@ -6,11 +6,14 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── ConfigurationError          the operator's set-up cannot serve the request
 ├── MissingApiKeyError          the request needs a CopilotKit Cloud key and carries none
 ├── InvalidRequestError         the request is malformed or exceeds a limit
+├── GuardrailsDeniedError       what the user says is not allowed
+├── GuardrailsUnavailableError  nobody can say whether it is
 ├── ThreadBusyError             the thread has a run in progress
 ├── ThreadNotFoundError         the caller has no such thread
 ├── RunLostError                the run is over, or another worker has it
 ├── StoreUnavailableError       the state store cannot be reached
 ├── ShuttingDownError           the server is about to end
+├── RateLimitError              the caller, or all together, ask for too much at once
 ├── AgentError                  the agent failed, and its message is meant for the client
 │   └── ProtocolViolationError  the agent's event stream breaks AG-UI's rules
 ├── ActionError                 a backend action failed, and its message is meant for model and client
@@ -20,9 +23,14 @@ CopilotKitError                 has a code, a status and a message that a client
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+from .logs import hide
 
 TROUBLESHOOTING_URL = "https://docs.copilotkit.ai/coagents/troubleshooting/common-issues"
+
+# Nobody knows when a run in progress will end.
+_RETRY_AFTER: Final = 5
 
 
 class CopilotKitError(Exception):
@@ -46,8 +54,13 @@ class CopilotKitError(Exception):
 
     @property
     def message(self) -> str:
-        """The text for the client."""
-        return str(self.args[0]) if self.args else ""
+        """The text for the client, without credentials that a vendor's error may quote."""
+        return hide(str(self.args[0])) if self.args else ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What an HTTP answer says of the error in its headers."""
+        return {}
 
     def extensions(self) -> dict[str, Any]:
         """The `extensions` object of this error in a GraphQL answer."""
@@ -113,6 +126,24 @@ class InvalidRequestError(CopilotKitError):
     status_code = 400
 
 
+class GuardrailsDeniedError(CopilotKitError):
+    """What the user says is not allowed. The message is the reason."""
+
+    code = "GUARDRAILS_VALIDATION_FAILED"
+    status_code = 403
+    severity = "warning"
+
+
+class GuardrailsUnavailableError(CopilotKitError):
+    """Nobody can say whether what the user says is allowed."""
+
+    code = "GUARDRAILS_UNAVAILABLE"
+    status_code = 503
+
+    def __init__(self) -> None:
+        super().__init__("The message could not be checked. Please try again.")
+
+
 class ThreadBusyError(CopilotKitError):
     """The thread has a run in progress."""
 
@@ -162,6 +193,32 @@ class ShuttingDownError(CopilotKitError):
 
     def __init__(self) -> None:
         super().__init__("The server is shutting down. Please try again.")
+
+
+class RateLimitError(CopilotKitError):
+    """The caller, or all together, ask for too much at once.
+
+    Attributes:
+        retry_after: after how many seconds asking again may help.
+    """
+
+    code = "RATE_LIMITED"
+    status_code = 429
+    severity = "warning"
+
+    def __init__(self, message: str, *, retry_after: int = _RETRY_AFTER) -> None:
+        unit = "second" if retry_after == 1 else "seconds"
+        super().__init__(f"{message} Please try again in {retry_after} {unit}.")
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """See RFC 9110, section 10.2.3."""
+        return {"retry-after": str(self.retry_after)}
+
+    def extensions(self) -> dict[str, Any]:
+        """The usual object, and `retryAfter` in seconds."""
+        return {**super().extensions(), "retryAfter": self.retry_after}
 
 
 class AgentError(CopilotKitError):

@@ -26,6 +26,8 @@ from .errors import (
     ThreadNotFoundError,
 )
 from .event_log import EventLog
+from .guardrails.guard import Guard
+from .guardrails.policy import Guardrails
 from .hooks import (
     AfterRequest,
     BeforeRequest,
@@ -62,6 +64,8 @@ class CopilotRuntime:
         actions: what agents may call besides the frontend's tools: functions, `Action`s, and `AgentTool`s.
             `action` and `agent_tool` add more.
         mcp_servers: servers whose tools agents may call: `MCPServer`s, and `ClientMCPServers`.
+        guardrails: judges what users say before an agent gets it. Without them, all may be said, and a
+            frontend that asks for guardrails is refused.
         authorize: says whether the caller of a request may use the agent of a name; a plain or an async
             function. An agent that they may not use does not exist for them. Without it, all may use all.
         state_store: where threads are kept: a store, or the URL of one (`sqlite:///threads.db`,
@@ -90,6 +94,7 @@ class CopilotRuntime:
         default_agent: str | None = None,
         actions: Iterable[Tool | Callable[..., Any]] = (),
         mcp_servers: Iterable[ActionSource] = (),
+        guardrails: Guardrails | None = None,
         authorize: Authorize | None = None,
         state_store: StateStore | str = "memory",
         limits: Limits | None = None,
@@ -107,6 +112,7 @@ class CopilotRuntime:
         self.state_store: StateStore = (
             open_state_store(state_store) if isinstance(state_store, str) else state_store
         )
+        self.guardrails = guardrails
         self.limits = limits or Limits()
         self.properties = dict(properties or {})
         self.transcription_service = transcription_service
@@ -226,10 +232,11 @@ class CopilotRuntime:
         name, owner = before.agent_name, before.context.owner
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=owner)
         known = await self.state_store.load_state(owner, record.thread_id, name)
-        stream = agent.run(for_agent(input, known), before.context)
+        guard = Guard(self.guardrails, known)
+        stream = guard.run(agent, for_agent(input, known), before.context)
         record = await self.state_store.begin_run(record)
         journal = Journal(self.state_store, record, patience=self.limits.store_seconds)
-        ending = Ending(journal, before, input.state, self._hooks)
+        ending = Ending(journal, before, input.state, self._hooks, guard)
 
         async def announce(run: Run) -> None:
             await journal.aclose()
@@ -268,7 +275,7 @@ class CopilotRuntime:
         """
         name = await self.agent_name(agent_name, context)
         self._check(input)
-        await self.state_store.load_state(context.owner, input.thread_id, name)
+        known = await self.state_store.load_state(context.owner, input.thread_id, name)
         key = (context.owner, input.thread_id)
 
         async def forget(run: Run) -> None:
@@ -277,7 +284,7 @@ class CopilotRuntime:
             self._live.discard(run)
 
         provider = self.agents[name]
-        stream = provider.run(for_agent(input), context)
+        stream = Guard(self.guardrails, known).run(provider, for_agent(input), context)
         run = Run(
             id=input.run_id,
             number=0,
@@ -454,14 +461,19 @@ class CopilotRuntime:
             for provider in set(self.agents.values()):
                 stack.push_async_callback(provider.aclose)
             stack.push_async_callback(self._toolbox.aclose)
+            if self.guardrails is not None:
+                stack.push_async_callback(self.guardrails.aclose)
             stack.push_async_callback(self._active.aclose)
             for run in list(self._live):
                 run.stop()
             await self._await_runs()
 
     async def _await_runs(self) -> None:
+        limits = self.limits
+        # What is asked to end ends within this, unless the store is away or a hook hangs.
+        seconds = 3 * limits.cancel_seconds + 2 * limits.store_seconds + 1
         while runs := list(self._live):
-            await asyncio.gather(*(run.wait() for run in runs), return_exceptions=True)
+            await asyncio.gather(*(run.close(seconds) for run in runs))
             self._live.difference_update(runs)
 
     def masked(self, error: BaseException) -> CopilotKitError:

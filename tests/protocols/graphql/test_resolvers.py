@@ -25,14 +25,12 @@ from copilotkit_runtime_py.protocols.graphql.inputs import (
     ExtensionsInput,
     ForwardedParametersInput,
     GenerateCopilotResponseMetadataInput,
-    GuardrailsInput,
-    GuardrailsRuleInput,
     LoadAgentStateInput,
     MetaEventInput,
     OpenAIApiAssistantAPIInput,
 )
 from copilotkit_runtime_py.protocols.graphql.resolvers import RequestResolvers
-from copilotkit_runtime_py.protocols.graphql.types import Agent, FailedResponseStatus, MetaEventName
+from copilotkit_runtime_py.protocols.graphql.types import Agent, MetaEventName
 from copilotkit_runtime_py.providers.base import Provider
 from tests.clients.deviations import DEVIATIONS
 from tests.clients.exchange import DOCUMENTS
@@ -313,19 +311,6 @@ async def test_a_request_that_is_refused_is_told_of_once(
     with pytest.raises(error_type) as raised:
         await Exchange(runtime).resolvers.generate_copilot_response(request(**fields), None)
     assert [error.error for error in told] == [raised.value]
-
-
-async def test_guardrails_that_nobody_can_check_refuse_the_request() -> None:
-    runtime = CopilotRuntime({"a": hello})
-    rules = GuardrailsInput(input_validation_rules=GuardrailsRuleInput(allow_list=["cars"]))
-    resolvers = RequestResolvers(runtime, RequestContext(), has_api_key=True, wake=lambda: None)
-    data = request(thread_id="t1", cloud=CloudInput(guardrails=rules))
-    response: Any = await resolvers.generate_copilot_response(data, None)
-    status = response.status.value
-    assert isinstance(status, FailedResponseStatus)
-    assert status.reason == "GUARDRAILS_VALIDATION_FAILED"
-    assert (response.messages.items, response.messages.closed) == ([], True)
-    assert runtime.active_run("t1", RequestContext()) is None
 
 
 async def test_states_that_come_along_reach_the_agent_they_are_for() -> None:

@@ -28,9 +28,9 @@ from copilotkit_runtime_py.protocols.graphql.projection import (
 )
 from copilotkit_runtime_py.protocols.graphql.response import (
     ResponseBuilder,
+    denied_status,
     failed_status,
     messages_from_flat,
-    refused_response,
 )
 from copilotkit_runtime_py.protocols.graphql.types import (
     ActionExecutionMessageOutput,
@@ -249,17 +249,8 @@ def test_a_failure_without_a_code_is_unknown() -> None:
     assert details["originalError"]["extensions"]["code"] == "UNKNOWN"
 
 
-def test_a_refused_response_is_complete() -> None:
-    status = failed_status("no")
-    assert plain(refused_response("t1", status)) == {
-        "is": "CopilotResponse",
-        "thread_id": "t1",
-        "status": plain(status),
-        "run_id": None,
-        "messages": [],
-        "extensions": None,
-        "meta_events": [],
-    }
+def test_a_denial_says_the_reason() -> None:
+    assert denied_status("no cars").details == {"guardrailsReason": "no cars"}
 
 
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}

@@ -18,14 +18,11 @@ from ...runtime import CopilotRuntime
 from .convert import flat_messages, run_input, without_instructions
 from .inputs import ActionInputAvailability, GenerateCopilotResponseInput, LoadAgentStateInput
 from .projection import Projection
-from .response import ResponseBuilder, refused_response
-from .scalars import JSON
+from .response import ResponseBuilder
 from .types import (
     Agent,
     AgentsResponse,
     CopilotResponse,
-    FailedResponseStatus,
-    FailedResponseStatusReason,
     LoadAgentStateResponse,
 )
 
@@ -136,8 +133,6 @@ class RequestResolvers:
                 raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
             requested = data.agent_session.agent_name if data.agent_session else None
             agent_name = await runtime.agent_name(requested, context)
-            if context.guardrails is not None:
-                return refused_response(data.thread_id or "", _NO_VALIDATOR)
             input = await self._run_input(data, agent_name, context)
         except Exception as error:
             await runtime.report(RequestError(error=error, context=context))
@@ -174,12 +169,6 @@ class RequestResolvers:
             extensions=_given(data.extensions),
             guardrails=_given(guardrails.input_validation_rules) if guardrails else None,
         )
-
-
-_NO_VALIDATOR = FailedResponseStatus(
-    reason=FailedResponseStatusReason.GUARDRAILS_VALIDATION_FAILED,
-    details=JSON({"guardrailsReason": "This runtime has no validator for the guardrails asked for."}),
-)
 
 
 def _agent_tools(data: GenerateCopilotResponseInput) -> frozenset[str]:

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from ...errors import CopilotKitError
+from ...errors import CopilotKitError, GuardrailsDeniedError
 from ...events import as_text
 from ...run import Run
-from .live import Deferred, LiveList
+from .live import LiveList
 from .projection import (
     ACTION,
     TEXT,
@@ -117,9 +117,7 @@ class ResponseBuilder:
             data = CopilotKitLangGraphInterruptEventData(value=operation.value, messages=messages)
             response.meta_events.append(CopilotKitLangGraphInterruptEvent(data=data))
         elif isinstance(operation, Fail):
-            error = self._run.error
-            status_code = error.status_code if isinstance(error, CopilotKitError) else 500
-            self._close(failed_status(operation.message, operation.code, status_code))
+            self._close(self._failure(operation))
         elif isinstance(operation, Finish):
             self._close(SuccessResponseStatus())
 
@@ -137,6 +135,13 @@ class ResponseBuilder:
                 running=operation.running,
             )
         )
+
+    def _failure(self, operation: Fail) -> FailedResponseStatus:
+        if operation.code == GuardrailsDeniedError.code:
+            return denied_status(operation.message)
+        error = self._run.error
+        status_code = error.status_code if isinstance(error, CopilotKitError) else 500
+        return failed_status(operation.message, operation.code, status_code)
 
     def _close(self, status: SuccessResponseStatus | FailedResponseStatus) -> None:
         self.response.messages.close()
@@ -159,13 +164,14 @@ def failed_status(message: str, code: str | None = None, status_code: int = 500)
     return FailedResponseStatus(reason=FailedResponseStatusReason.UNKNOWN_ERROR, details=JSON(details))
 
 
-def refused_response(thread_id: str, status: FailedResponseStatus) -> CopilotResponse:
-    """Returns the response to a request that was refused before anything ran."""
-    return CopilotResponse(
-        thread_id=thread_id,
-        status=Deferred.of(status),
-        messages=LiveList(closed=True),
-        meta_events=LiveList(closed=True),
+def denied_status(reason: str) -> FailedResponseStatus:
+    """Returns the status of a response to a message that guardrails deny.
+
+    `@copilotkit/react-core` 1.10 shows the reason as the answer.
+    """
+    return FailedResponseStatus(
+        reason=FailedResponseStatusReason.GUARDRAILS_VALIDATION_FAILED,
+        details=JSON({"guardrailsReason": reason}),
     )
 
 
