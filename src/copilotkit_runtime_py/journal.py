@@ -93,17 +93,18 @@ class Journal:
         """Goes on trying for as long as the lease lasts."""
         if self._task is None:
             return
-        await asyncio.wait({self._task}, timeout=self._store.lease_seconds)
-        if not self._task.done():
+        try:
+            await asyncio.wait({self._task}, timeout=self._store.lease_seconds)
+        finally:
             self._task.cancel()
-            await asyncio.wait({self._task})
-        if not self._done:
-            logger.error(
-                "%d events of run %s on thread %s were not kept: the state store cannot be reached",
-                len(self._run.log()) - self._kept,
-                self._record.id,
-                self._record.thread_id,
-            )
+            if not self._done:
+                logger.error(
+                    "%d events of run %s on thread %s were not kept: the state store cannot be reached",
+                    len(self._run.log()) - self._kept,
+                    self._record.id,
+                    self._record.thread_id,
+                )
+        await asyncio.wait({self._task})
 
     async def _finish_at_once(self) -> None:
         self._done = True

@@ -129,6 +129,13 @@ class Run(EventLog):
         """Waits until the run is over and recorded. Cancelling the wait leaves the run alone."""
         await asyncio.shield(self._task)
 
+    async def close(self, seconds: float) -> None:
+        """Waits until the run is over and recorded, at most so long, in seconds; then it is left as it is."""
+        await asyncio.wait({self._task}, timeout=seconds)
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
     async def ends_within(self, seconds: float) -> bool:
         """Waits that long for the end, at most, and returns whether it came."""
         if seconds > 0 and not self.ended:

@@ -165,6 +165,19 @@ async def test_what_is_lost_for_good_is_told_to_the_operator(
     await runtime.aclose()
 
 
+async def test_a_worker_ends_in_time_although_the_store_is_away(server: OwnServer) -> None:
+    agent = Gated(1)
+    runtime = runtime_on(server, agent)
+    run = await runtime.start("a", asked(), ANN)
+    await shown(run, 2)
+    server.stop()
+    async with asyncio.timeout(20):  # less than the lease
+        await runtime.drain(0)
+        await runtime.aclose()
+    assert run.ended
+    assert asyncio.all_tasks() <= {task for task in asyncio.all_tasks() if "run" not in task.get_name()}
+
+
 async def test_a_follower_elsewhere_outlives_an_outage(server: OwnServer) -> None:
     agent = Gated(3)
     first, second = runtime_on(server, agent), runtime_on(server, agent)
