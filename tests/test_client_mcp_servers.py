@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from copilotkit_runtime_py.actions import Action, call_action
 from copilotkit_runtime_py.client_mcp_servers import ClientMCPServers, host_of
@@ -124,3 +126,20 @@ async def test_what_is_no_list_of_servers_offers_nothing(asked: Any) -> None:
 )
 async def test_the_host_of_a_url_is_the_one_that_is_connected_to(url: str, host: str | None) -> None:
     assert host_of(url) == host
+
+
+async def test_a_server_that_never_says_goodbye_does_not_hold_up_the_run() -> None:
+    inner = make_server().streamable_http_app()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "DELETE":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        else:
+            await inner(scope, receive, send)
+
+    servers = ClientMCPServers(hosts=["*"], allow_private=True)
+    with served(app) as port:
+        async with asyncio.timeout(10):
+            context = asking({"endpoint": f"http://127.0.0.1:{port}/mcp"})
+            assert await called(servers, context, "add", a=2, b=40) == "42"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -19,6 +19,9 @@ from .public_http import public_client
 logger = get_logger(__name__)
 
 _PROPERTIES: Final = ("mcpServers", "mcpEndpoints")
+
+# A server that a client chose holds up the end of its run no longer.
+_CLOSING_SECONDS: Final = 0.5
 
 
 class ClientMCPServers:
@@ -70,8 +73,7 @@ class ClientMCPServers:
         """Yields the tools of the servers that the request names."""
         async with AsyncExitStack() as stack:
             servers = [self._server(url, key) for url, key in self._allowed(context)]
-            for server in servers:
-                stack.push_async_callback(server.aclose)
+            stack.push_async_callback(_close, servers)
             offers = [stack.enter_async_context(server.offer(context)) for server in servers]
             yield [action for actions in await asyncio.gather(*offers) for action in actions]
 
@@ -108,6 +110,7 @@ class ClientMCPServers:
             agents=self._agents,
             timeout=self._timeout,
             connect_timeout=self._connect_timeout,
+            closing_seconds=_CLOSING_SECONDS,
         )
 
 
@@ -120,6 +123,10 @@ def host_of(url: str) -> str | None:
     if parsed.scheme not in ("http", "https") or parsed.userinfo:
         return None
     return parsed.raw_host.decode("ascii") or None
+
+
+async def _close(servers: Sequence[MCPTools]) -> None:
+    await asyncio.gather(*(server.aclose() for server in servers))
 
 
 def _entry(entry: Any) -> tuple[str, str | None]:

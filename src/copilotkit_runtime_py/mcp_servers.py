@@ -43,6 +43,7 @@ class MCPTools:
         agents: the names of the agents that may call them, or None for all.
         timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
         connect_timeout: seconds that a run waits for the connection and the list of tools.
+        closing_seconds: how long closing the connection may take before it is dropped.
     """
 
     properties: Collection[str] = ()
@@ -56,6 +57,7 @@ class MCPTools:
         agents: Collection[str] | None,
         timeout: float | None,
         connect_timeout: float,
+        closing_seconds: float = 5.0,
     ) -> None:
         self.name = name
         self._connect = connect
@@ -63,6 +65,7 @@ class MCPTools:
         self._agents = agents
         self._timeout = timeout
         self._connect_timeout = connect_timeout
+        self._closing_seconds = closing_seconds
         self._session: MCPSession | None = None
         self._retry_at = 0.0
 
@@ -95,7 +98,7 @@ class MCPTools:
 
     def _open(self) -> MCPSession:
         if self._session is None or not self._session.usable:
-            self._session = MCPSession(self._connect)
+            self._session = MCPSession(self._connect, closing_seconds=self._closing_seconds)
         return self._session
 
     def _action(self, tool: types.Tool) -> Action:

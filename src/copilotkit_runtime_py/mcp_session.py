@@ -25,7 +25,6 @@ T = TypeVar("T")
 # What the SDK makes of HTTP 404 to a known session: the server has forgotten it, and did nothing.
 _SESSION_TERMINATED: Final = 32600
 _TOOLS_AT_MOST: Final = 1000
-_CLOSING_SECONDS: Final = 5.0
 
 
 class ConnectionLostError(Exception):
@@ -44,10 +43,12 @@ class MCPSession:
 
     Args:
         connect: opens the connection.
+        closing_seconds: how long closing it may take before it is dropped.
     """
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, *, closing_seconds: float) -> None:
         self._connect = connect
+        self._closing_seconds = closing_seconds
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[ClientSession] = self._loop.create_future()
         self._closing = asyncio.Event()
@@ -85,7 +86,7 @@ class MCPSession:
         if self._loop is not asyncio.get_running_loop():
             return
         self._closing.set()
-        await asyncio.wait({self._task}, timeout=_CLOSING_SECONDS)
+        await asyncio.wait({self._task}, timeout=self._closing_seconds)
         if not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})

@@ -7,7 +7,9 @@ So the addresses are checked where they are connected to, for every connection, 
 
 from __future__ import annotations
 
+import functools
 import ipaddress
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
@@ -81,10 +83,10 @@ class _Transport(httpx.AsyncHTTPTransport):
     """httpx's own transport, over a pool that connects by a backend of ours."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend, max_response_bytes: int) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=_ssl_context(), trust_env=False)
         # httpx has no argument for it.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_ssl_context(),
             max_connections=_MAX_CONNECTIONS,
             network_backend=backend,
         )
@@ -117,3 +119,9 @@ class _Bounded(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+@functools.cache
+def _ssl_context() -> ssl.SSLContext:
+    """The certificates take long to load."""
+    return httpx.create_ssl_context(trust_env=False)
