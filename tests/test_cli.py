@@ -119,10 +119,10 @@ def test_a_taken_port_is_told_with_the_way_out(command: list[str]) -> None:
 
 def test_the_demo_takes_the_next_free_port_where_none_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     # The agent cannot be loaded, so the command ends before it serves.
-    monkeypatch.setattr("copilotkit_runtime_py.cli.DEMO_AGENT", ("demo", "surely_missing:graph"))
+    monkeypatch.setattr("copilotkit_runtime_py.cli.demo.DEMO_AGENT", ("demo", "surely_missing:graph"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        monkeypatch.setattr("copilotkit_runtime_py.cli.DEFAULT_PORT", port)
+        monkeypatch.setattr("copilotkit_runtime_py.cli.listener.DEFAULT_PORT", port)
 
         result = run("demo")
 

@@ -22,6 +22,7 @@ def test_settings_survive_the_way_through_the_environment() -> None:
         keep_megabytes=512.0,
         drain_seconds=0.5,
         allowed_hosts=("app.example.com", "tunnel.example.net"),
+        development=True,
     )
 
     assert Settings.from_environment(settings.to_environment()) == settings

@@ -40,6 +40,7 @@ class Settings:
         keep_threads: how many threads are kept; None: all.
         keep_megabytes: how many megabytes (10⁶ bytes) of threads are kept; None: all.
         drain_seconds: how long runs may go on when the server is told to end.
+        development: the text of exceptions reaches clients; see `CopilotRuntime`.
     """
 
     agents: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Settings:
     keep_threads: int | None = None
     keep_megabytes: float | None = None
     drain_seconds: float = DRAIN_SECONDS
+    development: bool = False
 
     def __post_init__(self) -> None:
         path = self.endpoint
@@ -90,6 +92,7 @@ class Settings:
             keep_threads=_count(environ, "COPILOTKIT_KEEP_THREADS"),
             keep_megabytes=_number(environ, "COPILOTKIT_KEEP_MEGABYTES", None),
             drain_seconds=_number(environ, "COPILOTKIT_DRAIN_SECONDS", DRAIN_SECONDS),
+            development=_flag(environ, "COPILOTKIT_DEVELOPMENT"),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -106,6 +109,7 @@ class Settings:
             "COPILOTKIT_KEEP_THREADS": _text(self.keep_threads),
             "COPILOTKIT_KEEP_MEGABYTES": _text(self.keep_megabytes),
             "COPILOTKIT_DRAIN_SECONDS": _text(self.drain_seconds),
+            "COPILOTKIT_DEVELOPMENT": "1" if self.development else "",
         }
 
 
@@ -183,6 +187,13 @@ def _count(environ: Mapping[str, str], name: str) -> int | None:
     if number is not None and not number.is_integer():
         raise SettingsError(f"{name} is malformed: {number} is no whole number.")
     return None if number is None else int(number)
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name, "").lower()
+    if value not in ("", "0", "1", "false", "true"):
+        raise SettingsError(f"{name} is malformed: write 1 or 0.")
+    return value in ("1", "true")
 
 
 def _text(number: float | None) -> str:

@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents=agents,
         default_agent=settings.default_agent,
         state_store=open_state_store(settings.store, retention=retention_of(settings)),
+        development=settings.development,
     )
 
     @asynccontextmanager

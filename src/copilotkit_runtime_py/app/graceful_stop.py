@@ -21,8 +21,8 @@ def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0) -> Iterator[
 
     For the lifespan of an application: a server such as uvicorn ends that only when all answers are over, and
     the answer of a run is over when the run is. The same signal a second time ends the runs at once; the
-    server hears of the first one, and of those from the third on. Outside the main thread, where Python knows no signals,
-    and where the server handles none, this does nothing.
+    server hears of the first one, and of those from the third on. Outside the main thread, where Python knows
+    no signals, and where the server handles none, this does nothing.
 
     Args:
         runtime: the runtime.

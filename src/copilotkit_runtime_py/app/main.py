@@ -6,7 +6,13 @@ working directory, else the demo agent where LangGraph is installed.
 
 from __future__ import annotations
 
-from ..settings import Settings
+from ..errors import ConfigurationError
+from ..settings import Settings, SettingsError
+from ..target import TargetError
 from .application import create_app, with_agents
 
-app = create_app(with_agents(Settings.from_environment()))
+try:
+    app = create_app(with_agents(Settings.from_environment()))
+except (SettingsError, TargetError, ConfigurationError) as error:
+    # The operator's to mend: the server that imports this ends, or waits for a change, after this line.
+    raise SystemExit(f"Error: {error}") from error

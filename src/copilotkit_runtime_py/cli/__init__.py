@@ -1,0 +1,22 @@
+"""The command `copilotkit-runtime-py`: each command is a module."""
+
+from __future__ import annotations
+
+import click
+
+from . import demo, dev, schema, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="copilotkit-runtime-py")
+def cli() -> None:
+    """The CopilotKit runtime as one Python process."""
+
+
+for _module in (demo, dev, schema, serve):
+    cli.add_command(_module.command)
+
+
+def main() -> None:
+    """The entry point of the command."""
+    cli()

@@ -1,0 +1,20 @@
+"""`schema`: the GraphQL contract, for code generators and the curious."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import click
+
+from .. import __name__ as _package
+
+
+@click.command("schema")
+@click.option(
+    "--operations", is_flag=True, help="Print the operations that CopilotKit's client sends instead."
+)
+def command(operations: bool) -> None:
+    """Print the GraphQL schema (SDL) that every runtime serves."""
+    name = "operations.graphql" if operations else "schema.graphql"
+    contract = files(_package).joinpath("protocols/graphql/contract", name)
+    click.echo(contract.read_text(encoding="utf-8"), nl=False)
