@@ -680,7 +680,7 @@ async def test_two_hundred_runs_at_once_do_not_meet() -> None:
             await asyncio.sleep(0)
         yield events.state_snapshot({"me": me})
 
-    runtime = CopilotRuntime({"a": agent})
+    runtime = CopilotRuntime({"a": agent}, limits=Limits(runs_per_owner=None))
     before_tasks = asyncio.all_tasks()
     runs = [
         await runtime.start("a", asked(f"t{n}", f"r{n}"), RequestContext(owner=f"o{n % 7}"))

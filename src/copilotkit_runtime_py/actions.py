@@ -21,7 +21,8 @@ from typing_extensions import TypedDict
 from .context import RequestContext
 from .errors import ActionError, CopilotKitError, InternalError
 from .events import as_text
-from .logs import get_logger
+from .logs import get_logger, hide
+from .telemetry import tool_span
 
 logger = get_logger(__name__)
 
@@ -158,11 +159,12 @@ async def call_action(
     timeout = default_timeout if action.timeout is None else action.timeout
     try:
         given = _decoded(arguments)
-        async with asyncio.timeout(timeout):
-            try:
-                result = await action.handler(given, context)
-            except TimeoutError as error:  # the action's own, not that of this call
-                raise _Failed from error
+        with tool_span(action.name):
+            async with asyncio.timeout(timeout):
+                try:
+                    result = await action.handler(given, context)
+                except TimeoutError as error:  # the action's own, not that of this call
+                    raise _Failed from error
         return _told(result)
     except TimeoutError:
         logger.warning("the action %s took more than %s seconds", action.name, timeout)
@@ -266,4 +268,4 @@ def _masked(action: Action, error: Exception, development: bool) -> str:
         return cause.message
     error_id = uuid.uuid4().hex[:12]
     logger.error("the action %s failed (error id %s)", action.name, error_id, exc_info=cause)
-    return f"{type(cause).__name__}: {cause}" if development else InternalError(error_id).message
+    return hide(f"{type(cause).__name__}: {cause}") if development else InternalError(error_id).message

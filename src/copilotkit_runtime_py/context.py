@@ -14,6 +14,9 @@ ANONYMOUS = "anonymous"
 class RequestContext:
     """One client request as hooks, agent factories and providers see it. It holds no HTTP object.
 
+    Its `repr` may be logged: who asks, headers, properties and whatever else may hold credentials or say too
+    much is no part of it.
+
     Attributes:
         request_id: names the request in logs and in masked errors.
         owner: who owns the threads that the request may touch: the user's id, never anything of the
@@ -32,15 +35,15 @@ class RequestContext:
     """
 
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    owner: str = ANONYMOUS
-    user: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    url: str | None = None
+    owner: str = field(default=ANONYMOUS, repr=False)
+    user: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    url: str | None = field(default=None, repr=False)
     request_type: str | None = None
     node_name: str | None = None
-    frontend_context: str | None = None
-    forwarded_parameters: Mapping[str, Any] = field(default_factory=dict)
+    frontend_context: str | None = field(default=None, repr=False)
+    forwarded_parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     agent_tools: frozenset[str] = frozenset()
-    extensions: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
     guardrails: Mapping[str, Any] | None = None

@@ -14,6 +14,7 @@ from .event_log import Entry
 from .logs import get_logger
 from .run import Run
 from .state_store.base import RunEnding, RunRecord, Signal, StateStore
+from .telemetry import append_timed
 
 logger = get_logger(__name__)
 
@@ -172,7 +173,8 @@ class Journal:
         ending = self._ending if self._kept + len(data) == len(log) else None
         try:
             async with asyncio.timeout(self._patience):
-                asked_to_stop = await self._store.append(self._record, self._kept, data, ending=ending)
+                with append_timed():
+                    asked_to_stop = await self._store.append(self._record, self._kept, data, ending=ending)
         except RunLostError as error:
             self._done = True
             logger.error("run %s on thread %s was lost: %s", run.id, run.thread_id, error)

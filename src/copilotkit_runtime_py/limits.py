@@ -11,13 +11,29 @@ class Limits:
 
     Attributes:
         request_bytes: the largest request body.
-        json_depth: how deep a request's JSON may be nested.
+        request_seconds: how long a client may take to send a request's body.
+        json_depth: how deep a request's JSON may be nested, that in texts included.
+        id_characters: the longest id or name that a client may choose.
         messages_per_request: the most messages that a request may bring.
         tools_per_request: the most frontend tools that a request may bring.
+        query_tokens: the most tokens that a GraphQL document may have, and as many comments; no longer than
+            32 characters for each.
+        query_depth: how deep its selections may be nested. This and what follows is counted with every
+            fragment put in the place of each of its spreads.
+        query_fields: the most fields that it may select.
+        query_aliases: the most aliases that it may give.
+        query_directives: the most directives that it may have.
+        runs_per_minute_per_owner: how often one owner may start a run, have something suggested or a
+            recording transcribed, or None for no bound. As many may come at once after a pause. This and
+            the next two are counted in each process, and those of an owner do not bind the anonymous user.
+        runs_per_owner: the most runs that one owner may have in progress, or None for no bound.
+        runs_per_process: the most runs that may be in progress, or None for no bound.
         events_per_run: the most events that one run may emit.
         bytes_per_run: the most bytes of encoded events that one run may emit.
         run_seconds: the longest time that a run may take, or None for no bound.
         idle_seconds: the longest time that an agent may stay silent, or None for no bound.
+        reader_seconds: how long a client may read nothing of what is sent to it before it is left. The run
+            goes on, and the client can come back.
         busy_seconds: how long a request for a busy thread waits before it is refused. A page that leaves and
             comes back may be faster than the news that it left.
         store_seconds: how long a run waits for the store before it goes on without, and keeps trying.
@@ -27,13 +43,24 @@ class Limits:
     """
 
     request_bytes: int = 4 * 1024 * 1024
+    request_seconds: float = 60.0
     json_depth: int = 100
+    id_characters: int = 1024
     messages_per_request: int = 10_000
     tools_per_request: int = 1_000
+    query_tokens: int = 2_000
+    query_depth: int = 30
+    query_fields: int = 1_000
+    query_aliases: int = 50
+    query_directives: int = 200
+    runs_per_minute_per_owner: int | None = 120
+    runs_per_owner: int | None = 20
+    runs_per_process: int | None = 2_000
     events_per_run: int = 1_000_000
     bytes_per_run: int = 64 * 1024 * 1024
     run_seconds: float | None = 3600.0
     idle_seconds: float | None = 600.0
+    reader_seconds: float = 60.0
     busy_seconds: float = 0.5
     store_seconds: float = 2.0
     action_seconds: float | None = 60.0

@@ -13,8 +13,9 @@ from .errors import AgentError, CopilotKitError, InternalError
 from .event_log import Entry, EventLog
 from .events import Event
 from .limits import Limits
-from .logs import get_logger
+from .logs import get_logger, hide
 from .sequence import EventSequence
+from .telemetry import agent_span
 
 logger = get_logger(__name__)
 
@@ -59,6 +60,7 @@ class Run(EventLog):
         status: how far the run is.
         error: the exception that ended the run, if one did.
         stopping: the run was asked to stop.
+        first_event_after: the seconds from the start to the agent's first event, once there is one.
     """
 
     def __init__(
@@ -93,6 +95,8 @@ class Run(EventLog):
         self._size = 0
         self._fault: CopilotKitError | None = None
         self._last_event_at = 0.0
+        self._began_at = 0.0
+        self.first_event_after: float | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
     def start(self, stream: AsyncIterator[Event]) -> None:
@@ -100,10 +104,12 @@ class Run(EventLog):
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._released: asyncio.Future[None] = loop.create_future()
-        self._agent_task = loop.create_task(self._consume(stream), name=f"agent {self.agent_name} {self.id}")
+        self._agent_task = loop.create_task(
+            self._consume_traced(stream), name=f"agent {self.agent_name} {self.id}"
+        )
         self._agent_task.add_done_callback(self._release)
         self._task = loop.create_task(self._supervise(), name=f"run {self.id}")
-        self._last_event_at = loop.time()
+        self._began_at = self._last_event_at = loop.time()
         if self._limits.run_seconds is not None:
             self._timers.append(loop.call_later(self._limits.run_seconds, self._time_out, "took too long"))
         if self._limits.idle_seconds is not None:
@@ -152,12 +158,18 @@ class Run(EventLog):
             return list(self.entries)
         return [*self.entries, self._terminal]
 
+    async def _consume_traced(self, stream: AsyncIterator[Event]) -> None:
+        with agent_span(self.agent_name):
+            await self._consume(stream)
+
     async def _consume(self, stream: AsyncIterator[Event]) -> None:
         sequence, time = self._sequence, self._loop.time
         out: list[Event] = []
         turn = 0
         try:
             async for event in stream:
+                if turn == 0:
+                    self.first_event_after = time() - self._began_at
                 if self.stopping or self._fault is not None:
                     return
                 self._last_event_at = time()
@@ -271,7 +283,7 @@ class Run(EventLog):
             "run %s of agent %s failed (error id %s)", self.id, self.agent_name, error_id, exc_info=error
         )
         if self._development:
-            return events.run_error(f"{type(error).__name__}: {error}", InternalError.code)
+            return events.run_error(hide(f"{type(error).__name__}: {error}"), InternalError.code)
         return events.run_error(InternalError(error_id).message, InternalError.code)
 
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -11,6 +10,7 @@ from typing import Any, TypeGuard
 
 from ag_ui.core import RunAgentInput
 
+from . import telemetry
 from .action_loop import ActionSource
 from .actions import Tool
 from .active_runs import ActiveRuns, BusyThreadPolicy
@@ -22,7 +22,6 @@ from .errors import (
     CopilotKitError,
     InternalError,
     InvalidRequestError,
-    ShuttingDownError,
     ThreadNotFoundError,
 )
 from .event_log import EventLog
@@ -40,7 +39,8 @@ from .hooks import (
 )
 from .journal import Journal
 from .limits import Limits
-from .logs import get_logger
+from .live_runs import LiveRuns, Place
+from .logs import get_logger, scope
 from .providers.base import Provider
 from .providers.resolve import AgentLike
 from .run import Run
@@ -133,8 +133,7 @@ class CopilotRuntime:
         )
         self._asides: dict[tuple[str, str], Run] = {}
         self._observers: list[Callable[[Run], None]] = []
-        self._live: set[Run] = set()
-        self._draining = False
+        self._live = LiveRuns(self.limits)
         for name, provider in self.agents.items():
             provider.use_store(self.state_store.url, name)
 
@@ -172,6 +171,7 @@ class CopilotRuntime:
             ThreadBusyError: the thread has a run in progress that is not about to stop.
             ThreadNotFoundError: the thread belongs to another owner.
             StoreUnavailableError: the store cannot be reached.
+            RateLimitError: the owner, or all together, have as many runs as they may.
             ShuttingDownError: `drain` or `aclose` was called.
             CopilotKitError: a hook refused the request, or it exceeds a limit.
         """
@@ -179,7 +179,11 @@ class CopilotRuntime:
         try:
             name = await self.agent_name(agent_name, context)
             self._check(input)
-            return await self._start(name, input, context, as_sent or {})
+            with (
+                scope(request=context, agent=name, thread_id=input.thread_id, run_id=input.run_id),
+                self._live.admit(context.owner) as place,
+            ):
+                return await self._start(name, input, context, as_sent or {}, place)
         except Exception as error:
             await self.report(
                 RequestError(
@@ -193,7 +197,12 @@ class CopilotRuntime:
             raise
 
     async def _start(
-        self, name: str, input: RunAgentInput, context: RequestContext, as_sent: Mapping[str, dict[str, Any]]
+        self,
+        name: str,
+        input: RunAgentInput,
+        context: RequestContext,
+        as_sent: Mapping[str, dict[str, Any]],
+        place: Place,
     ) -> Run:
         owner, thread_id = context.owner, input.thread_id
         await self._active.wait_here(owner, thread_id, patience=self.limits.busy_seconds)
@@ -209,7 +218,9 @@ class CopilotRuntime:
         allowed = await self.agents_for(context) if self._toolbox.hands_over else None
         agent = self._toolbox.equip(name, allowed)
         told = self._told(body, as_sent)
-        run = await self._active.claim(owner, thread_id, lambda: self._begin(input, told, before, agent))
+        run = await self._active.claim(
+            owner, thread_id, lambda: self._begin(input, told, before, agent, place)
+        )
         for observer in list(self._observers):
             observer(run)
         return run
@@ -226,7 +237,7 @@ class CopilotRuntime:
         return told
 
     async def _begin(
-        self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest, agent: Provider
+        self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest, agent: Provider, place: Place
     ) -> Run:
         """Claims the thread and starts the run."""
         name, owner = before.agent_name, before.context.owner
@@ -239,10 +250,13 @@ class CopilotRuntime:
         ending = Ending(journal, before, input.state, self._hooks, guard)
 
         async def announce(run: Run) -> None:
-            await journal.aclose()
-            self._active.forget(owner, run)
-            await ending.announce(run)
-            self._live.discard(run)
+            self._live.ended(run)
+            try:
+                await journal.aclose()
+                self._active.forget(owner, run)
+                await ending.announce(run)
+            finally:
+                self._live.remove(run)
 
         run = Run(
             id=input.run_id,
@@ -257,9 +271,9 @@ class CopilotRuntime:
             after_end=announce,
             development=self.development,
         )
-        self._live.add(run)
-        run.start(stream)
-        journal.start(run)
+        with self._live.add(run, place):
+            run.start(stream)
+            journal.start(run)
         return run
 
     async def start_aside(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
@@ -271,6 +285,8 @@ class CopilotRuntime:
         Raises:
             AgentNotFoundError: the caller has no agent of that name.
             InvalidRequestError: the request exceeds a limit.
+            RateLimitError: the owner, or all together, have as many runs as they may.
+            ShuttingDownError: `drain` or `aclose` was called.
             ThreadNotFoundError: the thread, which the agent may remember, belongs to another owner.
         """
         name = await self.agent_name(agent_name, context)
@@ -281,7 +297,8 @@ class CopilotRuntime:
         async def forget(run: Run) -> None:
             if self._asides.get(key) is run:
                 del self._asides[key]
-            self._live.discard(run)
+            self._live.ended(run)
+            self._live.remove(run)
 
         provider = self.agents[name]
         stream = Guard(self.guardrails, known).run(provider, for_agent(input), context)
@@ -296,10 +313,27 @@ class CopilotRuntime:
             after_end=forget,
             development=self.development,
         )
-        self._asides[key] = run
-        self._live.add(run)
-        run.start(stream)
+        with (
+            scope(request=context, agent=name, thread_id=input.thread_id, run_id=input.run_id),
+            self._live.admit(context.owner) as place,
+            self._live.add(run, place),
+        ):
+            self._asides[key] = run
+            run.start(stream)
         return run
+
+    def count_start(self, context: RequestContext) -> None:
+        """Counts what a caller asks for that is as costly as a run, and is none.
+
+        Raises:
+            RateLimitError: the caller has asked for too much in too short a time.
+        """
+        self._live.count_start(context.owner)
+
+    @property
+    def draining(self) -> bool:
+        """Whether `drain` or `aclose` was called."""
+        return self._live.closing
 
     def observe(self, observer: Callable[[Run], None]) -> Callable[[], None]:
         """Has `observer` called with every run that starts from now on. Returns the function that ends this.
@@ -443,19 +477,11 @@ class CopilotRuntime:
         Args:
             seconds: how long to wait.
         """
-        self._draining = True
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        for run in list(self._live):
-            await run.ends_within(deadline - loop.time())
-        for run in list(self._live):
-            run.fail(ShuttingDownError())
-        await self._await_runs()
+        await self._live.drain(seconds)
         await self._active.aclose()
 
     async def aclose(self) -> None:
         """Stops every run, waits for their ends, and releases the agents and the store."""
-        self._draining = True
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.state_store.aclose)
             for provider in set(self.agents.values()):
@@ -464,17 +490,7 @@ class CopilotRuntime:
             if self.guardrails is not None:
                 stack.push_async_callback(self.guardrails.aclose)
             stack.push_async_callback(self._active.aclose)
-            for run in list(self._live):
-                run.stop()
-            await self._await_runs()
-
-    async def _await_runs(self) -> None:
-        limits = self.limits
-        # What is asked to end ends within this, unless the store is away or a hook hangs.
-        seconds = 3 * limits.cancel_seconds + 2 * limits.store_seconds + 1
-        while runs := list(self._live):
-            await asyncio.gather(*(run.close(seconds) for run in runs))
-            self._live.difference_update(runs)
+            await self._live.aclose()
 
     def masked(self, error: BaseException) -> CopilotKitError:
         """Returns what a client may see of an error; anything unexpected is logged under an id."""
@@ -488,11 +504,10 @@ class CopilotRuntime:
 
     async def report(self, error: RequestError) -> None:
         """Tells the `on_error` hook of a request that failed. `start` reports for itself."""
+        telemetry.failed(error.error)
         await tell_hook(self._hooks.on_error, error)
 
     def _check(self, input: RunAgentInput) -> None:
-        if self._draining:
-            raise ShuttingDownError
         limits = self.limits
         if len(input.messages) > limits.messages_per_request:
             raise InvalidRequestError(f"A request may bring {limits.messages_per_request} messages at most.")

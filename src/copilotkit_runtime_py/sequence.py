@@ -16,7 +16,7 @@ from . import events
 from .compat import portable
 from .errors import ProtocolViolationError
 from .events import Event
-from .logs import get_logger
+from .logs import get_logger, hide
 from .parts import PARTS, REASONING, TEXT, TOOL
 
 logger = get_logger(__name__)
@@ -288,6 +288,7 @@ class EventSequence:
             return
         elif kind == "RUN_ERROR":
             # What is open stays so: the run closes it as cut off.
+            event["message"] = hide(event["message"])
             self.terminal = event
             return
         elif kind == "TOOL_CALL_RESULT":

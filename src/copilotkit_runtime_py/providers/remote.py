@@ -20,6 +20,7 @@ import httpx
 import orjson
 from ag_ui.core import RunAgentInput
 
+from .. import telemetry
 from ..compat import RemoteEvents, remote_input
 from ..context import RequestContext
 from ..errors import AgentError
@@ -150,6 +151,7 @@ class RemoteProvider(Provider):
         headers["accept"] = "text/event-stream"
         headers["accept-encoding"] = "identity"
         headers["content-type"] = "application/json"
+        telemetry.inject(headers)
         body = remote_input(input)
         request = httpcore.Request(
             "POST",

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
-from ...errors import CopilotKitError
+from ...errors import CopilotKitError, RateLimitError
 from ...logs import get_logger
 from ...transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 from .answers import json_response
@@ -62,9 +62,11 @@ async def transcribe(call: Call, service: TranscriptionService | None) -> Respon
 
 
 def refused_transcription(error: CopilotKitError) -> Response:
-    """Answers a caller that may not come in."""
-    body = {"error": TranscriptionProblem.AUTH_FAILED, "message": error.message, "retryable": False}
-    return json_response(body, error.status_code)
+    """Answers a caller that may not come in, or asks too often."""
+    often = isinstance(error, RateLimitError)
+    problem = TranscriptionProblem.RATE_LIMITED if often else TranscriptionProblem.AUTH_FAILED
+    body = {"error": problem, "message": error.message, "retryable": problem in _RETRYABLE}
+    return json_response(body, error.status_code, error.headers)
 
 
 async def _transcribe(service: TranscriptionService, recording: Recording) -> str:

@@ -1,0 +1,259 @@
+"""Traces and metrics by OpenTelemetry, if its API is installed (the extra `otel`).
+
+They go where the application's OpenTelemetry providers send them, and nowhere without one. Spans name agents,
+tools and ids; they hold no message, no argument, no text of an exception and no header. Nothing here is
+called for single events: a run is counted when it is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from .errors import AgentError, CopilotKitError, InternalError
+from .logs import owner_hash
+
+try:
+    from opentelemetry import metrics, trace
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+except ModuleNotFoundError:  # pragma: no cover - the tests have it
+    INSTALLED = False
+else:
+    INSTALLED = True
+
+_NAME: Final = "copilotkit_runtime_py"
+# Ids are the client's choice.
+_LONGEST_ID: Final = 200
+# The codes that the runtime itself gives to an agent's failure; those of agents are beyond counting.
+_AGENT_CODES: Final = frozenset({"INCOMPLETE_STREAM", "LIMIT_EXCEEDED", "TIMEOUT"})
+
+# OpenTelemetry's own boundaries are meant for milliseconds.
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+_COUNTS: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 10_000, 100_000, 1_000_000)
+
+if INSTALLED:
+    # Both stand in for the providers that the application may set later.
+    _tracer: Final = trace.get_tracer(_NAME)
+    _meter: Final = metrics.get_meter(_NAME)
+    # Baggage is not passed on: a client could send some, and it would reach other hosts.
+    _propagator: Final = TraceContextTextMapPropagator()
+    _active: Final = _meter.create_up_down_counter(
+        "copilotkit.runs.active", unit="{run}", description="Runs in progress."
+    )
+    _run_seconds: Final = _meter.create_histogram(
+        "copilotkit.run.duration",
+        unit="s",
+        description="From the start of a run to its end.",
+        explicit_bucket_boundaries_advisory=_SECONDS,
+    )
+    _first_event: Final = _meter.create_histogram(
+        "copilotkit.run.first_event",
+        unit="s",
+        description="From the start of a run to its agent's first event.",
+        explicit_bucket_boundaries_advisory=_SECONDS,
+    )
+    _events: Final = _meter.create_histogram(
+        "copilotkit.run.events",
+        unit="{event}",
+        description="Events of a run.",
+        explicit_bucket_boundaries_advisory=_COUNTS,
+    )
+    _errors: Final = _meter.create_counter(
+        "copilotkit.errors", unit="{error}", description="Requests that were refused and runs that failed."
+    )
+    _append_seconds: Final = _meter.create_histogram(
+        "copilotkit.store.append",
+        unit="s",
+        description="How long the store takes to keep a batch of events.",
+        explicit_bucket_boundaries_advisory=_SECONDS,
+    )
+
+
+@contextmanager
+def request_span(method: str, route: str, headers: list[tuple[bytes, bytes]]) -> Iterator[None]:
+    """A span around a request, to the end of its answer.
+
+    It goes on with the trace of the application's own instrumentation, or else of the caller.
+
+    Args:
+        method: the HTTP method.
+        route: the path at which the router is.
+        headers: the request's, as ASGI has them.
+    """
+    if not INSTALLED:
+        yield
+        return
+    context, kind = None, trace.SpanKind.INTERNAL
+    if not trace.get_current_span().get_span_context().is_valid:
+        sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+        context, kind = _propagator.extract(sent), trace.SpanKind.SERVER
+    attributes = {"http.request.method": method, "http.route": route}
+    with _span(f"{method} {route}", attributes, kind=kind, context=context):
+        yield
+
+
+@contextmanager
+def agent_span(agent_name: str) -> Iterator[None]:
+    """A span around everything that a provider does for a run, as the current one of its task."""
+    if not INSTALLED:
+        yield
+        return
+    attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": agent_name}
+    with _span(f"invoke_agent {agent_name}", attributes):
+        yield
+
+
+@contextmanager
+def tool_span(tool_name: str) -> Iterator[None]:
+    """A span around the call of a backend action."""
+    if not INSTALLED:
+        yield
+        return
+    attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool_name}
+    with _span(f"execute_tool {tool_name}", attributes):
+        yield
+
+
+@contextmanager
+def call_span(host: str) -> Iterator[None]:
+    """A span around a request to another host, whose answer may still be on its way afterwards."""
+    if not INSTALLED:
+        yield
+        return
+    attributes = {"http.request.method": "POST", "server.address": host}
+    with _span("POST", attributes, kind=trace.SpanKind.CLIENT):
+        yield
+
+
+def annotate(**attributes: str | int) -> None:
+    """Adds `copilotkit.*` attributes to the current span."""
+    if INSTALLED:
+        trace.get_current_span().set_attributes(
+            {f"copilotkit.{name}": value for name, value in attributes.items()}
+        )
+
+
+def answered(status_code: int) -> None:
+    """Tells the status of the answer to the request whose span is the current one."""
+    if INSTALLED:
+        span = trace.get_current_span()
+        span.set_attribute("http.response.status_code", status_code)
+        if status_code >= 500:
+            span.set_status(trace.StatusCode.ERROR)
+
+
+def inject(headers: MutableMapping[str, str]) -> None:
+    """Adds the trace of the current span to the headers of a request to another host."""
+    if INSTALLED:
+        _propagator.inject(headers)
+
+
+def failed(error: BaseException) -> None:
+    """Counts a request that was refused, or a run that failed."""
+    if INSTALLED:
+        _errors.add(1, {"error.type": code_of(error)})
+
+
+def code_of(error: BaseException) -> str:
+    """Returns one of few codes for an error."""
+    if isinstance(error, AgentError):
+        return error.agent_code if error.agent_code in _AGENT_CODES else "AGENT_ERROR"
+    if isinstance(error, CopilotKitError) and not isinstance(error, InternalError):
+        return error.code
+    return "INTERNAL_ERROR"
+
+
+@contextmanager
+def append_timed() -> Iterator[None]:
+    """Measures how long the store takes to keep a batch of events."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        if INSTALLED:
+            _append_seconds.record(time.monotonic() - began)
+
+
+class RunTrace:
+    """The span of a run, and what is counted at its end.
+
+    Args:
+        agent_name: the agent.
+        thread_id: the thread.
+        run_id: the run.
+        owner: whose run it is; only a hash of it is told.
+    """
+
+    def __init__(self, agent_name: str, thread_id: str, run_id: str, owner: str) -> None:
+        if not INSTALLED:
+            return
+        self._labels = {"gen_ai.agent.name": agent_name}
+        self._began = time.monotonic()
+        self._span = _tracer.start_span(
+            "copilotkit.run",
+            attributes={
+                **self._labels,
+                "gen_ai.conversation.id": thread_id[:_LONGEST_ID],
+                "copilotkit.run.id": run_id[:_LONGEST_ID],
+                "copilotkit.owner": owner_hash(owner),
+            },
+        )
+        _active.add(1, self._labels)
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Has the tasks that are made in the block belong to the run's span."""
+        if not INSTALLED:
+            yield
+            return
+        with trace.use_span(
+            self._span, end_on_exit=False, record_exception=False, set_status_on_exception=False
+        ):
+            yield
+
+    def end(
+        self, *, status: str, events: int, first_event_after: float | None, error: BaseException | None
+    ) -> None:
+        """Ends the span and counts the run.
+
+        Args:
+            status: how it ended.
+            events: how many events it has.
+            first_event_after: the seconds to the agent's first event, if there was one.
+            error: what ended it, if it failed.
+        """
+        if not INSTALLED:
+            return
+        labels = {**self._labels, "copilotkit.run.status": status}
+        self._span.set_attributes({"copilotkit.run.status": status, "copilotkit.run.events": events})
+        if error is not None:
+            self._span.set_attribute("error.type", code_of(error))
+            self._span.set_status(trace.StatusCode.ERROR)
+        self._span.end()
+        _active.add(-1, self._labels)
+        _run_seconds.record(time.monotonic() - self._began, labels)
+        _events.record(events, labels)
+        if first_event_after is not None:
+            _first_event.record(first_event_after, self._labels)
+
+
+@contextmanager
+def _span(
+    name: str, attributes: Mapping[str, str], *, kind: Any = None, context: Any = None
+) -> Iterator[None]:
+    with _tracer.start_as_current_span(
+        name,
+        context=context,
+        kind=trace.SpanKind.INTERNAL if kind is None else kind,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield
+        except Exception as error:
+            span.set_attribute("error.type", code_of(error))
+            span.set_status(trace.StatusCode.ERROR)
+            raise
