@@ -1,0 +1,68 @@
+import re
+
+import pytest
+
+from copilotkit_runtime_py.guardrails import GuardrailInput, RuleValidator, Verdict
+
+pytestmark = pytest.mark.anyio
+
+ALLOWED = Verdict(allowed=True)
+DENIED = Verdict(allowed=False, reason="This topic is not allowed here.")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("What do you think of politics?", DENIED),
+        ("POLITICS!", DENIED),
+        ("poli\u200btics", DENIED),
+        ("\uff50\uff4f\uff4c\uff49\uff54\uff49\uff43\uff53", DENIED),  # full-width letters
+        ("a *credit*\ncard, please", DENIED),
+        ("geopolitics", ALLOWED),
+        ("credit for the card", ALLOWED),
+        ("", ALLOWED),
+    ],
+)
+async def test_a_denied_topic_is_found_as_whole_words(text: str, verdict: Verdict) -> None:
+    asked = GuardrailInput(text=text, deny=("Politics", "credit card"))
+    assert await RuleValidator().validate(asked) == verdict
+
+
+async def test_a_message_names_one_of_the_allowed_topics_and_none_of_the_denied() -> None:
+    validator = RuleValidator()
+
+    async def judged(text: str) -> bool:
+        return (
+            await validator.validate(GuardrailInput(text=text, allow=("cats", "dogs"), deny=("wolves",)))
+        ).allowed
+
+    assert await judged("Do dogs dream?")
+    assert not await judged("Are dogs wolves?")
+    assert not await judged("hello")
+
+
+async def test_a_topic_without_words_is_about_nothing() -> None:
+    validator = RuleValidator()
+    assert await validator.validate(GuardrailInput(text="hello ???", deny=("???", ""))) == ALLOWED
+    assert not (await validator.validate(GuardrailInput(text="hello ???", allow=("???",)))).allowed
+
+
+async def test_patterns_hold_besides_the_topics() -> None:
+    validator = RuleValidator(
+        allow=[re.compile(r"\d")], deny=[re.compile(r"\b\d{16}\b")], reason="No numbers."
+    )
+
+    async def judged(text: str, *allow: str) -> Verdict:
+        return await validator.validate(GuardrailInput(text=text, allow=allow))
+
+    assert await judged("order 42") == ALLOWED
+    assert await judged("my order") == Verdict(allowed=False, reason="No numbers.")
+    assert not (await judged("4111\u200b111111111111")).allowed
+    assert not (await judged("order 42", "refund")).allowed
+    assert not (await judged("refund", "refund")).allowed
+    assert (await judged("refund 42", "refund")).allowed
+
+
+async def test_a_pattern_of_the_client_is_only_words() -> None:
+    asked = GuardrailInput(text="aaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", deny=("(a+)+$", ".*"))
+    assert await RuleValidator().validate(asked) == ALLOWED
