@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+from typing import Any, Final
 
 import jsonpatch
 
-logger = logging.getLogger(__name__)
+from .events import encode
+from .logs import get_logger
+
+logger = get_logger(__name__)
+
+MAX_STATE_BYTES: Final = 16 * 1024 * 1024
+"""The largest state that patches may make, as JSON: copying what was copied would double it every time."""
+
+
+class _TooLargeError(Exception):
+    """The state would exceed the bound."""
 
 
 def patched(state: Any, patch: list[dict[str, Any]]) -> tuple[Any, bool]:
     """Returns a state with a JSON Patch applied, and whether it could be; if not, the state as it was."""
     try:
-        return jsonpatch.apply_patch(state, patch), True
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
-        logger.warning("skipped a state patch that does not apply")
-        return state, False
+        changed = _applied(state, patch)
+        if len(encode(changed)) <= MAX_STATE_BYTES:
+            return changed, True
+    except (
+        jsonpatch.JsonPatchException,
+        jsonpatch.JsonPointerException,
+        RecursionError,
+        _TooLargeError,
+    ):
+        pass
+    logger.warning("skipped a state patch that does not apply, or makes the state too large")
+    return state, False
+
+
+def _applied(state: Any, patch: list[dict[str, Any]]) -> Any:
+    if not any(operation["op"] == "copy" for operation in patch):
+        return jsonpatch.apply_patch(state, patch)
+    changed = jsonpatch.apply_patch(state, [])
+    copied = 0
+    for operation in patch:
+        if operation["op"] == "copy":
+            source = jsonpatch.JsonPointer(operation["from"]).resolve(changed)
+            copied += len(encode(source))
+            if copied > MAX_STATE_BYTES:
+                raise _TooLargeError
+        changed = jsonpatch.apply_patch(changed, [operation], in_place=True)
+    return changed

@@ -52,9 +52,14 @@ class Written:
         self.closed += 1
 
 
-def response_of(feed: Written, heartbeat_seconds: float = 15.0) -> StreamResponse:
+def response_of(
+    feed: Written, heartbeat_seconds: float = 15.0, reader_seconds: float = 60.0
+) -> StreamResponse:
     return StreamResponse(
-        feed.open, heartbeat_seconds=heartbeat_seconds, headers={"content-type": "text/event-stream"}
+        feed.open,
+        heartbeat_seconds=heartbeat_seconds,
+        reader_seconds=reader_seconds,
+        headers={"content-type": "text/event-stream"},
     )
 
 

@@ -22,7 +22,9 @@ from ..protocols.agui.endpoint import AGUIEndpoint
 from ..protocols.graphql.http import GraphQLEndpoint
 from ..runtime import CopilotRuntime
 from . import playground
+from .hosts import is_local
 from .identity import Identify, Refusal, is_exposed, owner_of, refusal_of
+from .request_body import BodyError, read_body
 
 _METHODS: Final = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE"]
 _MALFORMED: Final[Any] = object()
@@ -36,6 +38,7 @@ def create_router(
     *,
     identify: Identify | None = None,
     headers: HeaderPolicy | None = None,
+    introspection: bool | None = None,
 ) -> APIRouter:
     """Returns the routes of a runtime, for `FastAPI.include_router` or any application in between.
 
@@ -49,19 +52,29 @@ def create_router(
             user alone has to do with the threads of their runs. To refuse a request it raises
             `HTTPException`, or returns None. Without `identify` all callers are one anonymous user.
         headers: which request headers are passed on to agents.
+        introspection: whether clients may ask for the GraphQL schema, as the playground does, and errors
+            suggest names of it. Without it, clients on this machine may, and in development all.
     """
-    return _Endpoint(runtime, identify, headers or HeaderPolicy()).router(path.rstrip("/"))
+    endpoint = _Endpoint(runtime, identify, headers or HeaderPolicy(), introspection)
+    return endpoint.router(path.rstrip("/"))
 
 
 class _Endpoint:
     """Hands each request to the contract that it speaks."""
 
-    def __init__(self, runtime: CopilotRuntime, identify: Identify | None, policy: HeaderPolicy) -> None:
+    def __init__(
+        self,
+        runtime: CopilotRuntime,
+        identify: Identify | None,
+        policy: HeaderPolicy,
+        introspection: bool | None,
+    ) -> None:
         self._runtime = runtime
         self._identify = identify
         self._policy = policy
         self._warned = False
-        self._limit = runtime.limits.request_bytes
+        self._limits = runtime.limits
+        self._introspection = True if runtime.development and introspection is None else introspection
         self._graphql = GraphQLEndpoint(runtime)
         self._agui = AGUIEndpoint(runtime)
 
@@ -92,9 +105,12 @@ class _Endpoint:
 
                 async def answer(request: Request) -> Response:
                     try:
-                        return await handle(request)
-                    except (HTTPException, RequestValidationError) as error:
-                        return await refuse(request, refusal_of(error))
+                        try:
+                            return await handle(request)
+                        except (HTTPException, RequestValidationError) as error:
+                            return await refuse(request, refusal_of(error))
+                    except BodyError as error:
+                        return error.response(request)
                     except ClientDisconnect:  # it left while it was sending: nobody reads an answer
                         return Response(status_code=400)
 
@@ -121,16 +137,15 @@ class _Endpoint:
             return await self._refuse(request, Refusal(self._runtime.masked(error)))
         if _is_page(request):
             return Response(playground.page(request.url.path), headers=playground.headers())
-        body = await _read(request, self._limit)
-        if body is None:
-            return _too_large(self._limit)
+        body = await read_body(request, self._limits)
         if _is_below(request):
             return await self._agui.handle_path(request, _raw_path(request), body, context)
         value = _json(body) if request.method == "POST" else None
         if _is_envelope(value):
             return await self._agui.handle_envelope(request, value, context)
         if request.method != "POST" or _is_graphql(request, value):
-            return await self._graphql.handle(request, body, context)
+            allowed = is_local(request) if self._introspection is None else self._introspection
+            return await self._graphql.handle(request, body, context, introspection=allowed)
         return _of_neither_contract(malformed=value is _MALFORMED)
 
     async def _refuse(self, request: Request, refusal: Refusal) -> Response:
@@ -140,7 +155,7 @@ class _Endpoint:
         elif _is_below(request):
             response = self._agui.refuse_path(request, _raw_path(request), error)
         else:
-            value = _json(await _read(request, self._limit) or b"") if request.method == "POST" else None
+            value = _json(await read_body(request, self._limits)) if request.method == "POST" else None
             if _is_envelope(value):
                 response = self._agui.refuse_envelope(request, value, error)
             else:
@@ -185,29 +200,10 @@ def _is_browser(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "") and "query" not in request.query_params
 
 
-async def _read(request: Request, limit: int) -> bytes | None:
-    """Returns the body, or None where it exceeds the limit; no more than the limit is held."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)
-
-
 def _raw_path(request: Request) -> str:
     """Returns the path as it was sent: an id in it may hold an encoded slash."""
     raw: bytes | None = request.scope.get("raw_path")
     return raw.partition(b"?")[0].decode("latin-1") if raw else quote(request.scope["path"])
-
-
-def _too_large(limit: int) -> Response:
-    message = f"A request may have {limit} bytes at most."
-    errors = [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]
-    return json_response({"error": "Payload too large", "message": message, "errors": errors}, 413)
 
 
 def _of_neither_contract(*, malformed: bool) -> Response:

@@ -12,10 +12,14 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 ANY_HOST: Final = "*"
+
+# What proxies add to the requests that they pass on.
+_FORWARDED: Final = {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"}
 
 # A name or an address, and perhaps a port: nothing else that the authority of a URL can have.
 _HOST: Final = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f.]*:[0-9a-f:.]*\])(:[0-9]{1,5})?")
@@ -68,3 +72,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_local(request: Request) -> bool:
+    """Whether a client on this machine has sent a request itself: no proxy says that it passed it on."""
+    client, server = request.client, request.scope.get("server")
+    if client is None or server is None or not _FORWARDED.isdisjoint(request.headers):
+        return False
+    return is_loopback(client.host) and is_loopback(server[0])

@@ -42,11 +42,13 @@ class StreamResponse(Response):
     """Sends a feed: what became ready together leaves together.
 
     The headers leave at once. A heartbeat breaks every silence. Nothing depends on what the ASGI server does
-    when the client leaves: the answer notices that itself, and leaves the feed.
+    when the client leaves: the answer notices that itself, and leaves the feed. A client that stays and reads
+    nothing holds no more than the server's buffer, and is left after a while.
 
     Args:
         open_feed: makes the feed; it is given the function to call when there may be something to take.
         heartbeat_seconds: the longest silence.
+        reader_seconds: how long the client may read nothing of what is sent.
         headers: the headers.
     """
 
@@ -55,10 +57,13 @@ class StreamResponse(Response):
         open_feed: Callable[[Callable[[], None]], Feed],
         *,
         heartbeat_seconds: float,
+        reader_seconds: float,
         headers: Mapping[str, str],
     ) -> None:
         self._open_feed = open_feed
         self._heartbeat_seconds = heartbeat_seconds
+        self._reader_seconds = reader_seconds
+        self._sending_since: float | None = None
         self._gone = False
         self.background = None
         self.status_code = 200
@@ -70,17 +75,33 @@ class StreamResponse(Response):
         feed = self._open_feed(self._changed.set)
         watch = asyncio.create_task(self._watch(receive), name="stream disconnect")
         try:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
-            # Some servers keep the headers back until there is a body, be it empty.
-            await _send_body(send, b"")
-            await self._send(send, feed)
+            async with asyncio.timeout(None) as deadline:
+                self._check_reader(deadline)
+                await send(
+                    {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+                )
+                # Some servers keep the headers back until there is a body, be it empty.
+                await self._send_body(send, b"")
+                await self._send(send, feed)
         except OSError:
-            logger.debug("the client left")
+            if deadline.expired():
+                logger.warning("left a client that read nothing for %g seconds", self._reader_seconds)
+            else:
+                logger.debug("the client left")
         finally:
             feed.close()
             watch.cancel()
+            self._reader_timer.cancel()
+
+    def _check_reader(self, deadline: asyncio.Timeout) -> None:
+        """Ends the answer if it waits for the reader for too long, and looks again when it may do so."""
+        loop = asyncio.get_running_loop()
+        now, since = loop.time(), self._sending_since
+        due = (now if since is None else since) + self._reader_seconds
+        if due <= now:
+            deadline.reschedule(now)
+            return
+        self._reader_timer = loop.call_at(due, self._check_reader, deadline)
 
     async def _send(self, send: Send, feed: Feed) -> None:
         time, changed = asyncio.get_running_loop().time, self._changed
@@ -91,14 +112,14 @@ class StreamResponse(Response):
                 changed.clear()
                 out = feed.take()
                 if not out and feed.exhausted:
-                    await _send_body(send, b"", more=False)
+                    await self._send_body(send, b"", more=False)
                     return
                 if self._beat_due:
                     silent = time() - sent_at > 0.9 * self._heartbeat_seconds
                     out = out or (feed.heartbeat() if silent else b"")
                     timer = self._schedule_beat(time() if out else sent_at)
                 if out:
-                    await _send_body(send, out)
+                    await self._send_body(send, out)
                     sent_at = time()
                 else:
                     await changed.wait()
@@ -119,6 +140,7 @@ class StreamResponse(Response):
         self._gone = True
         self._changed.set()
 
-
-async def _send_body(send: Send, body: bytes, *, more: bool = True) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": more})
+    async def _send_body(self, send: Send, body: bytes, *, more: bool = True) -> None:
+        self._sending_since = asyncio.get_running_loop().time()
+        await send({"type": "http.response.body", "body": body, "more_body": more})
+        self._sending_since = None

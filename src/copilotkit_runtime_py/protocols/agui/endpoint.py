@@ -197,11 +197,14 @@ class AGUIEndpoint:
 
     def _read_run(self, call: Call) -> RunRequest:
         runtime = self._runtime
-        return read_run(call, runtime.properties, max_depth=runtime.limits.json_depth)
+        return read_run(call, runtime.properties, runtime.limits)
 
     def _stream(self, open_feed: Callable[[Callable[[], None]], Feed]) -> StreamResponse:
         return StreamResponse(
-            open_feed, heartbeat_seconds=self._heartbeat_seconds, headers=EVENT_STREAM_HEADERS
+            open_feed,
+            heartbeat_seconds=self._heartbeat_seconds,
+            reader_seconds=self._runtime.limits.reader_seconds,
+            headers=EVENT_STREAM_HEADERS,
         )
 
 

@@ -9,11 +9,13 @@ from typing import Any, Final
 from ag_ui.core import RunAgentInput
 from pydantic import ValidationError
 
+from ...admission import check_input
 from ...compat import received_input, translated_messages
+from ...errors import InvalidRequestError
+from ...limits import Limits
 from .answers import HTTPError
 from .call import Call
 
-_MAX_ID_LENGTH: Final = 1024
 _SUGGESTION_TOOL: Final = "copilotkitSuggest"
 
 
@@ -32,13 +34,13 @@ class RunRequest:
     as_sent: dict[str, dict[str, Any]]
 
 
-def read_run(call: Call, server_properties: Mapping[str, Any], *, max_depth: int) -> RunRequest:
+def read_run(call: Call, server_properties: Mapping[str, Any], limits: Limits) -> RunRequest:
     """Reads the `RunAgentInput` of a request.
 
     Args:
         call: the request.
         server_properties: the server's own properties, which win over the frontend's.
-        max_depth: how deep the body may be nested.
+        limits: bounds of the body.
 
     Raises:
         HTTPError: the body is no `RunAgentInput`.
@@ -46,11 +48,11 @@ def read_run(call: Call, server_properties: Mapping[str, Any], *, max_depth: int
     body = call.json()
     if not isinstance(body, dict):
         raise _invalid("Expected an object")
-    if _is_deeper(body, max_depth):
-        raise _invalid(f"Expected {max_depth} levels of nesting at most")
+    try:
+        check_input(body, limits)
+    except InvalidRequestError as error:
+        raise _invalid(error.message) from None
     known = received_input(body)
-    for name in ("threadId", "runId"):
-        _check_id(name, known.get(name))
     if server_properties and isinstance(known["forwardedProps"], dict):
         known["forwardedProps"] = {**known["forwardedProps"], **server_properties}
     try:
@@ -72,28 +74,6 @@ def is_suggestion(input: RunAgentInput) -> bool:
     function = choice.get("function") if isinstance(choice, dict) else None
     name = function.get("name") if isinstance(function, dict) else None
     return name == _SUGGESTION_TOOL and [tool.name for tool in input.tools or ()] == [_SUGGESTION_TOOL]
-
-
-def _is_deeper(value: Any, limit: int) -> bool:
-    """Whether JSON is nested deeper than `limit` levels: what copies or encodes it would run out of stack."""
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return False
-    return True
-
-
-def _check_id(name: str, value: Any) -> None:
-    if not isinstance(value, str) or not value:
-        raise _invalid(f"{name}: Expected a text")
-    if len(value) > _MAX_ID_LENGTH or any(char < " " or "\ud800" <= char <= "\udfff" for char in value):
-        raise _invalid(f"{name}: Expected {_MAX_ID_LENGTH} characters at most, and no control characters")
 
 
 def _details(error: ValidationError) -> str:

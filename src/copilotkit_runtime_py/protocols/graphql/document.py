@@ -19,16 +19,20 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
     VariableNode,
     Visitor,
     parse,
+    specified_rules,
     validate,
     visit,
 )
 from graphql.execution import VariableValues
 
+from ...limits import Limits
+from .harden import check_document
 from .plan import Planner, SelectionPlan
 from .variables import coerce_variables
 
@@ -37,6 +41,7 @@ VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 OPERATION_RESOLUTION_FAILURE = "OPERATION_RESOLUTION_FAILURE"
 
 _MAX_PLANS = 16
+_CHARACTERS_PER_TOKEN = 32
 
 
 class RequestError(Exception):
@@ -88,10 +93,17 @@ class _OperationPlan:
 
 
 class Document:
-    """A parsed and valid document."""
+    """A parsed and valid document.
 
-    def __init__(self, schema: GraphQLSchema, ast: DocumentNode) -> None:
+    Args:
+        schema: what it is valid against.
+        ast: the parsed document.
+        suggestions: errors may say what else the client may have meant.
+    """
+
+    def __init__(self, schema: GraphQLSchema, ast: DocumentNode, *, suggestions: bool = True) -> None:
         self.schema = schema
+        self._suggestions = suggestions
         self.fragments: dict[str, FragmentDefinitionNode] = {}
         self._operations: list[OperationDefinitionNode] = []
         for definition in ast.definitions:
@@ -109,7 +121,7 @@ class Document:
             RequestError: there is no such operation, or a variable is wrong.
         """
         node = self._select(name)
-        values = coerce_variables(self.schema, node, variables or {})
+        values = coerce_variables(self.schema, node, variables or {}, suggestions=self._suggestions)
         if isinstance(values, list):
             raise RequestError(values)
         try:
@@ -155,15 +167,26 @@ class DocumentCache:
 
     Args:
         schema: what documents are validated against.
+        limits: what a document may select; the defaults unless given.
+        introspection: documents may ask for the schema, and errors suggest names of it.
         max_documents: how many are kept.
         max_characters: how long the texts of those that are kept may be, together. A single one is kept if it
             takes no more than a sixteenth of that.
     """
 
     def __init__(
-        self, schema: GraphQLSchema, *, max_documents: int = 256, max_characters: int = 1_000_000
+        self,
+        schema: GraphQLSchema,
+        *,
+        limits: Limits | None = None,
+        introspection: bool = True,
+        max_documents: int = 256,
+        max_characters: int = 1_000_000,
     ) -> None:
         self.schema = schema
+        self._limits = limits or Limits()
+        self._introspection = introspection
+        self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
         self._max_documents = max_documents
         self._max_characters = max_characters
         self._documents: OrderedDict[str, Document] = OrderedDict()
@@ -179,7 +202,7 @@ class DocumentCache:
         if document is not None:
             self._documents.move_to_end(text)
             return document
-        document = Document(self.schema, self._parse(text))
+        document = Document(self.schema, self._parse(text), suggestions=self._introspection)
         if len(text) <= self._max_characters // 16:
             self._keep(text, document)
         return document
@@ -192,11 +215,21 @@ class DocumentCache:
             self._characters -= len(evicted)
 
     def _parse(self, text: str) -> DocumentNode:
+        tokens = self._limits.query_tokens
         try:
-            ast = parse(text)
+            ast = parse(
+                text,
+                max_lexical_tokens=tokens,
+                max_comments=tokens,
+                max_source_length=_CHARACTERS_PER_TOKEN * tokens,
+            )
         except GraphQLSyntaxError as error:
             raise RequestError([_with_code(error, PARSE_FAILED)]) from None
-        errors = validate(self.schema, ast)
+        try:
+            check_document(ast, self._limits)
+        except GraphQLError as error:
+            raise RequestError([_with_code(error, VALIDATION_FAILED)]) from None
+        errors = validate(self.schema, ast, self._rules, hide_suggestions=not self._introspection)
         if errors:
             raise RequestError(_with_code(error, VALIDATION_FAILED) for error in errors)
         return ast

@@ -10,8 +10,9 @@ from graphql import GraphQLError, GraphQLSyntaxError, OperationType, get_operati
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...admission import check_depth
 from ...context import RequestContext
-from ...errors import CopilotKitError
+from ...errors import CopilotKitError, InvalidRequestError
 from ...events import encode
 from ...runtime import CopilotRuntime
 from ..stream import StreamResponse
@@ -47,15 +48,19 @@ class GraphQLEndpoint:
     def __init__(self, runtime: CopilotRuntime, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
         self._runtime = runtime
         self._heartbeat_seconds = heartbeat_seconds
-        self._documents = DocumentCache(SCHEMA)
+        self._documents = DocumentCache(SCHEMA, limits=runtime.limits, introspection=False)
+        self._open_documents = DocumentCache(SCHEMA, limits=runtime.limits, introspection=True)
 
-    async def handle(self, request: Request, body: bytes, context: RequestContext) -> Response:
+    async def handle(
+        self, request: Request, body: bytes, context: RequestContext, *, introspection: bool = False
+    ) -> Response:
         """Answers a request whose body was read already.
 
         Args:
             request: the request.
             body: its body.
             context: who asks, and what the request tells besides.
+            introspection: the caller may ask for the schema.
         """
         accept = request.headers.get("accept")
         headers = version_headers(request.headers.get(CLIENT_VERSION))
@@ -63,12 +68,12 @@ class GraphQLEndpoint:
             check_client_version(request.headers.get(CLIENT_VERSION))
             if request.method == "GET":
                 graphql_request = from_query_string(request.scope["query_string"])
-                refuse_mutation(graphql_request)
+                refuse_mutation(graphql_request, self._runtime.limits.query_tokens)
             elif request.method == "POST":
                 graphql_request = from_body(request.headers.get("content-type"), body)
             else:
                 raise HTTPError(405, "GraphQL only supports GET and POST requests.", allow=_METHODS)
-            operation = self._operation(graphql_request)
+            operation = self._operation(graphql_request, introspection=introspection)
         except HTTPError as error:
             return _refusal(error, accept, headers)
         except RequestError as error:
@@ -93,8 +98,13 @@ class GraphQLEndpoint:
             response.status_code = error.status_code
         return response
 
-    def _operation(self, request: GraphQLRequest) -> Operation:
-        document = self._documents.document(request.query)
+    def _operation(self, request: GraphQLRequest, *, introspection: bool) -> Operation:
+        try:
+            check_depth(request.variables, self._runtime.limits)
+        except InvalidRequestError as error:
+            raise RequestError([GraphQLError(error.message, extensions=error.extensions())]) from None
+        documents = self._open_documents if introspection else self._documents
+        document = documents.document(request.query)
         return document.operation(request.operation_name, request.variables)
 
     async def _execute(
@@ -124,18 +134,19 @@ class GraphQLEndpoint:
         return StreamResponse(
             feed.open,
             heartbeat_seconds=self._heartbeat_seconds,
+            reader_seconds=self._runtime.limits.reader_seconds,
             headers={**headers, **_form_headers(form)},
         )
 
 
-def refuse_mutation(request: GraphQLRequest) -> None:
+def refuse_mutation(request: GraphQLRequest, max_tokens: int) -> None:
     """Refuses a mutation that came by GET, whether it is valid or not.
 
     Raises:
         HTTPError: the operation is a mutation.
     """
     with contextlib.suppress(GraphQLSyntaxError):
-        document = parse(request.query, no_location=True)
+        document = parse(request.query, no_location=True, max_lexical_tokens=max_tokens)
         operation = get_operation_ast(document, request.operation_name)
         if operation is not None and operation.operation is OperationType.MUTATION:
             raise HTTPError(405, "Can only perform a mutation operation from a POST request.", allow="POST")

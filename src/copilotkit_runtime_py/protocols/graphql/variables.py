@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from graphql import (
+    GraphQLEnumType,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLInputType,
@@ -26,19 +28,38 @@ from graphql.pyutils import did_you_mean, suggestion_list
 _MAX_ERRORS = 50
 _MAX_INSPECTED_DEPTH = 2
 _MAX_INSPECTED_ITEMS = 10
+# Beyond what graphql-js bounds: no error tells a client a whole request again.
+_MAX_INSPECTED_FIELDS = 20
+_MAX_INSPECTED_CHARACTERS = 1_000
 
 Path = tuple[str | int, ...]
 
 
 def coerce_variables(
-    schema: GraphQLSchema, operation: OperationDefinitionNode, inputs: Mapping[str, Any]
+    schema: GraphQLSchema,
+    operation: OperationDefinitionNode,
+    inputs: Mapping[str, Any],
+    *,
+    suggestions: bool = True,
 ) -> VariableValues | list[GraphQLError]:
-    """Coerces the variables of an operation; returns what is wrong with them instead, if something is."""
+    """Coerces the variables of an operation; returns what is wrong with them instead, if something is.
+
+    Args:
+        schema: the schema.
+        operation: the operation.
+        inputs: the variables as the client sent them.
+        suggestions: errors may say what else the client may have meant.
+    """
     definitions = operation.variable_definitions or ()
-    values = get_variable_values(schema, definitions, dict(inputs), max_errors=_MAX_ERRORS)
+    values = get_variable_values(
+        schema, definitions, dict(inputs), max_errors=_MAX_ERRORS, hide_suggestions=True
+    )
     if isinstance(values, VariableValues):
         return values
-    errors = [error for definition in definitions for error in _explain(schema, definition, inputs)]
+    explained = (
+        error for definition in definitions for error in _explain(schema, definition, inputs, suggestions)
+    )
+    errors = list(islice(explained, _MAX_ERRORS + 1))
     if len(errors) > _MAX_ERRORS:
         text = "Too many errors processing variables, error limit reached. Execution aborted."
         errors = [*errors[:_MAX_ERRORS], GraphQLError(text)]
@@ -46,7 +67,7 @@ def coerce_variables(
 
 
 def _explain(
-    schema: GraphQLSchema, definition: VariableDefinitionNode, inputs: Mapping[str, Any]
+    schema: GraphQLSchema, definition: VariableDefinitionNode, inputs: Mapping[str, Any], suggestions: bool
 ) -> Iterator[GraphQLError]:
     name = definition.variable.name.value
     type_: Any = type_from_ast(schema, definition.type)
@@ -58,13 +79,15 @@ def _explain(
     if value is None and isinstance(type_, GraphQLNonNull):
         yield GraphQLError(f'Variable "${name}" of non-null type "{type_}" must not be null.', definition)
         return
-    for path, invalid, reason in _problems(value, type_, ()):
+    for path, invalid, reason in _problems(value, type_, (), suggestions):
         place = f' at "{name}{_print_path(path)}"' if path else ""
-        text = f'Variable "${name}" got invalid value {_inspect(invalid)}{place}; {reason}'
+        text = f'Variable "${name}" got invalid value {_shown(_inspect(invalid))}{place}; {_shown(reason)}'
         yield GraphQLError(text, definition)
 
 
-def _problems(value: Any, type_: GraphQLInputType, path: Path) -> Iterator[tuple[Path, Any, str]]:
+def _problems(
+    value: Any, type_: GraphQLInputType, path: Path, suggestions: bool
+) -> Iterator[tuple[Path, Any, str]]:
     """What is wrong with a value: where, the value there, and why."""
     if isinstance(type_, GraphQLNonNull):
         if value is None:
@@ -76,35 +99,38 @@ def _problems(value: Any, type_: GraphQLInputType, path: Path) -> Iterator[tuple
     if isinstance(type_, GraphQLList):
         if isinstance(value, list):
             for index, item in enumerate(value):
-                yield from _problems(item, type_.of_type, (*path, index))
+                yield from _problems(item, type_.of_type, (*path, index), suggestions)
         else:
-            yield from _problems(value, type_.of_type, path)
+            yield from _problems(value, type_.of_type, path, suggestions)
     elif isinstance(type_, GraphQLInputObjectType):
-        yield from _object_problems(value, type_, path)
+        yield from _object_problems(value, type_, path, suggestions)
     else:
-        yield from _leaf_problems(value, type_, path)
+        yield from _leaf_problems(value, type_, path, suggestions)
 
 
 def _object_problems(
-    value: Any, type_: GraphQLInputObjectType, path: Path
+    value: Any, type_: GraphQLInputObjectType, path: Path, suggestions: bool
 ) -> Iterator[tuple[Path, Any, str]]:
     if not isinstance(value, dict):
         yield path, value, f'Expected type "{type_}" to be an object.'
         return
     for name, field in type_.fields.items():
         if name in value:
-            yield from _problems(value[name], field.type, (*path, name))
+            yield from _problems(value[name], field.type, (*path, name), suggestions)
         elif is_required_input_field(field):
             yield path, value, f'Field "{name}" of required type "{field.type}" was not provided.'
     for name in value:
         if name not in type_.fields:
-            hint = _double_quotes(did_you_mean(suggestion_list(name, list(type_.fields))))
+            hint = (
+                _double_quotes(did_you_mean(suggestion_list(name, list(type_.fields)))) if suggestions else ""
+            )
             yield path, value, f'Field "{name}" is not defined by type "{type_}".{hint}'
 
 
-def _leaf_problems(value: Any, type_: Any, path: Path) -> Iterator[tuple[Path, Any, str]]:
+def _leaf_problems(value: Any, type_: Any, path: Path, suggestions: bool) -> Iterator[tuple[Path, Any, str]]:
+    hide = {} if suggestions or not isinstance(type_, GraphQLEnumType) else {"hide_suggestions": True}
     try:
-        if type_.coerce_input_value(value) is Undefined:
+        if type_.coerce_input_value(value, **hide) is Undefined:
             yield path, value, f'Expected type "{type_}".'
     except GraphQLError as error:
         yield path, value, _double_quotes(error.message)
@@ -120,14 +146,21 @@ def _print_path(path: Path) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
 
 
+def _shown(text: str) -> str:
+    return text if len(text) <= _MAX_INSPECTED_CHARACTERS else text[:_MAX_INSPECTED_CHARACTERS] + "…"
+
+
 def _inspect(value: Any, depth: int = 0) -> str:
     """Shows a JSON value as graphql-js does: two levels of it, ten items of a list."""
+    if isinstance(value, str):
+        return json.dumps(value[: _MAX_INSPECTED_CHARACTERS + 1], ensure_ascii=False)
     if isinstance(value, dict):
         if not value:
             return "{}"
         if depth > _MAX_INSPECTED_DEPTH:
             return "[Object]"
-        return "{ " + ", ".join(f"{key}: {_inspect(item, depth + 1)}" for key, item in value.items()) + " }"
+        fields = islice(value.items(), _MAX_INSPECTED_FIELDS)
+        return "{ " + ", ".join(f"{key}: {_inspect(item, depth + 1)}" for key, item in fields) + " }"
     if isinstance(value, list):
         if not value:
             return "[]"
