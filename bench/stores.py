@@ -14,7 +14,7 @@ from typing import Any
 from ag_ui.core import RunAgentInput
 
 from bench.compare import markdown
-from copilotkit_runtime_py import CopilotRuntime, RequestContext, events, open_state_store
+from copilotkit_runtime_py import CopilotRuntime, Limits, RequestContext, events, open_state_store
 from copilotkit_runtime_py.protocols.agui.feeds import history
 from copilotkit_runtime_py.state_store.base import AgentState, Retention, RunEnding, RunRecord, StateStore
 from tests.servers import Postgres, Redis
@@ -111,7 +111,8 @@ async def fill(store: StateStore) -> None:
 async def measure_store(name: str, url: str, quick: bool) -> tuple[list[str], list[str]]:
     repetitions = 2 if quick else 5
     store = open_state_store(url, retention=Retention())
-    runtime = CopilotRuntime({"talker": talker}, state_store=store)
+    limits = Limits(runs_per_minute_per_owner=None)
+    runtime = CopilotRuntime({"talker": talker}, state_store=store, limits=limits)
     burst = await cost_per_event(runtime, 5_000, 0, repetitions)
     paced = await cost_per_event(runtime, 300, 0.002, repetitions)
     first = await time_to_first(runtime, 50)
