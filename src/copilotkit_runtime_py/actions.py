@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, NotRequired, TypeAlias, get_type_hints
@@ -19,9 +18,9 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from typing_extensions import TypedDict
 
 from .context import RequestContext
-from .errors import ActionError, CopilotKitError, InternalError
+from .errors import ActionError, masked
 from .events import as_text
-from .logs import get_logger, hide
+from .logs import get_logger
 from .telemetry import tool_span
 
 logger = get_logger(__name__)
@@ -264,8 +263,4 @@ def _told(result: Any) -> str:
 
 def _masked(action: Action, error: Exception, development: bool) -> str:
     cause = error.__cause__ if isinstance(error, _Failed) and error.__cause__ is not None else error
-    if isinstance(cause, CopilotKitError):
-        return cause.message
-    error_id = uuid.uuid4().hex[:12]
-    logger.error("the action %s failed (error id %s)", action.name, error_id, exc_info=cause)
-    return hide(f"{type(cause).__name__}: {cause}") if development else InternalError(error_id).message
+    return masked(cause, f"the action {action.name}", development=development).message

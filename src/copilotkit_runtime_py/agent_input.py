@@ -1,7 +1,8 @@
-"""What an agent gets of what a client sent."""
+"""What an agent gets of what a client sent, and what of it is new."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ag_ui.core import RunAgentInput
@@ -43,3 +44,33 @@ def _results(known: AgentState, own: set[str]) -> dict[str, Any]:
         for message in known.messages
         if message.get("role") == "tool" and message.get("toolCallId") in foreign and "content" in message
     }
+
+
+def told_of(
+    body: dict[str, Any], as_sent: Mapping[str, dict[str, Any]], hidden: Collection[str]
+) -> dict[str, Any]:
+    """Returns what readers are told of an input.
+
+    Args:
+        body: the input in JSON form.
+        as_sent: messages, by id, as readers are to be told of them.
+        hidden: the properties that they are not told of: the server's own, and keys.
+    """
+    told = dict(body)
+    if as_sent:
+        told["messages"] = [as_sent.get(message["id"], message) for message in body["messages"]]
+    properties = body.get("forwardedProps")
+    if hidden and isinstance(properties, dict):
+        told["forwardedProps"] = {k: v for k, v in properties.items() if k not in hidden}
+    return told
+
+
+def unseen(messages: list[dict[str, Any]], known: AgentState | None) -> list[dict[str, Any]]:
+    """Returns the messages that no earlier run of the agent on the thread has told of."""
+    ids = ids_of(known.messages) if known is not None else set()
+    return [message for message in messages if message["id"] not in ids]
+
+
+def ids_of(messages: list[dict[str, Any]]) -> set[Any]:
+    """Returns the ids of messages."""
+    return {message.get("id") for message in messages}

@@ -22,10 +22,13 @@ CopilotKitError                 has a code, a status and a message that a client
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
-from .logs import hide
+from .logs import get_logger, hide
+
+logger = get_logger(__name__)
 
 TROUBLESHOOTING_URL = "https://docs.copilotkit.ai/coagents/troubleshooting/common-issues"
 
@@ -256,3 +259,20 @@ class InternalError(CopilotKitError):
     def __init__(self, error_id: str) -> None:
         super().__init__(f"An internal error occurred (error id {error_id}).")
         self.error_id = error_id
+
+
+def masked(error: BaseException, subject: str, *, development: bool = False) -> CopilotKitError:
+    """Returns what a client may see of an error. Anything unexpected is logged under the id that it names.
+
+    Args:
+        error: the error.
+        subject: what failed, for the log.
+        development: the client may see the text of any exception.
+    """
+    if isinstance(error, CopilotKitError):
+        return error
+    error_id = uuid.uuid4().hex[:12]
+    logger.error("%s failed (error id %s)", subject, error_id, exc_info=error)
+    if development:
+        return CopilotKitError(f"{type(error).__name__}: {error}")
+    return InternalError(error_id)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from . import events
-from .errors import AgentError, CopilotKitError, InternalError
+from .errors import AgentError, CopilotKitError, masked
 from .event_log import Entry, EventLog
 from .events import Event
 from .limits import Limits
-from .logs import get_logger, hide
+from .logs import get_logger
 from .sequence import EventSequence
 from .telemetry import agent_span
 
@@ -276,15 +275,8 @@ class Run(EventLog):
     def _error_event(self, error: BaseException) -> Event:
         if isinstance(error, AgentError):
             return events.run_error(error.message, error.agent_code)
-        if isinstance(error, CopilotKitError):
-            return events.run_error(error.message, error.code)
-        error_id = uuid.uuid4().hex[:12]
-        logger.error(
-            "run %s of agent %s failed (error id %s)", self.id, self.agent_name, error_id, exc_info=error
-        )
-        if self._development:
-            return events.run_error(hide(f"{type(error).__name__}: {error}"), InternalError.code)
-        return events.run_error(InternalError(error_id).message, InternalError.code)
+        told = masked(error, f"run {self.id} of agent {self.agent_name}", development=self._development)
+        return events.run_error(told.message, told.code)
 
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:
         if out:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from ag_ui.core import RunAgentInput
@@ -14,17 +12,17 @@ from . import telemetry
 from .action_loop import ActionSource
 from .actions import Tool
 from .active_runs import ActiveRuns, BusyThreadPolicy
-from .agent_input import for_agent
+from .agent_input import for_agent, ids_of, told_of, unseen
+from .connection import Connection, connect
 from .context import RequestContext
 from .directory import AgentDirectory, Authorize
 from .ending import Ending
 from .errors import (
     CopilotKitError,
-    InternalError,
     InvalidRequestError,
     ThreadNotFoundError,
+    masked,
 )
-from .event_log import EventLog
 from .guardrails.guard import Guard
 from .guardrails.policy import Guardrails
 from .hooks import (
@@ -44,7 +42,7 @@ from .logs import get_logger, scope
 from .providers.base import Provider
 from .providers.resolve import AgentLike
 from .run import Run
-from .state_store.base import AgentState, RunLog, RunRecord, StateStore
+from .state_store.base import AgentState, RunRecord, StateStore
 from .state_store.from_url import open_state_store
 from .toolbox import Toolbox
 from .transcription import TranscriptionService
@@ -217,24 +215,13 @@ class CopilotRuntime:
         await call_hook(self._hooks.on_before_request, before)
         allowed = await self.agents_for(context) if self._toolbox.hands_over else None
         agent = self._toolbox.equip(name, allowed)
-        told = self._told(body, as_sent)
+        told = told_of(body, as_sent, self.properties.keys() | self._toolbox.properties)
         run = await self._active.claim(
             owner, thread_id, lambda: self._begin(input, told, before, agent, place)
         )
         for observer in list(self._observers):
             observer(run)
         return run
-
-    def _told(self, body: dict[str, Any], as_sent: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        """Returns what readers are told of an input: nothing of the server's own properties, and no keys."""
-        told = dict(body)
-        if as_sent:
-            told["messages"] = [as_sent.get(message["id"], message) for message in body["messages"]]
-        properties = body.get("forwardedProps")
-        hidden = self.properties.keys() | self._toolbox.properties
-        if hidden and isinstance(properties, dict):
-            told["forwardedProps"] = {k: v for k, v in properties.items() if k not in hidden}
-        return told
 
     async def _begin(
         self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest, agent: Provider, place: Place
@@ -265,7 +252,7 @@ class CopilotRuntime:
             agent_name=name,
             framed=agent.framed,
             limits=self.limits,
-            input={**told, "messages": _unseen(told["messages"], known)},
+            input={**told, "messages": unseen(told["messages"], known)},
             on_entries=journal.on_entries,
             before_end=ending.settle,
             after_end=announce,
@@ -366,19 +353,14 @@ class CopilotRuntime:
             StoreUnavailableError: the store cannot be reached.
         """
         name = await self.agent_name(agent_name, context)
-        owner = context.owner
-        last = await self._active.last(owner, thread_id)
-        run: EventLog | None = self._active.here(owner, thread_id)
-        if run is None and last is not None and not last.ended:
-            run = self._active.follow(last)
-        latest = run.number if run is not None else last.run.number if last is not None else 0
-        since = since if since <= latest else 1
-        logs = await self.state_store.read_runs(owner, thread_id, since=since)
-        logs = [log for log in logs if run is None or log.run.number < run.number]
-        if (logs and logs[0].run.number <= since) or (run is not None and run.number <= since):
-            return Connection(logs=logs, snapshot=None, run=run)
-        state = await self.load_agent_state(name, thread_id, context)
-        return Connection(logs=[], snapshot=state, run=run)
+        return await connect(
+            self.state_store,
+            self._active,
+            context.owner,
+            thread_id,
+            since=since,
+            recall=lambda: self.load_agent_state(name, thread_id, context),
+        )
 
     async def delete_thread(self, thread_id: str, context: RequestContext) -> None:
         """Stops the thread's run, if there is one, and deletes the thread, and what agents remember of it.
@@ -464,7 +446,7 @@ class CopilotRuntime:
         if snapshot is None:
             return kept
         messages = snapshot.messages
-        if kept is not None and _ids(kept.messages) >= _ids(messages):
+        if kept is not None and ids_of(kept.messages) >= ids_of(messages):
             messages = kept.messages
         return AgentState(state=snapshot.state, messages=messages, interrupts=snapshot.interrupts)
 
@@ -494,13 +476,7 @@ class CopilotRuntime:
 
     def masked(self, error: BaseException) -> CopilotKitError:
         """Returns what a client may see of an error; anything unexpected is logged under an id."""
-        if isinstance(error, CopilotKitError):
-            return error
-        masked = InternalError(uuid.uuid4().hex[:12])
-        logger.error("a request failed (error id %s)", masked.error_id, exc_info=error)
-        if self.development:
-            return CopilotKitError(f"{type(error).__name__}: {error}")
-        return masked
+        return masked(error, "a request", development=self.development)
 
     async def report(self, error: RequestError) -> None:
         """Tells the `on_error` hook of a request that failed. `start` reports for itself."""
@@ -515,34 +491,9 @@ class CopilotRuntime:
             raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """A thread as a reader that comes now finds it.
-
-    Attributes:
-        logs: the runs that are over, in order.
-        snapshot: what stands in for them where the log does not reach back to the beginning.
-        run: the run in progress, of this worker or another one, to be read from its first entry.
-    """
-
-    logs: list[RunLog]
-    snapshot: AgentState | None
-    run: EventLog | None
-
-
 def _is_active(run: Run | None) -> TypeGuard[Run]:
     return run is not None and not run.stopping and not run.ended
 
 
 async def _nothing(run: Run) -> None:
     """What is to be done at the end of a run that leaves no trace."""
-
-
-def _unseen(messages: list[dict[str, Any]], known: AgentState | None) -> list[dict[str, Any]]:
-    """Returns the messages that no earlier run of the agent on the thread has told of."""
-    ids = _ids(known.messages) if known is not None else set()
-    return [message for message in messages if message["id"] not in ids]
-
-
-def _ids(messages: list[dict[str, Any]]) -> set[Any]:
-    return {message.get("id") for message in messages}

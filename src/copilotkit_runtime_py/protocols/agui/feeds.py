@@ -7,11 +7,11 @@ from typing import Final
 
 from ag_ui.core import RunAgentInput
 
+from ...connection import Connection
 from ...event_log import Entry, EventLog
 from ...events import encode
 from ...replay import replayed, snapshot
 from ...run import Run
-from ...runtime import Connection
 from ...sse import KEEP_ALIVE
 from .event_id import EventId
 
