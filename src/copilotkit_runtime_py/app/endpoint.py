@@ -13,7 +13,9 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from .. import logs, telemetry
 from ..context import RequestContext
 from ..headers import HeaderPolicy
 from ..logs import get_logger
@@ -100,10 +102,15 @@ class _Endpoint:
         refuse = self._refuse
 
         class Route(APIRoute):
+            async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+                # What the request does, and the answer that is sent meanwhile, are of one trace.
+                with logs.scope(), telemetry.request_span(scope["method"], self.path, scope["headers"]):
+                    await super().handle(scope, receive, send)
+
             def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
                 handle = super().get_route_handler()
 
-                async def answer(request: Request) -> Response:
+                async def respond(request: Request) -> Response:
                     try:
                         try:
                             return await handle(request)
@@ -113,6 +120,11 @@ class _Endpoint:
                         return error.response(request)
                     except ClientDisconnect:  # it left while it was sending: nobody reads an answer
                         return Response(status_code=400)
+
+                async def answer(request: Request) -> Response:
+                    response = await respond(request)
+                    telemetry.answered(response.status_code)
+                    return response
 
                 return answer
 
@@ -135,6 +147,8 @@ class _Endpoint:
             context = self._context(request, user)
         except Exception as error:
             return await self._refuse(request, Refusal(self._runtime.masked(error)))
+        logs.enter_request(context)
+        telemetry.annotate(request_id=context.request_id, owner=logs.owner_hash(context.owner))
         if _is_page(request):
             return Response(playground.page(request.url.path), headers=playground.headers())
         body = await read_body(request, self._limits)
