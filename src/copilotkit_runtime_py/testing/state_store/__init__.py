@@ -14,7 +14,7 @@ from .steps import OpenStore
 __all__ = ["Check", "OpenStore", "state_store_checks"]
 
 Check: TypeAlias = Callable[[OpenStore], Coroutine[Any, Any, None]]
-"""A sentence about a store's behaviour. It raises `AssertionError` where the sentence does not hold."""
+"""A sentence about a store's behaviour. It raises an error where the sentence does not hold."""
 
 _EVERYWHERE = (claims, logs, endings, states, stops, signals, threads, ids, retention, crowds)
 
