@@ -250,7 +250,8 @@ def test_a_failure_without_a_code_is_unknown() -> None:
 
 
 def test_a_denial_says_the_reason() -> None:
-    assert denied_status("no cars").details == {"guardrailsReason": "no cars"}
+    details: Any = denied_status("no cars").details
+    assert details == {"guardrailsReason": "no cars"}
 
 
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
