@@ -3,6 +3,7 @@
 from .actions import Action, AgentTool
 from .app.endpoint import create_router
 from .app.graceful_stop import drain_on_signal
+from .app.health import create_health_router
 from .context import RequestContext
 from .errors import ActionError, AgentError, CopilotKitError
 from .headers import HeaderPolicy
@@ -40,6 +41,7 @@ __all__ = [
     "TranscriptionError",
     "TranscriptionProblem",
     "TranscriptionService",
+    "create_health_router",
     "create_router",
     "drain_on_signal",
     "open_state_store",

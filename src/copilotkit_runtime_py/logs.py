@@ -102,6 +102,9 @@ class ScopeFilter(logging.Filter):
             setattr(record, name, value)
 
     def _hide(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple):
+            # There are formatters that take the arguments, such as uvicorn's.
+            record.args = tuple(hide(each) if isinstance(each, str) else each for each in record.args)
         message = record.getMessage()
         shown = hide(message)
         if shown != message:

@@ -22,6 +22,7 @@ from ..state_store.from_url import MEMORY, open_state_store
 from ..state_store.memory import MEMORY_RETENTION
 from ..target import TargetError, load_target, missing_extra
 from .graceful_stop import drain_on_signal
+from .health import create_health_router
 from .hosts import LoopbackHosts
 
 LOCALHOST_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
@@ -31,7 +32,7 @@ logger = get_logger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Builds the application: the agents, the endpoint, CORS, and a redirect from `/` to the endpoint.
+    """Builds the application: agents, endpoint, CORS, health, and a redirect from `/` to the endpoint.
 
     What comes in over loopback has to be addressed to this machine; see `LoopbackHosts`.
 
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="CopilotKit runtime", lifespan=lifespan, openapi_url=None)
     add_cors(app, settings.cors)
     app.add_middleware(LoopbackHosts, allowed=settings.allowed_hosts)
+    app.include_router(create_health_router(runtime))
     app.include_router(create_router(runtime, path=settings.endpoint))
     if settings.endpoint != "/":
 

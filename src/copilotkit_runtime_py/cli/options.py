@@ -62,6 +62,16 @@ drain = click.option(
     help="How long runs may go on when the server is told to end.",
 )
 
+log_format = click.option(
+    "--log-format",
+    default="text",
+    show_default=True,
+    envvar="COPILOTKIT_LOG_FORMAT",
+    show_envvar=True,
+    type=click.Choice(["text", "json"]),
+    help="Logs for people, or for programs: an object a line, with the ids of request, thread and run.",
+)
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..app.log_config import LogFormat
 from ..settings import Settings, SettingsError, parse_agents
 from ..state_store.from_url import MEMORY, scheme_of
 from . import options
@@ -36,6 +37,7 @@ from .store import kept, store_url
     help="Processes that serve. More than one need a store in PostgreSQL or Redis.",
 )
 @options.drain
+@options.log_format
 @click.option("--reload", is_flag=True, help="Start again when a Python file changes.")
 def command(
     host: str,
@@ -52,6 +54,7 @@ def command(
     keep_megabytes: float | None,
     workers: int,
     drain_seconds: float,
+    log_format: LogFormat,
     reload: bool,
 ) -> None:
     """Serve agents to CopilotKit frontends."""
@@ -74,7 +77,7 @@ def command(
         warn_if_exposed(host)
         url = url_of(host, listener, endpoint)
         banner = [f"CopilotKit runtime: {url}", kept(settings.store)]
-        run(settings, listener, banner, workers=workers, reload=reload)
+        run(settings, listener, banner, workers=workers, reload=reload, log_format=log_format)
 
 
 def _check_workers(store: str, workers: int, *, reload: bool) -> None:

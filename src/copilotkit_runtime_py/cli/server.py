@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from ..app.hosts import is_loopback
+from ..app.log_config import LogFormat, log_config
 from ..settings import Settings
 
 SHUTDOWN_SECONDS = 3
@@ -42,6 +43,7 @@ def run(
     *,
     workers: int = 1,
     reload: bool = False,
+    log_format: LogFormat = "text",
 ) -> None:
     """Serves until the process is told to end.
 
@@ -52,6 +54,7 @@ def run(
         workers: the number of processes.
         reload: start again when a file changes. What cannot be loaded then ends nothing: it is told, and the
             next change may mend it.
+        log_format: for whom the logs are.
 
     Raises:
         SettingsError, TargetError, ConfigurationError: see `create_app`; not with `reload`.
@@ -65,7 +68,9 @@ def run(
         app = create_app(settings)
     grace = math.ceil(settings.drain_seconds) + SHUTDOWN_SECONDS
     if not reload and workers == 1:
-        server = _Server(uvicorn.Config(app, timeout_graceful_shutdown=grace), banner)
+        server = _Server(
+            uvicorn.Config(app, timeout_graceful_shutdown=grace, log_config=log_config(log_format)), banner
+        )
         # Once it has shut down, uvicorn passes the signal on, to say how the process ended: well.
         signal.signal(signal.SIGTERM, lambda number, frame: None)
         with contextlib.suppress(KeyboardInterrupt):
@@ -79,6 +84,7 @@ def run(
         reload=reload,
         reload_includes=RELOADED_FILES if reload else None,
         timeout_graceful_shutdown=grace,
+        log_config=log_config(log_format),
     )
     _print_banner(banner)
     if reload:

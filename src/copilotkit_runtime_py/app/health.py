@@ -1,0 +1,75 @@
+"""What an orchestrator asks a process: whether it lives, and whether it should get requests."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from ..context import ANONYMOUS
+from ..runtime import CopilotRuntime
+
+LIVENESS: Final = "/healthz"
+READINESS: Final = "/readyz"
+
+# Anybody may ask, so the store is asked no more often than this, in seconds.
+_INTERVAL: Final = 1.0
+_HEADERS: Final = {"cache-control": "no-store"}
+
+
+def create_health_router(runtime: CopilotRuntime) -> APIRouter:
+    """Returns the routes `/healthz` and `/readyz`, for any application that serves a runtime.
+
+    They ask for no credentials, and tell nothing but one word. A process is ready unless its store cannot be
+    reached, or it is about to end: `CopilotRuntime.drain` was called.
+
+    Args:
+        runtime: the runtime.
+    """
+    router = APIRouter(include_in_schema=False)
+    store = _StoreCheck(runtime)
+
+    @router.get(LIVENESS)
+    async def alive() -> Response:
+        return JSONResponse({"status": "ok"}, headers=_HEADERS)
+
+    @router.get(READINESS)
+    async def ready() -> Response:
+        status = "ready"
+        if runtime.draining:
+            status = "draining"
+        elif not await store.answers():
+            status = "store unavailable"
+        return JSONResponse({"status": status}, 200 if status == "ready" else 503, headers=_HEADERS)
+
+    return router
+
+
+class _StoreCheck:
+    """Asks the store whether it answers, once for all who want to know at the same time."""
+
+    def __init__(self, runtime: CopilotRuntime) -> None:
+        self._store = runtime.state_store
+        self._patience = runtime.limits.store_seconds
+        self._lock = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._answered = False
+
+    async def answers(self) -> bool:
+        """Whether the store answers in time."""
+        async with self._lock:
+            now = asyncio.get_running_loop().time
+            if now() - self._asked_at > _INTERVAL:
+                self._answered = await self._ask()
+                self._asked_at = now()
+        return self._answered
+
+    async def _ask(self) -> bool:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._store.list_threads(ANONYMOUS, limit=1)
+        except Exception:  # whatever it is, requests would meet it, too; the store has logged it
+            return False
+        return True
