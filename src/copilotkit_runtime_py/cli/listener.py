@@ -10,6 +10,10 @@ import click
 
 DEFAULT_PORT = 8000
 
+# How long the kernel keeps what a client does not read before it ends the connection: an application that has
+# left a client cannot take back what is on its way.
+_UNREAD_SECONDS = 120
+
 
 def listen(host: str, port: int) -> socket.socket:
     """Listens on a port; on port 0, on any free one.
@@ -65,6 +69,8 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * _UNREAD_SECONDS)
         listener.bind(address)
         listener.set_inheritable(True)
     except OSError:

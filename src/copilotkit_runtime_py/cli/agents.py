@@ -1,0 +1,103 @@
+"""`agents`: what would be served."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from ..providers.base import Provider
+from ..settings import Settings, parse_agents
+from . import options
+from .plain_errors import plain_errors
+
+_KINDS = {
+    "LangGraphProvider": "LangGraph",
+    "CrewAIProvider": "CrewAI",
+    "ChatProvider": "chat model",
+    "RemoteProvider": "AG-UI agent at a URL",
+    "FunctionProvider": "function",
+    "FactoryProvider": "factory",
+}
+
+
+@click.command("agents")
+@options.agents
+@options.as_json
+def command(agents: tuple[str, ...], config: Path | None, default_agent: str | None, as_json: bool) -> None:
+    """List the agents that 'serve' would serve with the same options."""
+    from ..app.application import load_agents  # late: it imports all that serves
+    from ..directory import AgentDirectory
+
+    config = options.config_for(agents, config)
+    # What the agents' modules print is none of the list.
+    with plain_errors(), contextlib.redirect_stdout(sys.stderr):
+        settings = Settings(agents=parse_agents(agents), config=config, default_agent=default_agent)
+        providers = AgentDirectory(load_agents(settings), default=default_agent, authorize=None).providers
+    targets = {**_targets_in(config), **settings.agents}
+    default = _default(providers, default_agent)
+    rows = [_row(name, targets[name], each, name == default) for name, each in providers.items()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(line for row in rows for line in _lines(row)))
+
+
+def _targets_in(config: Path | None) -> dict[str, str]:
+    """Returns the target of each graph in a `langgraph.json` that was loaded already."""
+    graphs = json.loads(config.read_bytes())["graphs"] if config is not None else {}
+    return {name: each if isinstance(each, str) else each["path"] for name, each in graphs.items()}
+
+
+def _default(providers: Mapping[str, Provider], named: str | None) -> str | None:
+    """Returns the agent that answers a request that names none; see `AgentDirectory.name`."""
+    if named is not None:
+        return named
+    return "default" if "default" in providers else next(iter(providers)) if len(providers) == 1 else None
+
+
+def _row(name: str, target: str, provider: Provider, default: bool) -> dict[str, Any]:
+    kind = type(provider).__name__
+    return {
+        "name": name,
+        "default": default,
+        "kind": _KINDS.get(kind, kind),
+        "target": _without_secrets(target),
+        "description": provider.description,
+        "capabilities": dict(provider.capabilities) if provider.capabilities is not None else None,
+    }
+
+
+def _without_secrets(target: str) -> str:
+    """Returns a target, of a URL only what holds no password and no key."""
+    if not target.startswith(("http://", "https://")):
+        return target
+    parts = urlsplit(target)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _lines(row: Mapping[str, Any]) -> Iterator[str]:
+    yield click.style(row["name"], bold=True) + (" (default)" if row["default"] else "")
+    yield f"  {row['kind']}: {row['target']}"
+    if row["description"]:
+        yield f"  {row['description']}"
+    capabilities = list(_told(row["capabilities"] or {}))
+    if capabilities:
+        yield f"  can: {', '.join(capabilities)}"
+
+
+def _told(capabilities: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yields the paths of what is true in nested capabilities, and the lists and texts with their values."""
+    for name, value in capabilities.items():
+        if isinstance(value, Mapping):
+            yield from _told(value, f"{path}{name}.")
+        elif value is True:
+            yield f"{path}{name}"
+        elif value:
+            yield f"{path}{name}={json.dumps(value, ensure_ascii=False)}"

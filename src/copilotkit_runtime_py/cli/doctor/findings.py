@@ -1,0 +1,58 @@
+"""What a check finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import httpx
+
+from .faults import fault_of
+from .probe import Failure, Probe, Skipped
+
+Status = Literal["ok", "failed", "skipped"]
+
+
+class Check(NamedTuple):
+    """One thing to look at: its name, and the function that returns what is well, or raises."""
+
+    name: str
+    run: Callable[[Probe], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of a check.
+
+    Attributes:
+        group: who needs it: a generation of clients, or all.
+        check: the check's name.
+        status: `ok`, `failed`, or `skipped` where it could not be looked at.
+        detail: what is well, or the cause of the failure.
+        cure: what to do about a failure.
+    """
+
+    group: str
+    check: str
+    status: Status
+    detail: str
+    cure: str = ""
+
+
+def examine(probe: Probe, group: str, checks: Sequence[Check]) -> Iterator[Finding]:
+    """Yields what each check of a group finds."""
+    for check in checks:
+        try:
+            yield Finding(group, check.name, "ok", check.run(probe))
+        except Failure as failure:
+            yield Finding(group, check.name, "failed", failure.cause, failure.cure)
+        except Skipped as skipped:
+            yield Finding(group, check.name, "skipped", str(skipped))
+        except httpx.HTTPError as error:
+            fault = fault_of(error, probe.url)
+            yield Finding(group, check.name, "failed", fault.cause, fault.cure)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            # Whatever else is at the URL may answer in any shape.
+            cause = "the answer is JSON of another shape than a runtime's"
+            yield Finding(group, check.name, "failed", cause, "Something else is at this URL.")

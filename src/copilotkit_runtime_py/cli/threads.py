@@ -1,0 +1,249 @@
+"""`threads`: what a store keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..context import ANONYMOUS, RequestContext
+from ..errors import ConfigurationError, StoreUnavailableError, ThreadNotFoundError
+from ..replay import replay
+from ..settings import Settings, SettingsError, find_config, parse_agents
+from ..state_store.base import AgentState, RunLog, StateStore, ThreadRecord
+from ..state_store.from_url import MEMORY, open_state_store, scheme_of, sqlite_path
+from . import options
+from .plain_errors import plain_errors
+from .store import DEFAULT_STORE, place_of
+
+T = TypeVar("T")
+
+_owner = click.option(
+    "--owner", default=ANONYMOUS, show_default=True, metavar="ID", help="The user whose threads."
+)
+
+
+@click.group("threads")
+def command() -> None:
+    """List, show, export and delete the threads of a store."""
+
+
+@command.command("list")
+@options.store
+@_owner
+@click.option("--agent", metavar="NAME", help="Only threads on which this agent ran last.")
+@click.option("--archived", is_flag=True, help="Those put aside, too.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="The most to list.")
+@options.as_json
+def list_(
+    store: str | None, owner: str, agent: str | None, archived: bool, limit: int, as_json: bool
+) -> None:
+    """List an owner's threads, the last changed first."""
+
+    async def work(opened: StateStore) -> list[ThreadRecord]:
+        return await opened.list_threads(owner, agent, include_archived=archived, limit=limit)
+
+    threads = _within(store, work)
+    if as_json:
+        _print_json([_record(thread) for thread in threads])
+    elif threads:
+        rows = [(_time(each.updated_at), each.id, each.agent_name, _title(each)) for each in threads]
+        click.echo("\n".join(_aligned([("CHANGED", "ID", "AGENT", "NAME"), *rows])))
+    else:
+        click.echo(f"'{owner}' has no threads here. --owner names another user.", err=True)
+
+
+@command.command("show")
+@click.argument("id")
+@options.store
+@_owner
+def show(id: str, store: str | None, owner: str) -> None:
+    """Show a thread's conversation."""
+    thread, logs, state = _within(store, lambda opened: _read(opened, owner, id))
+    click.echo(click.style(_title(thread) or thread.id, bold=True))
+    runs = f"{len(logs)} run{'s' if len(logs) != 1 else ''}"
+    busy = ", the last one in progress" if logs and not logs[-1].ended else ""
+    click.echo(f"{thread.agent_name}, {runs}{busy}, changed {_time(thread.updated_at)}\n")
+    for message in state.messages:
+        click.echo(click.style(f"{message['role']}: ", fg="cyan") + _said(message))
+    for interrupt in state.interrupts:
+        asked = interrupt.get("message") or interrupt.get("reason") or interrupt.get("id")
+        click.echo(click.style("waits for an answer: ", fg="yellow") + str(asked))
+
+
+@command.command("export")
+@click.argument("id")
+@options.store
+@_owner
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A new file.  [default: standard output]",
+)
+def export(id: str, store: str | None, owner: str, output: Path | None) -> None:
+    """Export a thread as JSON: its runs as AG-UI events, and what the agent's last run left."""
+    thread, logs, state = _within(store, lambda opened: _read(opened, owner, id))
+    exported = {
+        "thread": _record(thread),
+        "runs": [_run(log) for log in logs],
+        "state": state.state,
+        "messages": state.messages,
+        "interrupts": state.interrupts,
+    }
+    if output is None:
+        _print_json(exported)
+        return
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            json.dump(exported, file, indent=2, ensure_ascii=False)
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror or error}.") from error
+
+
+@command.command("delete")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@options.store
+@_owner
+@options.agents
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(
+    ids: tuple[str, ...],
+    store: str | None,
+    owner: str,
+    agents: tuple[str, ...],
+    config: Path | None,
+    default_agent: str | None,
+    yes: bool,
+) -> None:
+    """Delete threads, and what the agents named or found remember of them.
+
+    A run in progress is stopped.
+    """
+    from ..app.application import load_agents  # late: it imports all that serves
+    from ..runtime import CopilotRuntime
+
+    with plain_errors(), contextlib.redirect_stdout(sys.stderr):
+        settings = Settings(agents=parse_agents(agents), config=config or (None if agents else find_config()))
+        loaded = load_agents(settings)
+    if not yes:
+        click.confirm(f"Delete {', '.join(ids)} of '{owner}' for ever?", abort=True)
+
+    async def work(opened: StateStore) -> None:
+        runtime = CopilotRuntime(agents=loaded, default_agent=default_agent, state_store=opened)
+        try:
+            for id in ids:
+                await runtime.delete_thread(id, RequestContext(owner=owner))
+                click.echo(f"Deleted {id}.")
+        finally:
+            await runtime.aclose()
+
+    _within(store, work)
+    if not loaded:
+        click.echo("What an agent itself remembers stays: name it with --agent or --config.", err=True)
+
+
+def _within(store: str | None, work: Callable[[StateStore], Awaitable[T]]) -> T:
+    """Does something with a store, and tells in a line what stands in the way."""
+
+    async def run() -> T:
+        async with _opened(url) as opened:
+            return await work(opened)
+
+    with plain_errors():
+        url = _existing(store)
+        try:
+            return asyncio.run(run())
+        except ThreadNotFoundError as error:
+            raise click.ClickException(f"{error.message} --owner names another user.") from error
+        except StoreUnavailableError as error:
+            cause = f" ({type(error.__cause__).__name__})" if error.__cause__ is not None else ""
+            raise click.ClickException(f"The store at {place_of(url)} cannot be reached{cause}.") from error
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[StateStore]:
+    store = open_state_store(url)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+def _existing(given: str | None) -> str:
+    """Returns the URL of a store that may hold something.
+
+    Raises:
+        SettingsError: it is in the memory of another process.
+        ConfigurationError: there is no such file.
+    """
+    url = given or DEFAULT_STORE
+    if url == MEMORY:
+        raise SettingsError("Threads in memory are within the server: name another store with --store.")
+    if scheme_of(url) == "sqlite" and not sqlite_path(url).is_file():
+        raise ConfigurationError(f"There is no file {sqlite_path(url)}: name the store with --store.")
+    return url
+
+
+async def _read(store: StateStore, owner: str, id: str) -> tuple[ThreadRecord, list[RunLog], AgentState]:
+    thread = await store.update_thread(owner, id)  # changes nothing
+    logs = await store.read_runs(owner, id)
+    state = await store.load_state(owner, id, thread.agent_name)
+    return thread, logs, state or AgentState()
+
+
+def _record(thread: ThreadRecord) -> dict[str, Any]:
+    return {
+        "id": thread.id,
+        "name": thread.name,
+        "agent": thread.agent_name,
+        "archived": thread.archived,
+        "createdAt": thread.created_at.isoformat(),
+        "updatedAt": thread.updated_at.isoformat(),
+    }
+
+
+def _run(log: RunLog) -> dict[str, Any]:
+    return {
+        "id": log.run.id,
+        "number": log.run.number,
+        "agent": log.run.agent_name,
+        "startedAt": log.run.started_at.isoformat(),
+        "ended": log.ended,
+        "events": replay([log]),
+    }
+
+
+def _said(message: dict[str, Any]) -> str:
+    content = message.get("content")
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False) if content else ""
+    calls = [
+        f"{call['function']['name']}({call['function']['arguments']})"
+        for call in message.get("toolCalls") or ()
+    ]
+    return " ".join(part for part in (text, *calls) if part)
+
+
+def _title(thread: ThreadRecord) -> str:
+    return (thread.name or "") + (" (put aside)" if thread.archived else "")
+
+
+def _time(time: datetime) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
