@@ -48,9 +48,9 @@ class Limits:
     id_characters: int = 1024
     messages_per_request: int = 10_000
     tools_per_request: int = 1_000
-    query_tokens: int = 2_000
+    query_tokens: int = 1_000
     query_depth: int = 30
-    query_fields: int = 1_000
+    query_fields: int = 500
     query_aliases: int = 50
     query_directives: int = 200
     runs_per_minute_per_owner: int | None = 120

@@ -166,8 +166,22 @@ async def test_a_recording_beyond_the_limit_is_refused() -> None:
         assert exchange.status == 413
 
 
-async def test_a_filename_is_passed_on_as_it_is_and_nothing_is_written() -> None:
+@pytest.mark.attack(57)
+@pytest.mark.parametrize(
+    ("filename", "bare"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\\\autoexec.bat", "autoexec.bat"),
+        ("..", "recording.webm"),
+        ("a\u202egpj.webm", "agpj.webm"),
+        ("x" * 300 + ".webm", "x" * 250 + ".webm"),
+    ],
+)
+async def test_a_service_gets_no_path_but_a_name(filename: str, bare: str) -> None:
     listener = Listener()
     async with serve({}, transcription_service=listener) as served:
-        await post(served, *form(audio(b"x", filename="../../etc/passwd")))
-    assert [recording.filename for recording in listener.heard] == ["../../etc/passwd"]
+        await post(served, {"audio": "eA==", "mimeType": "audio/webm", "filename": filename})
+        name = filename.encode().decode("latin-1")
+        await post(served, *form(audio(b"x", filename=name.replace("\\", "\\\\"))))
+    assert [recording.filename for recording in listener.heard][:1] == [bare]
+    assert not any(set(recording.filename) & set("/\\") for recording in listener.heard)
