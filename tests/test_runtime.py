@@ -557,6 +557,29 @@ async def test_a_deleted_thread_is_stopped_and_gone() -> None:
         await runtime.delete_thread("t1", ANN)
 
 
+async def test_a_thread_that_is_not_kept_is_gone_after_its_run() -> None:
+    class Remembering(Provider):
+        def __init__(self) -> None:
+            self.threads: list[str] = []
+
+        def run(self, input: RunAgentInput, context: RequestContext) -> Stream:
+            self.threads.append(input.thread_id)
+            return hello(input)
+
+        async def forget(self, thread_id: str, context: RequestContext) -> None:
+            self.threads.remove(thread_id)
+
+    agent, after = Remembering(), list[AfterRequest]()
+    runtime = CopilotRuntime({"a": agent}, on_after_request=after.append)
+    run = await runtime.start(None, asked(), ANN, keep=False)
+    assert agent.threads == ["t1"]
+    await run.wait()
+    assert (run.status, len(after)) == (RunStatus.FINISHED, 1)
+    assert agent.threads == []
+    assert await runtime.state_store.list_threads("ann") == []
+    assert (await runtime.connect(None, "t1", ANN)).logs == []
+
+
 async def test_a_run_aside_leaves_no_trace() -> None:
     diary, agent = Diary(), Waiting()
     store = MemoryStateStore()

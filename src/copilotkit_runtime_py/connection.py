@@ -1,4 +1,4 @@
-"""A thread as a reader finds it who comes now."""
+"""A thread as one finds it who comes now."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from .active_runs import ActiveRuns
+from .agent_input import ids_of
+from .context import RequestContext
+from .errors import ThreadNotFoundError
 from .event_log import EventLog
+from .providers.base import Provider
 from .state_store.base import AgentState, RunLog, StateStore
 
 
@@ -55,3 +59,25 @@ async def connect(
     if (logs and logs[0].run.number <= since) or (run is not None and run.number <= since):
         return Connection(logs=logs, snapshot=None, run=run)
     return Connection(logs=[], snapshot=await recall(), run=run)
+
+
+async def load_agent_state(
+    store: StateStore, agent_name: str, agent: Provider, thread_id: str, context: RequestContext
+) -> AgentState | None:
+    """Returns an agent's state and messages on a thread, or None where there is no such thread.
+
+    An agent's own memory counts more than the store, which says whose the thread is: agents know no owners.
+    But what a user saw of a stopped answer is in the store alone, so where the store knows all messages that
+    the agent does, the conversation is the store's.
+    """
+    try:
+        kept = await store.load_state(context.owner, thread_id, agent_name)
+    except ThreadNotFoundError:
+        return None
+    snapshot = await agent.snapshot(thread_id, context)
+    if snapshot is None:
+        return kept
+    messages = snapshot.messages
+    if kept is not None and ids_of(kept.messages) >= ids_of(messages):
+        messages = kept.messages
+    return AgentState(state=snapshot.state, messages=messages, interrupts=snapshot.interrupts)

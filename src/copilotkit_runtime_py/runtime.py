@@ -12,15 +12,14 @@ from . import telemetry
 from .action_loop import ActionSource
 from .actions import Tool
 from .active_runs import ActiveRuns, BusyThreadPolicy
-from .agent_input import for_agent, ids_of, told_of, unseen
-from .connection import Connection, connect
+from .agent_input import for_agent, told_of, unseen
+from .connection import Connection, connect, load_agent_state
 from .context import RequestContext
 from .directory import AgentDirectory, Authorize
 from .ending import Ending
 from .errors import (
     CopilotKitError,
     InvalidRequestError,
-    ThreadNotFoundError,
     masked,
 )
 from .guardrails.guard import Guard
@@ -44,6 +43,7 @@ from .providers.resolve import AgentLike
 from .run import Run
 from .state_store.base import AgentState, RunRecord, StateStore
 from .state_store.from_url import open_state_store
+from .state_store.memory import MemoryStateStore
 from .toolbox import Toolbox
 from .transcription import TranscriptionService
 
@@ -155,6 +155,7 @@ class CopilotRuntime:
         context: RequestContext,
         *,
         as_sent: Mapping[str, dict[str, Any]] | None = None,
+        keep: bool = True,
     ) -> Run:
         """Starts a run of an agent on `input.thread_id`. The run goes on whether or not anyone reads it.
 
@@ -163,6 +164,8 @@ class CopilotRuntime:
             input: what the agent gets. Readers are told of it, but for the server's own properties.
             context: who asks.
             as_sent: messages of the input, by id, as readers are to be told of them.
+            keep: the thread is kept. Otherwise, which is for a thread of this run alone, neither the store
+                nor the agent knows it afterwards.
 
         Raises:
             AgentNotFoundError: the caller has no agent of that name.
@@ -181,7 +184,8 @@ class CopilotRuntime:
                 scope(request=context, agent=name, thread_id=input.thread_id, run_id=input.run_id),
                 self._live.admit(context.owner) as place,
             ):
-                return await self._start(name, input, context, as_sent or {}, place)
+                store = self.state_store if keep else MemoryStateStore()
+                return await self._start(name, input, context, as_sent or {}, place, store)
         except Exception as error:
             await self.report(
                 RequestError(
@@ -201,6 +205,7 @@ class CopilotRuntime:
         context: RequestContext,
         as_sent: Mapping[str, dict[str, Any]],
         place: Place,
+        store: StateStore,
     ) -> Run:
         owner, thread_id = context.owner, input.thread_id
         await self._active.wait_here(owner, thread_id, patience=self.limits.busy_seconds)
@@ -217,29 +222,37 @@ class CopilotRuntime:
         agent = self._toolbox.equip(name, allowed)
         told = told_of(body, as_sent, self.properties.keys() | self._toolbox.properties)
         run = await self._active.claim(
-            owner, thread_id, lambda: self._begin(input, told, before, agent, place)
+            owner, thread_id, lambda: self._begin(input, told, before, agent, place, store)
         )
         for observer in list(self._observers):
             observer(run)
         return run
 
     async def _begin(
-        self, input: RunAgentInput, told: dict[str, Any], before: BeforeRequest, agent: Provider, place: Place
+        self,
+        input: RunAgentInput,
+        told: dict[str, Any],
+        before: BeforeRequest,
+        agent: Provider,
+        place: Place,
+        store: StateStore,
     ) -> Run:
         """Claims the thread and starts the run."""
         name, owner = before.agent_name, before.context.owner
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=owner)
-        known = await self.state_store.load_state(owner, record.thread_id, name)
+        known = await store.load_state(owner, record.thread_id, name)
         guard = Guard(self.guardrails, known)
         stream = guard.run(agent, for_agent(input, known), before.context)
-        record = await self.state_store.begin_run(record)
-        journal = Journal(self.state_store, record, patience=self.limits.store_seconds)
+        record = await store.begin_run(record)
+        journal = Journal(store, record, patience=self.limits.store_seconds)
         ending = Ending(journal, before, input.state, self._hooks, guard)
 
         async def announce(run: Run) -> None:
             self._live.ended(run)
             try:
                 await journal.aclose()
+                if store is not self.state_store:
+                    await agent.forget(run.thread_id, before.context)
                 self._active.forget(owner, run)
                 await ending.announce(run)
             finally:
@@ -429,26 +442,12 @@ class CopilotRuntime:
     ) -> AgentState | None:
         """Returns an agent's state and messages on a thread, or None where there is no such thread.
 
-        An agent's own memory counts more than the store, which says whose the thread is: agents know no
-        owners. But what a user saw of a stopped answer is in the store alone, so where the store knows all
-        messages that the agent does, the conversation is the store's.
-
         Raises:
             AgentNotFoundError: the caller has no agent of that name.
         """
         name = await self.agent_name(agent_name, context)
         await self._active.last(context.owner, thread_id)
-        try:
-            kept = await self.state_store.load_state(context.owner, thread_id, name)
-        except ThreadNotFoundError:
-            return None
-        snapshot = await self.agents[name].snapshot(thread_id, context)
-        if snapshot is None:
-            return kept
-        messages = snapshot.messages
-        if kept is not None and ids_of(kept.messages) >= ids_of(messages):
-            messages = kept.messages
-        return AgentState(state=snapshot.state, messages=messages, interrupts=snapshot.interrupts)
+        return await load_agent_state(self.state_store, name, self.agents[name], thread_id, context)
 
     async def drain(self, seconds: float) -> None:
         """Refuses new runs from now on, and waits for the end of those in progress.

@@ -207,6 +207,24 @@ async def test_a_response_grows_with_its_run() -> None:
     assert (said.status.value.code, response.status.value.code) == ("Success", "Success")
 
 
+@pytest.mark.parametrize(
+    ("request_type", "thread_id", "kept"),
+    [("Suggestion", None, 0), ("Task", None, 0), ("Task", "t1", 1), ("Chat", None, 1)],
+)
+async def test_a_task_that_names_no_thread_leaves_none(
+    request_type: str, thread_id: str | None, kept: int
+) -> None:
+    runtime = CopilotRuntime({"a": hello})
+    exchange = Exchange(runtime)
+    asked = request(thread_id=thread_id)
+    asked.metadata.request_type = CopilotRequestType(request_type)
+    response: Any = await exchange.resolvers.generate_copilot_response(asked, None)
+    run = runtime.active_run(response.thread_id, RequestContext())
+    assert run is not None
+    await run.wait()
+    assert len(await runtime.state_store.list_threads("anonymous")) == kept
+
+
 @pytest.mark.parametrize("stop", [True, False])
 async def test_a_client_that_leaves_may_stop_its_run_and_no_other(stop: bool) -> None:
     go = asyncio.Event()

@@ -9,6 +9,7 @@ from typing import Any
 from ag_ui.core import RunAgentInput
 from strawberry import UNSET
 
+from ...admission import check_id
 from ...context import RequestContext
 from ...errors import MissingApiKeyError
 from ...events import encode
@@ -16,7 +17,12 @@ from ...hooks import RequestError
 from ...run import Run
 from ...runtime import CopilotRuntime
 from .convert import flat_messages, run_input, without_instructions
-from .inputs import ActionInputAvailability, GenerateCopilotResponseInput, LoadAgentStateInput
+from .inputs import (
+    ActionInputAvailability,
+    CopilotRequestType,
+    GenerateCopilotResponseInput,
+    LoadAgentStateInput,
+)
 from .projection import Projection
 from .response import ResponseBuilder
 from .types import (
@@ -108,7 +114,9 @@ class RequestResolvers:
 
         Raises:
             AgentNotFoundError: the caller has no agent of that name.
+            InvalidRequestError: no thread or agent can have that name.
         """
+        self._check_ids(agentName=data.agent_name, threadId=data.thread_id)
         loaded = await self._runtime.load_agent_state(data.agent_name, data.thread_id, self._context)
         messages = flat_messages(without_instructions(loaded.messages)) if loaded else []
         return LoadAgentStateResponse(
@@ -132,12 +140,13 @@ class RequestResolvers:
             if data.cloud and not self._has_api_key:
                 raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
             requested = data.agent_session.agent_name if data.agent_session else None
+            self._check_ids(agentName=requested)
             agent_name = await runtime.agent_name(requested, context)
             input = await self._run_input(data, agent_name, context)
         except Exception as error:
             await runtime.report(RequestError(error=error, context=context))
             raise
-        run = await runtime.start(agent_name, input, context)
+        run = await runtime.start(agent_name, input, context, keep=_is_conversation(data))
         response = RunResponse(run, input.state, self._wake)
         self._responses.append(response)
         return response.builder.response
@@ -147,10 +156,21 @@ class RequestResolvers:
     ) -> RunAgentInput:
         interrupts: list[dict[str, Any]] = []
         thread_id = data.thread_id or (data.agent_session.thread_id if data.agent_session else None)
+        self._check_ids(threadId=thread_id)
         if data.meta_events and thread_id:
             loaded = await self._runtime.load_agent_state(agent_name, thread_id, context)
             interrupts = loaded.interrupts if loaded else []
-        return run_input(data, agent_name=agent_name, properties=context.properties, interrupts=interrupts)
+        return run_input(
+            data,
+            agent_name=agent_name,
+            properties=context.properties,
+            limits=self._runtime.limits,
+            interrupts=interrupts,
+        )
+
+    def _check_ids(self, **ids: str | None) -> None:
+        for name, id in ids.items():
+            check_id(name, id, self._runtime.limits)
 
     def _request_context(
         self, data: GenerateCopilotResponseInput, properties: dict[str, Any]
@@ -169,6 +189,14 @@ class RequestResolvers:
             extensions=_given(data.extensions),
             guardrails=_given(guardrails.input_validation_rules) if guardrails else None,
         )
+
+
+def _is_conversation(data: GenerateCopilotResponseInput) -> bool:
+    """Whether the request may be followed by others on its thread. Tasks and suggestions name no thread."""
+    session = data.agent_session
+    if data.thread_id or (session and session.thread_id):
+        return True
+    return data.metadata.request_type in (None, UNSET, CopilotRequestType.Chat)
 
 
 def _agent_tools(data: GenerateCopilotResponseInput) -> frozenset[str]:
