@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from . import agents, demo, dev, doctor, schema, serve, threads
+from . import agents, demo, dev, doctor, init, schema, serve, threads
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -13,7 +13,7 @@ def cli() -> None:
     """The CopilotKit runtime as one Python process."""
 
 
-for _module in (agents, demo, dev, doctor, schema, serve, threads):
+for _module in (agents, demo, dev, doctor, init, schema, serve, threads):
     cli.add_command(_module.command)
 
 
