@@ -40,8 +40,8 @@ async def run(served: Served, **given: Any) -> Any:
 @pytest.mark.attack(8)
 async def test_several_requests_in_one_are_refused() -> None:
     async with serve({"a": Echo()}) as served:
-        for body in ([{"query": "{ hello }"}] * 2, [], [[]]):
-            status, told = await answer(post(served, body, {"accept": "application/graphql-response+json"}))
+        for body in ([{"query": "{ hello }"}] * 2, list[Any](), [[1]]):
+            status, told = await answer(post(served, body))
             assert status == 400
             assert "errors" in told
 
@@ -181,16 +181,15 @@ async def test_an_operation_that_cannot_be_told_is_refused() -> None:
         "messages @stream(initialCount: -1) { ... on TextMessageOutput { content } }",
         "messages @stream(initialCount: 2147483647) { ... on TextMessageOutput { content @stream } }",
         "... @defer { ... @defer { threadId status { ... @defer { ... on BaseResponseStatus { code } } } } }",
-        "... @defer { threadId } ... @defer { messages @stream { ... @defer { ... on BaseMessageOutput { id } } } }",
+        "... @defer { threadId } ... @defer { messages @stream { ... @defer { __typename } } }",
     ],
 )
 async def test_incremental_directives_anywhere_are_answered(selection: str) -> None:
     headers = {"accept": "multipart/mixed"}
-    async with serve({"a": Echo()}) as served:
-        body = {"query": STREAMED % selection, "variables": {"data": data()}}
-        async with post(served, body, headers) as exchange:
-            assert exchange.status == 200
-            assert (await exchange.body()).endswith(b"-----\r\n")
+    body = {"query": STREAMED % selection, "variables": {"data": data()}}
+    async with serve({"a": Echo()}) as served, post(served, body, headers) as exchange:
+        assert exchange.status == 200
+        assert (await exchange.body()).endswith(b"-----\r\n")
 
 
 @pytest.mark.attack(15)
