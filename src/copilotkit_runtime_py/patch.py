@@ -12,7 +12,10 @@ from .logs import get_logger
 logger = get_logger(__name__)
 
 MAX_STATE_BYTES: Final = 16 * 1024 * 1024
-"""The largest state that patches may make, as JSON: copying what was copied would double it every time."""
+"""The largest state that patches may make, as JSON."""
+
+# What one patch may copy, as JSON. Copying what was copied would double it every time.
+_MAX_COPIED_BYTES: Final = 1024 * 1024
 
 
 class _TooLargeError(Exception):
@@ -28,6 +31,8 @@ def patched(state: Any, patch: list[dict[str, Any]]) -> tuple[Any, bool]:
     except (
         jsonpatch.JsonPatchException,
         jsonpatch.JsonPointerException,
+        KeyError,  # a copy from nowhere
+        TypeError,  # what is no JSON: the place behind the end of a list
         RecursionError,
         _TooLargeError,
     ):
@@ -45,7 +50,7 @@ def _applied(state: Any, patch: list[dict[str, Any]]) -> Any:
         if operation["op"] == "copy":
             source = jsonpatch.JsonPointer(operation["from"]).resolve(changed)
             copied += len(encode(source))
-            if copied > MAX_STATE_BYTES:
+            if copied > _MAX_COPIED_BYTES:
                 raise _TooLargeError
         changed = jsonpatch.apply_patch(changed, [operation], in_place=True)
     return changed

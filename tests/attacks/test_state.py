@@ -42,7 +42,7 @@ def test_copies_of_copies_are_stopped_before_they_fill_the_memory() -> None:
     tracemalloc.start()
     try:
         assert patched({"a": {"x": "y" * 1000}}, BOMB) == ({"a": {"x": "y" * 1000}}, False)
-        assert tracemalloc.get_traced_memory()[1] < 20 * MAX_STATE_BYTES
+        assert tracemalloc.get_traced_memory()[1] < MAX_STATE_BYTES
     finally:
         tracemalloc.stop()
 
@@ -56,11 +56,11 @@ def test_copies_of_copies_are_stopped_before_they_nest_too_deeply() -> None:
 
 @pytest.mark.attack(24)
 def test_a_state_does_not_grow_beyond_its_bound_patch_by_patch() -> None:
-    state: Any = {"a": ["x" * 1_000_000]}
+    state: Any = {"a": ["x" * 900_000]}
     for _ in range(30):
         state, _ = patched(state, [{"op": "copy", "from": "/a/0", "path": "/a/-"}])
 
-    assert len(state["a"]) == MAX_STATE_BYTES // 1_000_000
+    assert len(state["a"]) == MAX_STATE_BYTES // 900_003
 
 
 def test_a_patch_may_copy() -> None:
@@ -71,10 +71,6 @@ def test_a_patch_may_copy() -> None:
 @given(JSON, PATCH)
 def test_no_patch_raises_or_changes_the_state_that_was(state: Any, patch: Any) -> None:
     before = repr(state)
-    try:
-        events.event_from(events.state_delta(patch))
-    except ValueError:
-        return
 
     patched(state, patch)
 
