@@ -1,161 +1,431 @@
-"""The GraphQL playground in a real browser, on the demo server."""
+"""The playground's chat in a real browser, over every contract, with the demo agent and scripted agents."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from fastapi import Cookie, FastAPI, HTTPException, Response
+from playwright.sync_api import Browser, expect
+
+from copilotkit_runtime_py import CopilotRuntime, create_router
+from tests.browser.agents import echo
+from tests.browser.playground import Playground, opened, serve_app
+from tests.browser.server import serving
+from tests.scripted_agent import ScriptedAgent, Step, run, text
 
 pytestmark = pytest.mark.browser
 
-
-@pytest.fixture(params=["light", "dark"])
-def page(request: pytest.FixtureRequest, browser: Browser, demo: str) -> Iterator[Page]:
-    """The playground, freshly opened. No test may leave a complaint or a request to another host."""
-    page = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 800})
-    complaints: list[str] = []
-    hosts: set[str] = set()
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda sent: hosts.add(urlsplit(sent.url).netloc))
-    page.goto(demo)
-    expect(page.locator("#variables")).to_have_value(re.compile('"agentName": "demo"'))
-    yield page
-    page.close()
-    assert complaints == []
-    assert hosts <= {urlsplit(demo).netloc, ""}
-
-
-def run(page: Page) -> str:
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#status")).to_contain_text("HTTP")
-    return page.locator("#merged").inner_text()
-
-
-def choose(page: Page, example: str) -> None:
-    page.get_by_label("Example").select_option(label=example)
-
-
-def test_the_first_example_streams_a_reply_of_the_agent(page: Page) -> None:
-    page.locator("#query").focus()
-
-    merged = run(page)
-
-    assert '"__typename": "TextMessageOutput"' in merged
-    assert '"code": "Success"' in merged
-    page.get_by_role("tab", name="Parts").click()
-    assert page.locator("#parts li").count() > 5
-    assert page.locator("#parts li").last.inner_text().endswith('"hasNext": false }')
-
-
-@pytest.mark.parametrize(
-    ("example", "shown"),
-    [
-        ("hello", '"hello": "Hello World"'),
-        ("availableAgents", '"name": "demo"'),
-        ("loadAgentState", '"threadExists": false'),
-    ],
+CONTRACTS = ["rest", "single", "graphql"]
+HOSTILE = (
+    '<img src=x onerror="document.title=1"> <script>document.title=1</script> **<b>x</b>** '
+    "[click](javascript:document.title=1)\n\n```html\n</pre><svg onload=alert(1)>\n```"
 )
-def test_every_other_example_runs(page: Page, example: str, shown: str) -> None:
-    choose(page, example)
-
-    assert shown in run(page)
 
 
-def test_a_thread_that_streamed_can_be_loaded(page: Page) -> None:
-    run(page)
-    choose(page, "loadAgentState")
-
-    assert '"threadExists": true' in run(page)
-
-
-def test_the_schema_can_be_read_and_filtered_with_the_keyboard(page: Page) -> None:
-    page.get_by_role("button", name="Schema", exact=True).press("Enter")
-    mutation = page.locator("#type-Mutation")
-    expect(mutation).to_contain_text("generateCopilotResponse(properties: JSONObject, data: ")
-
-    page.keyboard.type("interrupt")
-    expect(mutation).to_be_hidden()
-    expect(page.locator("#type-LangGraphInterruptEvent")).to_be_visible()
-
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("complementary")).to_be_hidden()
-    expect(page.get_by_role("button", name="Schema", exact=True)).to_be_focused()
+def reasoning(*deltas: str) -> list[Step]:
+    at = {"messageId": "{{runId}}-thought"}
+    return [
+        {"event": {"type": "REASONING_MESSAGE_START", "role": "reasoning", **at}},
+        *({"event": {"type": "REASONING_MESSAGE_CONTENT", "delta": delta, **at}} for delta in deltas),
+        {"event": {"type": "REASONING_MESSAGE_END", **at}},
+    ]
 
 
-def test_the_editor_indents_and_can_be_left_with_the_keyboard(page: Page) -> None:
-    query = page.locator("#query")
-    query.fill("")
-
-    query.press_sequentially("{")
-    query.press("Enter")
-    query.press_sequentially("hello")
-    query.press("Enter")
-    query.press("Shift+Tab")
-    query.press_sequentially("}")
-    query.press("Tab")
-
-    assert query.input_value() == "{\n  hello\n}  "
-    query.press("Escape")
-    query.press("Tab")
-    expect(page.get_by_role("tab", name="Variables")).to_be_focused()
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tabpanel", name="Headers")).to_be_visible()
+def ask_two(run_input: dict[str, Any]) -> list[Step]:
+    """Ends with two questions of AG-UI 1.0, and says the answers."""
+    if run_input.get("resume"):
+        return run(*text("{{runId}}", json.dumps(run_input["resume"])))
+    asked = [{"id": id, "reason": "confirmation", "message": f"{id}?"} for id in ("Cake", "Tea")]
+    outcome = {"type": "interrupt", "interrupts": asked}
+    return [*run()[:-1], {"event": {**run()[-1]["event"], "outcome": outcome}}]
 
 
-def test_variables_that_are_no_json_are_told_before_anything_is_sent(page: Page) -> None:
-    page.locator("#variables").fill("{")
-    page.keyboard.press("Control+Enter")
-
-    expect(page.get_by_role("status")).to_have_text("The variables are not a JSON object")
-    assert page.locator("#parts li").count() == 0
-
-
-def test_an_error_of_the_operation_is_shown(page: Page) -> None:
-    page.locator("#query").fill("{ nothing }")
-
-    assert "Cannot query field" in run(page)
+def ask_in_the_old_way(run_input: dict[str, Any]) -> list[Step]:
+    """Ends with a question that is an event, and says the answer."""
+    command = run_input["forwardedProps"].get("command")
+    if command:
+        return run(*text("{{runId}}", json.dumps(command)))
+    return run({"event": {"type": "CUSTOM", "name": "on_interrupt", "value": {"ask": "What colour?"}}})
 
 
-def test_stop_ends_a_stream(page: Page) -> None:
-    page.keyboard.press("Control+Enter")
-    page.get_by_role("button", name="Stop").click()
-
-    expect(page.get_by_role("status")).to_contain_text("Stopped after")
-    expect(page.get_by_role("button", name="Run")).to_be_visible()
-
-
-def test_what_was_written_survives_a_reload_and_headers_do_not(page: Page) -> None:
-    page.locator("#query").fill("{ hello }")
-    page.get_by_role("tab", name="Headers").click()
-    page.locator("#headers").fill('{"authorization": "Bearer secret"}')
-
-    page.reload()
-
-    expect(page.locator("#query")).to_have_value("{ hello }")
-    expect(page.locator("#headers")).to_have_value("")
-    assert "secret" not in page.evaluate_handle("sessionStorage").evaluate(
-        "storage => JSON.stringify(storage)"
+def hostile(run_input: dict[str, Any]) -> list[Step]:
+    """Says markup wherever an agent can say something."""
+    call = {"toolCallId": "{{runId}}-c"}
+    return run(
+        *reasoning(HOSTILE),
+        {"event": {"type": "TOOL_CALL_START", "toolCallName": HOSTILE, **call}},
+        {"event": {"type": "TOOL_CALL_ARGS", "delta": json.dumps({HOSTILE: HOSTILE}), **call}},
+        {"event": {"type": "TOOL_CALL_END", **call}},
+        {"event": {"type": "TOOL_CALL_RESULT", "messageId": "{{runId}}-r", "content": HOSTILE, **call}},
+        {"event": {"type": "STATE_SNAPSHOT", "snapshot": {HOSTILE: HOSTILE}}},
+        *text("{{runId}}-m", HOSTILE),
+        {"event": {"type": "CUSTOM", "name": "on_interrupt", "value": HOSTILE}},
     )
 
 
-def test_a_narrow_screen_needs_no_sideways_scrolling(page: Page) -> None:
-    page.set_viewport_size({"width": 360, "height": 740})
-    run(page)
+def gated(run_input: dict[str, Any]) -> list[Step]:
+    """Says its second half when the gate that the user named opens."""
+    gate = {"gate": run_input["messages"][-1]["content"]}
+    steps = text("{{runId}}", "The first half, ", "the second half.")
+    return run(*reasoning("Let me ", "think."), *steps[:2], {**steps[2], **gate}, steps[3])
 
-    width = page.locator("html").evaluate("root => root.scrollWidth")
-    assert width == 360
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[ScriptedAgent]:
+    with ScriptedAgent(
+        {"gated": gated, "ask_two": ask_two, "ask_old": ask_in_the_old_way, "hostile": hostile}
+    ) as agent:
+        yield agent
 
 
-def test_the_page_may_not_be_framed_and_names_its_scripts_by_hash(demo: str) -> None:
+@pytest.fixture(scope="module")
+def url(scripted: ScriptedAgent) -> Iterator[str]:
+    """The endpoint of a server with the scripted agents."""
+    agents = [word for name in scripted.scripts for word in ("--agent", f"{name}={scripted.url(name)}")]
+    with serving("serve", *agents) as (_, url):
+        yield url
+
+
+@pytest.fixture
+def playground(browser: Browser, demo: str) -> Iterator[Playground]:
+    """The page with the demo agent."""
+    with opened(browser, demo) as page:
+        yield Playground(page)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_a_tool_call_of_the_agent_changes_the_page(playground: Playground, contract: str) -> None:
+    playground.speak(contract)
+
+    playground.send("make the page rgb(10, 200, 30)")
+    playground.expect_answer("is no colour that a browser knows")  # the demo's model takes the last word
+    playground.send("make the page teal")
+    playground.expect_answer("Done. Your page answered: The background is teal now.")
+
+    tint = playground.page.locator("html").evaluate("root => root.style.getPropertyValue('--tint')")
+    assert tint == "teal"
+    expect(playground.calls.last).to_contain_text("set_background_color")
+    expect(playground.calls.last).to_contain_text("done")
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_a_question_of_a_graph_is_answered_in_the_page(playground: Playground, contract: str) -> None:
+    playground.speak(contract)
+    playground.send("book a table for two")
+
+    expect(playground.question).to_contain_text("Shall I book a table for 2?")
+    playground.page.keyboard.type("yes")
+    playground.page.keyboard.press("Enter")
+
+    playground.expect_answer("The table for 2 is booked.")
+    expect(playground.question).to_have_count(0)
+
+
+def test_the_timeline_shows_the_frames_of_both_contracts(playground: Playground) -> None:
+    page = playground.page
+    playground.send("Hello")
+    playground.expect_answer("I am the demo agent")
+    types = playground.event_types
+    assert types.index("RUN_STARTED") < types.index("TEXT_MESSAGE_CONTENT") < types.index("RUN_FINISHED")
+    page.get_by_label("Clear the events").click()
+    playground.speak("graphql")
+    playground.send("Hello again")
+    playground.expect_answer("I am the demo agent")
+    types = playground.event_types
+    assert types[0] == "POST generateCopilotResponse" or types[0].startswith("POST /")
+    assert {"data", "messages.content", "hasNext: false"} <= set(types)
+
+    page.get_by_label("Kind of events").select_option("requests")
+    expect(page.locator("#timeline .type", has_text="messages.content")).to_have_count(0)
+    page.get_by_label("Kind of events").select_option("all")
+    page.get_by_label("Filter events").fill("no such frame")
+    expect(page.locator("#timeline-empty")).to_have_text("No frame matches the filter.")
+    page.get_by_label("Filter events").fill('"hasnext":false')
+    expect(page.locator("#timeline .type")).to_have_text(["hasNext: false"])
+    page.locator("#timeline summary").press("Enter")
+    expect(page.locator("#timeline pre")).to_have_text('{\n  "hasNext": false\n}')
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_label("Copy the events").click()
+    expect(page.locator("#timeline-copied")).to_have_text("1 frames copied.")
+    assert page.evaluate("() => navigator.clipboard.readText()") == '{"hasNext":false}'
+
+
+@pytest.mark.parametrize("contract", ["rest", "graphql"])
+def test_shared_state_shows_and_what_is_edited_goes_with_the_next_message(
+    playground: Playground, contract: str
+) -> None:
+    page = playground.page
+    playground.speak(contract)
+    playground.send("add milk to my list")
+    playground.expect_answer("It has 1 item now.")
+    page.get_by_role("tab", name="State").click()
+    expect(playground.state).to_contain_text('"items": [ "milk" ]')
+
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Shared state, as JSON").fill("{")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#state-problem")).to_contain_text("This is no JSON")
+    page.get_by_label("Shared state, as JSON").fill('{"items": ["milk", "eggs"]}')
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#state-note")).to_have_text("Goes with your next message.")
+    playground.send("add bread to my list")
+
+    playground.expect_answer("It has 3 items now.")
+    expect(playground.state).to_contain_text('"items": [ "milk", "eggs", "bread" ]')
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_stop_ends_the_run_and_keeps_what_was_said(playground: Playground, contract: str) -> None:
+    playground.speak(contract)
+    playground.send("tell me a long story")
+    expect(playground.answers.last).to_contain_text("Once upon a time")
+    if contract == "single":
+        playground.page.keyboard.press("Escape")
+    else:
+        playground.stop.click()
+
+    playground.wait_until_idle()
+    expect(playground.page.locator("#failure")).to_be_hidden()
+    assert "know when to stop" not in playground.answers.last.inner_text()
+    playground.send("Hello")
+    playground.expect_answer("I am the demo agent")
+
+
+def test_threads_are_opened_renamed_archived_and_deleted(playground: Playground) -> None:
+    page = playground.page
+    playground.send("add first to my list")
+    playground.expect_answer("I have put first on your list.")
+    page.keyboard.press("Alt+n")
+    expect(playground.users).to_have_count(0)
+    playground.send("add second to my list")
+    playground.expect_answer("I have put second on your list.")
+    second = playground.threads.filter(has_text="add second to my list")
+    expect(second.locator(".open")).to_have_attribute("aria-current", "true")
+
+    page.get_by_role("button", name="add first to my list demo").first.click()
+    playground.expect_answer("I have put first on your list.")
+    expect(playground.users).to_have_text(["add first to my list"])
+    page.get_by_label("Rename add second to my list").click()
+    page.keyboard.type("<b>Shopping</b>")
+    page.keyboard.press("Enter")
+    renamed = playground.threads.filter(has_text="<b>Shopping</b>")
+    expect(renamed).to_have_count(1)
+    page.get_by_label("Archive <b>Shopping</b>", exact=True).click()
+    expect(renamed).to_have_count(0)
+    page.get_by_label("Show archived").check()
+    expect(renamed).to_contain_text("archived")
+    page.get_by_label("Delete <b>Shopping</b>").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(renamed).to_have_count(0)
+    expect(playground.users).to_have_text(["add first to my list"])
+
+
+def test_two_questions_of_one_run_are_answered_together(browser: Browser, url: str) -> None:
+    with opened(browser, url) as page:
+        playground = Playground(page)
+        playground.choose_agent("ask_two")
+        playground.send("Ask me")
+        expect(playground.question).to_have_count(2)
+        playground.question.first.get_by_label("Your answer").fill('{"slices": 2}')
+        playground.question.first.get_by_role("button", name="Answer").click()
+        playground.question.get_by_role("button", name="Cancel").click()
+
+        answered = [
+            {"interruptId": "Cake", "status": "resolved", "payload": {"slices": 2}},
+            {"interruptId": "Tea", "status": "cancelled"},
+        ]
+        playground.expect_answer("cancelled")
+        assert json.loads(playground.answers.last.inner_text()) == answered
+
+
+def test_a_question_of_the_old_kind_waits_through_a_reload(browser: Browser, url: str) -> None:
+    with opened(browser, url) as page:
+        playground = Playground(page)
+        playground.choose_agent("ask_old")
+        playground.send("Ask me")
+        expect(playground.question).to_contain_text('"ask": "What colour?"')
+        page.reload()
+        expect(playground.question).to_contain_text('"ask": "What colour?"')
+        playground.question.get_by_role("button", name="No").click()
+
+        playground.expect_answer("resume")
+        answered = {"resume": "no", "interruptEvent": {"ask": "What colour?"}}
+        assert json.loads(playground.answers.last.inner_text()) == answered
+
+
+def test_a_page_that_is_reloaded_follows_the_run_that_goes_on(
+    browser: Browser, url: str, scripted: ScriptedAgent
+) -> None:
+    with opened(browser, url) as page:
+        playground = Playground(page)
+        playground.choose_agent("gated")
+        playground.send("reloaded")
+        expect(playground.answers.last).to_have_text("The first half, ")
+        expect(page.locator(".reasoning")).to_contain_text("Let me think.")
+        page.reload()
+        expect(playground.answers.last).to_have_text("The first half, ")
+        expect(playground.stop).to_be_visible()
+        scripted.open_gate("reloaded")
+
+        playground.expect_answer("The first half, the second half.")
+        expect(playground.users).to_have_text(["reloaded"])
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_was(
+    browser: Browser, url: str, scripted: ScriptedAgent
+) -> None:
+    with opened(browser, url, complains=True) as page:
+        playground = Playground(page)
+        playground.choose_agent("gated")
+        playground.send("broken")
+        expect(playground.answers.last).to_have_text("The first half, ")
+        page.context.set_offline(True)
+        expect(page.get_by_text("Reconnecting…")).to_be_visible()
+        scripted.open_gate("broken")
+        with page.expect_request(re.compile("connect$")) as connected:
+            page.context.set_offline(False)
+
+        playground.expect_answer("The first half, the second half.")
+        assert re.fullmatch(r"\d+:\d+", connected.value.headers["last-event-id"])
+        assert playground.event_types.count("TEXT_MESSAGE_CONTENT") == 2
+
+
+@pytest.mark.parametrize("contract", ["rest", "graphql"])
+def test_nothing_that_an_agent_says_becomes_markup(browser: Browser, url: str, contract: str) -> None:
+    with opened(browser, url) as page:
+        playground = Playground(page)
+        playground.speak(contract)
+        playground.choose_agent("hostile")
+        title = page.title()
+        playground.send(HOSTILE)
+        expect(playground.question).to_contain_text("<script>document.title=1</script>")
+        playground.calls.locator("summary").click()
+        page.get_by_role("tab", name="State").click()
+        expect(playground.state).to_contain_text("onerror=")
+        page.get_by_role("tab", name="Events").click()
+        for summary in page.locator("#timeline summary").all()[-4:]:
+            summary.click()
+
+        shown = page.locator("#view-chat")
+        expect(shown.locator("img, script, b, a, svg[onload], [onerror]")).to_have_count(0)
+        expect(playground.answers.last.locator("strong")).to_have_text("<b>x</b>")
+        expect(playground.answers.last.locator("pre")).to_have_text("</pre><svg onload=alert(1)>")
+        assert page.title() == title
+
+
+def test_a_page_behind_a_cookie_works_and_sends_the_header_that_is_set(browser: Browser) -> None:
+    app = FastAPI()
+
+    def identify(session: Annotated[str | None, Cookie()] = None) -> str:
+        if session != "ada":
+            raise HTTPException(401, "Please sign in.")
+        return session
+
+    @app.get("/sign-in")
+    def sign_in(response: Response) -> None:
+        response.set_cookie("session", "ada", httponly=True, samesite="strict")
+
+    app.include_router(create_router(CopilotRuntime(agents={"echo": echo}), identify=identify))
+    with serve_app(app) as origin, opened(browser, f"{origin}/sign-in", complains=True) as page:
+        page.goto(f"{origin}/api/copilotkit")
+        playground = Playground(page)
+        page.get_by_role("button", name="Request header").click()
+        page.get_by_label("Value").fill("Bearer secret")
+        page.get_by_role("button", name="Use it").click()
+        page.reload()
+        playground.send("Who am I?")
+
+        playground.expect_answer("authorization is Bearer secret")
+        assert "secret" in page.evaluate("() => JSON.stringify(sessionStorage)")
+        assert "secret" not in page.evaluate("() => JSON.stringify(localStorage)")
+        page.context.clear_cookies()
+        playground.send("Who am I now?")
+        expect(page.locator("#failure")).to_contain_text("Please sign in.")
+        assert page.goto(f"{origin}/api/copilotkit").status == 401  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_suits_the_theme_and_a_narrow_screen(browser: Browser, demo: str, scheme: str) -> None:
+    with opened(browser, demo, color_scheme=scheme, reduced_motion="reduce") as page:
+        playground = Playground(page)
+        playground.send("Hello, what can you do?")
+        playground.expect_answer("I am the demo agent")
+        playground.send("book a table for two")
+        expect(playground.question).to_be_visible()
+        playground.picture(f"chat-{scheme}")
+        page.set_viewport_size({"width": 360, "height": 740})
+        playground.picture(f"narrow-{scheme}")
+        for drawer in ("Threads", "Events and state"):
+            toggle = page.get_by_role("button", name=drawer, exact=True)
+            toggle.click()
+            expect(toggle).to_have_attribute("aria-expanded", "true")
+            playground.picture(f"narrow-{drawer.split()[0].lower()}-{scheme}")
+            assert page.locator("html").evaluate("root => root.scrollWidth") == 360
+            page.keyboard.press("Escape")
+            expect(toggle).to_have_attribute("aria-expanded", "false")
+        page.get_by_role("tab", name="GraphQL").click()
+        playground.picture(f"narrow-graphql-{scheme}")
+        assert page.locator("html").evaluate("root => root.scrollWidth") == 360
+
+        shade = "root => getComputedStyle(root).colorScheme"
+        assert page.locator("html").evaluate(shade) == "light dark"
+        page.get_by_role("button", name="Theme: auto").click()
+        page.reload()
+        assert page.locator("html").evaluate(shade) == "light"
+
+
+def test_the_page_can_be_used_with_the_keyboard_alone(playground: Playground) -> None:
+    page = playground.page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the message box")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(playground.box).to_be_focused()
+    page.keyboard.type("Hello")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("you")
+    page.keyboard.press("Enter")
+    expect(playground.users.last).to_have_text("Hello\nyou")
+    expect(page.locator("#announcer")).to_contain_text("I am the demo agent")
+    page.keyboard.press("Alt+s")
+    expect(page.get_by_role("button", name="Edit")).to_be_focused()
+    page.keyboard.press("Alt+e")
+    expect(page.get_by_label("Filter events")).to_be_focused()
+    page.keyboard.press("Alt+t")
+    expect(playground.threads.first.locator(".open")).to_be_focused()
+    page.keyboard.press("/")
+    expect(playground.box).to_be_focused()
+    outline = playground.page.locator("#composer").evaluate("form => getComputedStyle(form).boxShadow")
+    assert outline != "none"
+
+
+def test_the_page_may_not_be_framed_and_runs_its_own_scripts_only(demo: str) -> None:
     answer = httpx.get(demo, headers={"accept": "text/html"})
 
     policy = answer.headers["content-security-policy"]
-    assert "default-src 'none'; script-src 'sha256-" in policy
+    assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+    assert "nonce" not in policy
     assert answer.headers["vary"].lower().startswith("accept")
+
+
+def test_modules_are_cached_for_good_and_only_those_of_the_page_are_served(demo: str) -> None:
+    page = httpx.get(demo, headers={"accept": "text/html"}).text
+    folder = re.search(r"/(playground/\w+)/main\.js", page)
+    assert folder is not None
+
+    module = httpx.get(f"{demo}/{folder[1]}/session.js")
+    others = [
+        httpx.get(f"{demo}/{path}").status_code
+        for path in (f"{folder[1]}/index.html", f"{folder[1]}/../__init__.py", "playground/0/session.js")
+    ]
+
+    assert module.headers["content-type"].startswith("text/javascript")
+    assert module.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert module.headers["x-content-type-options"] == "nosniff"
+    assert others == [404, 404, 404]

@@ -1,5 +1,8 @@
 // The schema, read by introspection.
 
+import { $ } from "./dom.js";
+import { graphql } from "./transport.js";
+
 const TYPE = "kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 const INPUT = `name description defaultValue type { ${TYPE} }`;
 const INTROSPECTION = `query { __schema { queryType { name } mutationType { name } types {
@@ -23,8 +26,8 @@ function link(type) {
   made.className = "link";
   made.textContent = typeText(type);
   made.addEventListener("click", () => {
-    $("filter").value = "";
-    filter();
+    $("schema-filter").value = "";
+    filterSchema();
     const details = $(`type-${typeName(type)}`);
     details.open = true;
     details.scrollIntoView({ block: "start" });
@@ -74,7 +77,7 @@ function typeDetails(type, open) {
 async function loadSchema() {
   $("types").textContent = "Loading…";
   try {
-    const answer = await (await send({ query: INTROSPECTION })).json();
+    const answer = await (await graphql({ query: INTROSPECTION })).json();
     if (!answer.data) throw new Error(answer.errors?.[0]?.message ?? "no schema");
     const schema = answer.data.__schema;
     const roots = [schema.queryType?.name, schema.mutationType?.name];
@@ -84,13 +87,13 @@ async function loadSchema() {
     $("types").replaceChildren(...types.map((type) => typeDetails(type, roots.includes(type.name))));
     return true;
   } catch (error) {
-    $("types").textContent = `The schema cannot be read: ${error.message}`;
+    $("types").textContent = `This server does not tell its schema: ${error.message}`;
     return false;
   }
 }
 
-function filter() {
-  const word = $("filter").value.trim().toLowerCase();
+export function filterSchema() {
+  const word = $("schema-filter").value.trim().toLowerCase();
   for (const details of $("types").querySelectorAll("details")) {
     details.hidden = Boolean(word) && !details.textContent.toLowerCase().includes(word);
   }
@@ -98,14 +101,14 @@ function filter() {
 
 let schemaLoaded = null;
 
-async function toggleSchema(open) {
-  $("docs").hidden = !open;
-  $("docs-toggle").setAttribute("aria-expanded", String(open));
+export async function toggleSchema(open) {
+  $("schema").hidden = !open;
+  $("schema-toggle").setAttribute("aria-expanded", String(open));
   if (!open) {
-    $("docs-toggle").focus();
+    $("schema-toggle").focus();
     return;
   }
   schemaLoaded ??= loadSchema();
   if (!(await schemaLoaded)) schemaLoaded = null;
-  $("filter").focus();
+  $("schema-filter").focus();
 }

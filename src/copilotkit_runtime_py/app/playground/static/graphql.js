@@ -1,4 +1,14 @@
-// The page: running an operation, the examples, and the start.
+// The GraphQL editor: running an operation, and the examples.
+
+import { colour, GRAPHQL, inline, JSON_TOKENS, pretty } from "./colour.js";
+import { $, newId } from "./dom.js";
+import { editor } from "./editor.js";
+import { RUN_DOCUMENT } from "./graphql_run.js";
+import { bodies, merge } from "./multipart.js";
+import { filterSchema, toggleSchema } from "./schema.js";
+import { graphqlText } from "./settings.js";
+import { select } from "./tabs.js";
+import { graphql } from "./transport.js";
 
 const SHOWN_PARTS = 1000;
 
@@ -6,11 +16,9 @@ let running = null; // the AbortController of the request under way
 let agent = "default";
 let lastThread = null;
 
-// ---- running -------------------------------------------------------------------------------------
-
-const query = editor("query", GRAPHQL);
-const variables = editor("variables", JSON_TOKENS);
-const requestHeaders = editor("headers", JSON_TOKENS);
+const query = editor("query", GRAPHQL, remember);
+const variables = editor("variables", JSON_TOKENS, remember);
+const requestHeaders = editor("headers", JSON_TOKENS, () => {});
 
 function status(text, bad = false) {
   $("status").textContent = text;
@@ -95,7 +103,7 @@ async function run() {
   button(true);
   status("Waiting…");
   try {
-    const response = await send(body, controller.signal, headers);
+    const response = await graphql(body, { signal: controller.signal, headers });
     for await (const text of bodies(response)) {
       try {
         shown.add(text);
@@ -124,43 +132,9 @@ function button(busy) {
   $("run").classList.toggle("stop", busy);
 }
 
-// ---- examples ------------------------------------------------------------------------------------
-
-const id = () => (crypto.randomUUID ? crypto.randomUUID() : String(Date.now()));
-
 const EXAMPLES = {
   "generateCopilotResponse: stream a reply": () => [
-    `mutation generateCopilotResponse($data: GenerateCopilotResponseInput!, $properties: JSONObject) {
-generateCopilotResponse(data: $data, properties: $properties) {
-  threadId
-  runId
-  ... on CopilotResponse @defer {
-    status {
-      ... on BaseResponseStatus { code }
-      ... on FailedResponseStatus { reason details }
-    }
-  }
-  messages @stream {
-    __typename
-    ... on BaseMessageOutput { id createdAt }
-    ... on BaseMessageOutput @defer {
-      status {
-        ... on SuccessMessageStatus { code }
-        ... on FailedMessageStatus { code reason }
-        ... on PendingMessageStatus { code }
-      }
-    }
-    ... on TextMessageOutput { role content @stream }
-    ... on ActionExecutionMessageOutput { name arguments @stream }
-    ... on ResultMessageOutput { actionName actionExecutionId result }
-    ... on AgentStateMessageOutput { agentName nodeName running state }
-  }
-  metaEvents @stream {
-    ... on LangGraphInterruptEvent { type name value }
-  }
-}
-}
-`,
+    RUN_DOCUMENT,
     {
       data: {
         metadata: { requestType: "Chat" },
@@ -168,7 +142,7 @@ generateCopilotResponse(data: $data, properties: $properties) {
         frontend: { actions: [], url: location.href },
         messages: [
           {
-            id: id(),
+            id: newId(),
             createdAt: new Date().toISOString(),
             textMessage: { role: "user", content: "Hello, what can you do?" },
           },
@@ -204,56 +178,33 @@ function show(name) {
 }
 
 function remember() {
-  try {
-    sessionStorage.setItem("playground", JSON.stringify([query.value, variables.value]));
-  } catch { /* the page works without a memory */ }
+  graphqlText.set([query.value, variables.value]);
 }
 
-function recall() {
-  try {
-    const [text, values] = JSON.parse(sessionStorage.getItem("playground"));
-    query.value = text;
-    variables.value = values;
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-// ---- start ---------------------------------------------------------------------------------------
-
-for (const name of Object.keys(EXAMPLES)) $("examples").append(new Option(name.split(":")[0], name));
-$("examples").addEventListener("change", () => show($("examples").value));
-$("run").addEventListener("click", run);
-$("docs-toggle").addEventListener("click", () => toggleSchema($("docs").hidden));
-$("docs-close").addEventListener("click", () => toggleSchema(false));
-$("filter").addEventListener("input", filter);
-$("docs").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
+/** Starts the editor with what was written before, or with an example for an agent. */
+export function startGraphQL(firstAgent) {
+  agent = firstAgent ?? agent;
+  for (const name of Object.keys(EXAMPLES)) $("examples").append(new Option(name.split(":")[0], name));
+  const written = graphqlText.get();
+  if (written) [query.value, variables.value] = written;
+  else show(Object.keys(EXAMPLES)[0]);
+  $("examples").addEventListener("change", () => show($("examples").value));
+  $("run").addEventListener("click", run);
+  $("schema-toggle").addEventListener("click", () => toggleSchema($("schema").hidden));
+  $("schema-close").addEventListener("click", () => toggleSchema(false));
+  $("schema-filter").addEventListener("input", filterSchema);
+  $("schema").addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
     event.stopPropagation();
     toggleSchema(false);
-  }
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    if (!running) run();
-  } else if (event.key === "Escape" && running) {
-    running.abort();
-  }
-});
-
-async function start() {
-  if (recall()) return;
-  show(Object.keys(EXAMPLES)[0]);
-  const untouched = query.value;
-  try {
-    const answer = await (await send({ query: "{ availableAgents { agents { name } } }" })).json();
-    agent = answer.data.availableAgents.agents[0]?.name ?? agent;
-  } catch {
-    return;
-  }
-  if (query.value === untouched) show(Object.keys(EXAMPLES)[0]);
+  });
+  document.addEventListener("keydown", (event) => {
+    if ($("view-graphql").hidden || document.querySelector("dialog[open]")) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      if (!running) run();
+    } else if (event.key === "Escape" && running) {
+      running.abort();
+    }
+  });
 }
-
-start();

@@ -1,19 +1,7 @@
-// Requests, and the parts of an answer as they arrive.
-
-const endpoint = location.pathname;
-const ACCEPT = "application/graphql-response+json, application/json, multipart/mixed";
-
-async function send(body, signal, headers = {}) {
-  return fetch(endpoint, {
-    method: "POST",
-    headers: { "content-type": "application/json", accept: ACCEPT, ...headers },
-    body: JSON.stringify(body),
-    signal,
-  });
-}
+// The parts of an incremental answer as they arrive, and the result that they add up to.
 
 /** Yields the JSON bodies of a multipart response as they arrive, or the one body of a plain one. */
-async function* bodies(response) {
+export async function* bodies(response) {
   const type = response.headers.get("content-type") ?? "";
   if (!type.startsWith("multipart/mixed")) {
     yield await response.text();
@@ -52,7 +40,7 @@ function fold(target, source) {
 }
 
 /** Applies one payload of incremental delivery (`path` with `items` or `data`) to the result so far. */
-function merge(result, payload) {
+export function merge(result, payload) {
   const { incremental = [], hasNext, ...rest } = payload;
   if ("data" in rest && !("path" in rest)) Object.assign(result, rest);
   else if (rest.errors) (result.errors ??= []).push(...rest.errors);

@@ -1,0 +1,58 @@
+// The questions that an agent asks before it goes on, and the form that answers each.
+
+import { colour, JSON_TOKENS, pretty } from "./colour.js";
+import { el } from "./dom.js";
+
+let painted = [];
+
+export function paintInterrupts(target, session) {
+  const { interrupts } = session.conversation;
+  const asked = session.busy ? [] : interrupts.filter((interrupt) => !interrupt.answer);
+  if (asked.length === painted.length && asked.every((each, index) => each === painted[index])) return;
+  painted = asked;
+  target.replaceChildren(...asked.map((interrupt) => question(interrupt, session)));
+  target.querySelector("input")?.focus({ preventScroll: true });
+}
+
+function question(interrupt, session) {
+  const field = el("input", { type: "text", "aria-label": "Your answer", placeholder: "Your answer, text or JSON", autocomplete: "off" });
+  const answer = (value) => () => session.answer(interrupt, value);
+  const form = el("form", { class: "question" },
+    el("p", { class: "asks" }, el("span", { class: "badge" }, interrupt.outcome ? interrupt.reason : "on_interrupt"), "The agent asks"),
+    ...words(interrupt),
+    el("div", { class: "answer" }, field, el("button", { type: "submit", class: "primary" }, "Answer")),
+    el("div", { class: "quick" },
+      el("button", { type: "button", onclick: answer("yes") }, "Yes"),
+      el("button", { type: "button", onclick: answer("no") }, "No"),
+      interrupt.outcome ? el("button", { type: "button", class: "ghost", onclick: answer(undefined) }, "Cancel") : null));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    session.answer(interrupt, value(field.value));
+  });
+  return form;
+}
+
+function words(interrupt) {
+  const said = interrupt.message ?? interrupt.value ?? interrupt.metadata ?? "";
+  const made = [];
+  if (typeof said === "string") made.push(el("p", { class: "words" }, said));
+  else made.push(json(said));
+  if (interrupt.responseSchema) made.push(el("details", {}, el("summary", {}, "What the answer should look like"), json(interrupt.responseSchema)));
+  return made;
+}
+
+function json(value) {
+  const made = el("pre");
+  colour(made, pretty(value), JSON_TOKENS);
+  return made;
+}
+
+/** An answer that is a JSON object or list is sent as such, all else as the text that it is. */
+function value(text) {
+  if (/^\s*[{[]/.test(text)) {
+    try {
+      return JSON.parse(text);
+    } catch { /* a text that begins like JSON */ }
+  }
+  return text;
+}

@@ -1,0 +1,168 @@
+// The start of the page: agents, views, settings and shortcuts.
+
+import { Chat } from "./chat.js";
+import { $, announce } from "./dom.js";
+import { startGraphQL } from "./graphql.js";
+import { Session } from "./session.js";
+import { header, place, theme, THEMES, wire } from "./settings.js";
+import { StateView } from "./state.js";
+import { enableTabs, select } from "./tabs.js";
+import { Threads } from "./threads.js";
+import { sentFrame, Timeline } from "./timeline.js";
+import { call, refusal, watchers } from "./transport.js";
+
+const session = new Session();
+const timeline = new Timeline();
+const threads = new Threads(session, () => drawer(null));
+new Chat(session);
+new StateView(session);
+
+session.addEventListener("frame", ({ detail }) => timeline.add(detail));
+watchers.add(({ method, address, body, status }) => {
+  const contract = body?.query ? "GraphQL" : "AG-UI";
+  const name = `${method} ${body?.method ?? address}`;
+  if (status) timeline.add({ contract, type: `HTTP ${status}`, data: { request: name } });
+  else timeline.add(sentFrame(contract, name, body));
+});
+
+// ---- agents --------------------------------------------------------------------------------------
+
+async function readAgents() {
+  try {
+    const response = await call("info");
+    if (!response.ok) throw new Error(await refusal(response));
+    const { agents } = await response.json();
+    const names = Object.keys(agents);
+    // `default` is another name of an agent that is listed, where there is one.
+    const shown = names.length > 1 ? names.filter((name) => name !== "default") : names;
+    $("agents").replaceChildren(...shown.map((name) => new Option(name, name)));
+    for (const option of $("agents").options) option.title = agents[option.value].description ?? "";
+    notice(shown.length ? "" : "No agent is registered.");
+    return shown;
+  } catch (error) {
+    notice(`The agents cannot be read: ${error.message}`);
+    return [];
+  }
+}
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
+
+async function start() {
+  const agents = await readAgents();
+  const { agent, threadId } = place.get();
+  if (agent && agents.includes(agent)) session.open(agent, threadId);
+  else session.begin(agents[0] ?? null);
+  $("agents").value = session.agent;
+  threads.refresh();
+  return agents;
+}
+
+$("agents").addEventListener("change", () => session.begin($("agents").value));
+session.addEventListener("change", () => {
+  if (session.agent && $("agents").value !== session.agent) $("agents").value = session.agent;
+});
+
+// ---- views ---------------------------------------------------------------------------------------
+
+const narrow = matchMedia("(max-width: 1100px)");
+
+function drawer(name) {
+  document.body.dataset.drawer = name ?? "";
+  $("threads-toggle").setAttribute("aria-expanded", String(name === "threads"));
+  $("inspector-toggle").setAttribute("aria-expanded", String(name === "inspector"));
+}
+
+function toggleDrawer(name) {
+  const open = document.body.dataset.drawer !== name;
+  drawer(open ? name : null);
+  if (open) $(name).querySelector("button, input, [tabindex='0']")?.focus();
+}
+
+function begin() {
+  drawer(null);
+  session.begin($("agents").value || null);
+  $("composer-text").focus();
+  announce("New thread.");
+}
+
+enableTabs();
+if (location.hash === "#graphql") select($("tab-graphql"));
+$("views").addEventListener("tab", ({ target }) => history.replaceState(null, "", target.id === "tab-graphql" ? "#graphql" : "#chat"));
+$("threads-toggle").addEventListener("click", () => toggleDrawer("threads"));
+$("inspector-toggle").addEventListener("click", () => toggleDrawer("inspector"));
+$("scrim").addEventListener("click", () => drawer(null));
+for (const button of document.querySelectorAll(".close-drawer")) button.addEventListener("click", () => drawer(null));
+$("new-thread").addEventListener("click", begin);
+
+// ---- settings ------------------------------------------------------------------------------------
+
+function paintTheme() {
+  $("theme").dataset.theme = theme.get();
+  $("theme").setAttribute("aria-label", `Theme: ${theme.get()}`);
+  $("theme").title = `Theme: ${theme.get()}`;
+}
+
+new MutationObserver(paintTheme).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+$("theme").addEventListener("click", () => theme.set(THEMES[(THEMES.indexOf(theme.get()) + 1) % THEMES.length]));
+$("wire").value = wire.get();
+$("wire").addEventListener("change", () => wire.set($("wire").value));
+
+function paintHeader() {
+  $("header-button").classList.toggle("set", Boolean(header.get().value));
+}
+
+$("header-button").addEventListener("click", () => {
+  const { name, value } = header.get();
+  $("header-name").value = name;
+  $("header-value").value = value;
+  $("header-dialog").showModal();
+});
+$("header-form").addEventListener("submit", () => {
+  header.set({ name: $("header-name").value.trim(), value: $("header-value").value.trim() });
+  paintHeader();
+  start();
+});
+$("header-remove").addEventListener("click", () => { $("header-value").value = ""; });
+$("help-button").addEventListener("click", () => $("help").showModal());
+for (const button of document.querySelectorAll("dialog .cancel")) button.addEventListener("click", () => button.closest("dialog").close());
+
+// ---- shortcuts -----------------------------------------------------------------------------------
+
+const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+
+const SHORTCUTS = {
+  Slash: () => $("composer-text").focus(),
+  KeyN: begin,
+  KeyT: () => (narrow.matches ? toggleDrawer("threads") : $("thread-list").querySelector(".open")?.focus()),
+  KeyE: () => inspect("tab-events", "timeline-filter"),
+  KeyS: () => inspect("tab-state", "state-edit"),
+};
+
+function inspect(tab, target) {
+  if (narrow.matches) drawer("inspector");
+  select($(tab));
+  $(target).focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape") {
+    if (document.body.dataset.drawer) drawer(null);
+    else if (!$("view-chat").hidden && session.conversation.running) session.stop();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey) return;
+  if (event.key === "?" && !typing(event.target)) return $("help").showModal();
+  const plainSlash = event.code === "Slash" && event.key === "/" && !typing(event.target) && !event.altKey;
+  if (!plainSlash && !(event.altKey && event.code !== "Slash" && event.code in SHORTCUTS)) return;
+  event.preventDefault();
+  if ($("view-chat").hidden) select($("tab-chat"));
+  SHORTCUTS[event.code]();
+});
+
+paintTheme();
+paintHeader();
+start().then((agents) => startGraphQL(agents[0]));

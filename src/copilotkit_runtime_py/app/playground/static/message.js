@@ -1,0 +1,90 @@
+// What one message looks like: a node that is made once, and painted anew when its parts have changed.
+
+import { colour, JSON_TOKENS, pretty } from "./colour.js";
+import { el } from "./dom.js";
+import { text } from "./graphql_run.js";
+import { markdown } from "./markdown.js";
+import { offers } from "./page_tools.js";
+
+/** A view of a message; `paint` is told the conversation, and whether the session can run a call. */
+export class MessageView {
+  constructor(message) {
+    this.node = el("li", { class: `message ${message.role}` });
+    this.shown = [];
+    this.folds = new Map(); // what a person has folded or unfolded
+  }
+
+  paint(message, conversation, session) {
+    const calls = message.toolCalls ?? [];
+    const results = calls.map((call) => conversation.result(call.id)?.content);
+    const parts = [
+      message.content,
+      conversation.open.has(message.id),
+      calls.length && session.busy,
+      ...calls.map((call) => call.function.arguments),
+      ...results,
+    ];
+    if (parts.length === this.shown.length && parts.every((part, index) => part === this.shown[index])) return false;
+    this.shown = parts;
+    this.node.replaceChildren(...CONTENTS[message.role](message, conversation, this));
+    calls.forEach((call, index) => this.node.append(toolCall(call, results[index], conversation, session, this)));
+    return true;
+  }
+}
+
+export const isShown = (message) => message.role in CONTENTS;
+
+const CONTENTS = {
+  user: (message) => [el("div", { class: "bubble" }, text(message.content))],
+  assistant: (message, conversation) => {
+    const said = text(message.content);
+    const open = conversation.open.has(message.id);
+    if (!said && (message.toolCalls?.length || !open)) return [];
+    return [el("div", { class: `prose${open ? " open" : ""}` }, markdown(said))];
+  },
+  reasoning: (message, conversation, view) => {
+    const open = conversation.open.has(message.id);
+    return [foldable(view, "reasoning", open, { class: "reasoning" },
+      el("summary", {}, open ? "Thinking…" : "Thought"),
+      el("div", { class: "prose" }, markdown(text(message.content))))];
+  },
+  activity: (message, conversation, view) => {
+    const body = el("pre");
+    colour(body, pretty(message.content), JSON_TOKENS);
+    return [foldable(view, "activity", true, { class: "card" }, el("summary", {}, el("span", { class: "badge" }, "activity"), message.activityType), body)];
+  },
+};
+
+function toolCall(call, result, conversation, session, view) {
+  const { name, arguments: args } = call.function;
+  const pending = result === undefined;
+  const status = !pending ? "done" : conversation.open.has(call.id) ? "calling" : session.busy ? "running" : "waiting";
+  const details = foldable(view, call.id, false, { class: `card call ${status}` },
+    el("summary", {},
+      el("span", { class: "badge" }, offers(name) ? "page tool" : "tool"),
+      el("code", {}, name),
+      el("span", { class: "brief" }, args),
+      el("span", { class: "state" }, status)));
+  details.append(el("h4", {}, "Arguments"), json(args));
+  if (!pending) details.append(el("h4", {}, "Result"), json(text(result)));
+  if (status !== "waiting" || !offers(name)) return details;
+  return el("div", { class: "waiting-call" }, details,
+    el("button", { type: "button", onclick: () => session.runPageTools() }, "Run it in this page"));
+}
+
+/** Details that stay as a person has left them, though they are made anew. */
+function foldable(view, key, open, attributes, summary, ...rest) {
+  const details = el("details", { ...attributes, open: view.folds.get(key) ?? open }, summary, ...rest);
+  summary.addEventListener("click", () => view.folds.set(key, !details.open));
+  return details;
+}
+
+function json(source) {
+  const made = el("pre");
+  try {
+    colour(made, pretty(JSON.parse(source)), JSON_TOKENS);
+  } catch { // part of JSON, or plain text
+    made.textContent = source;
+  }
+  return made;
+}

@@ -1,0 +1,256 @@
+// The conversation that the chat shows, and what a person can do with it: send, answer, stop, open, try again.
+
+import { Conversation } from "./conversation.js";
+import { newId } from "./dom.js";
+import * as graphqlRun from "./graphql_run.js";
+import { bodies, merge } from "./multipart.js";
+import * as pageTools from "./page_tools.js";
+import { place, wire } from "./settings.js";
+import { events } from "./sse.js";
+import { call, graphql, refusal } from "./transport.js";
+
+const ROUNDS = 10; // runs in a row that end with a call of one of the page's tools
+const RECONNECT_SECONDS = [0.3, 1, 2, 4, 8];
+
+/** Tells `change` whenever the conversation has, `frame` for what was received, `settled` after a run. */
+export class Session extends EventTarget {
+  constructor() {
+    super();
+    this.agent = null;
+    this.connecting = false;
+    this.reconnecting = false;
+    this.overGraphQL = null; // the conversation whose run GraphQL streams: to stop it is to leave it
+    this.#reset(newId());
+  }
+
+  get busy() {
+    return this.connecting || this.reconnecting || this.conversation.running;
+  }
+
+  /** Shows a thread of the server as it is, and follows the run that is in progress. */
+  async open(agent, threadId) {
+    this.#leave();
+    this.agent = agent;
+    this.#reset(threadId);
+    const { conversation, controller } = this;
+    place.set({ agent, threadId });
+    this.connecting = true;
+    this.#changed();
+    try {
+      await this.#watch(await this.#connect(conversation, controller.signal), conversation, controller.signal);
+    } catch (error) {
+      if (!controller.signal.aborted) conversation.end(error.message);
+    }
+    this.#settle(conversation, () => { this.connecting = false; });
+  }
+
+  /** Begins a new thread; the server hears of it with the first message. */
+  begin(agent) {
+    this.#leave();
+    this.agent = agent;
+    this.#reset(newId());
+    place.set({ agent, threadId: this.conversation.threadId });
+    this.#changed();
+  }
+
+  send(text) {
+    this.conversation.messages.push({ id: newId(), role: "user", content: text });
+    return this.#run();
+  }
+
+  /** Answers an open question; without a value it is put aside, which AG-UI 1.0 knows only. */
+  answer(interrupt, value) {
+    const { interrupts } = this.conversation;
+    const asked = interrupt.value ?? interrupt.message ?? "";
+    const metaEvent = { value: asText(asked), response: asText(value ?? "") };
+    if (!interrupt.outcome) {
+      return this.#run({ forwardedProps: { command: { resume: value, interruptEvent: asked } } }, metaEvent);
+    }
+    interrupt.answer = value === undefined ? { status: "cancelled" } : { status: "resolved", payload: value };
+    if (interrupts.some((each) => !each.answer)) return this.#changed();
+    return this.#run({ resume: interrupts.map(({ id, answer }) => ({ interruptId: id, ...answer })) }, metaEvent);
+  }
+
+  /** Runs the page's tools that nobody has run, such as those that were called while the page was reloaded. */
+  runPageTools() {
+    if (this.#callPageTools(this.conversation, 0)) return this.#run();
+  }
+
+  retry() {
+    return this.#run();
+  }
+
+  async stop() {
+    const { conversation, controller } = this;
+    if (this.overGraphQL === conversation) {
+      controller.abort();
+      return;
+    }
+    try {
+      const response = await call("agent/stop", { agentId: this.agent, threadId: conversation.threadId });
+      if (!response.ok) throw new Error(await refusal(response));
+    } catch (error) {
+      conversation.error = `It could not be stopped: ${error.message}`;
+      this.#changed();
+    }
+  }
+
+  setState(state) {
+    this.conversation.state = state;
+    this.#changed();
+  }
+
+  #reset(threadId) {
+    this.conversation = new Conversation(threadId);
+    this.controller = new AbortController();
+  }
+
+  #leave() {
+    this.controller.abort();
+    this.connecting = this.reconnecting = false;
+  }
+
+  async #run(extra = {}, metaEvent = null) {
+    const conversation = this.conversation;
+    for (let round = 0; round < ROUNDS; round++) {
+      const start = conversation.messages.length;
+      if (this.controller.signal.aborted) this.controller = new AbortController();
+      const { signal } = this.controller;
+      Object.assign(conversation, { running: true, error: null, interrupts: [] });
+      this.#changed();
+      try {
+        if (wire.get() === "graphql") await this.#runOverGraphQL(conversation, metaEvent, signal);
+        else await this.#runOverAGUI(conversation, extra, signal);
+      } catch (error) {
+        conversation.end(signal.aborted ? null : error.message);
+      }
+      this.#settle(conversation);
+      if (conversation !== this.conversation || signal.aborted || conversation.error) return;
+      if (!this.#callPageTools(conversation, start)) return;
+      [extra, metaEvent] = [{}, null];
+    }
+  }
+
+  async #runOverAGUI(conversation, extra, signal) {
+    const body = {
+      threadId: conversation.threadId,
+      runId: newId(),
+      protocolVersion: "1.0",
+      messages: conversation.messages,
+      state: conversation.state,
+      tools: pageTools.declarations,
+      context: [],
+      forwardedProps: {},
+      ...extra,
+    };
+    const headers = { accept: "text/event-stream" };
+    const response = await call("agent/run", { agentId: this.agent }, { body, headers, signal });
+    if (!response.ok) throw new Error(await refusal(response));
+    await this.#watch(response, conversation, signal);
+  }
+
+  async #runOverGraphQL(conversation, metaEvent, signal) {
+    const before = conversation.messages;
+    const body = graphqlRun.request(this.agent, conversation, pageTools.declarations, metaEvent);
+    this.overGraphQL = conversation;
+    const result = {};
+    let error = null;
+    try {
+      const response = await graphql(body, { signal });
+      for await (const text of bodies(response)) {
+        const payload = JSON.parse(text);
+        this.#received("GraphQL", partName(payload), payload);
+        merge(result, payload);
+        error = graphqlRun.fill(conversation, before, result);
+        this.#changed();
+      }
+      if (!result.data && !error) error = `HTTP ${response.status}, and no data`;
+    } finally {
+      if (this.overGraphQL === conversation) this.overGraphQL = null;
+      conversation.end(error);
+    }
+  }
+
+  /** Asks for a thread from where the conversation is, to the end of the run in progress. */
+  async #connect(conversation, signal) {
+    const last = conversation.lastEventId;
+    const body = { threadId: conversation.threadId, runId: newId(), protocolVersion: "1.0", messages: [] };
+    const headers = { accept: "text/event-stream", ...(last ? { "last-event-id": last } : {}) };
+    const response = await call("agent/connect", { agentId: this.agent }, { body, headers, signal });
+    if (!response.ok) throw new Error(await refusal(response));
+    return response;
+  }
+
+  /** Reads a stream, and where it breaks off connects again until the run has ended. */
+  async #watch(response, conversation, signal) {
+    try {
+      await this.#read(response, conversation);
+    } catch (error) {
+      if (signal.aborted || !conversation.lastEventId) throw error;
+    }
+    for (let attempt = 0; conversation.running && attempt < RECONNECT_SECONDS.length; attempt++) {
+      this.reconnecting = true;
+      this.#changed();
+      await new Promise((done) => setTimeout(done, RECONNECT_SECONDS[attempt] * 1000));
+      if (signal.aborted) return;
+      const last = conversation.lastEventId;
+      try {
+        await this.#read(await this.#connect(conversation, signal), conversation);
+      } catch (error) {
+        if (signal.aborted) throw error;
+      }
+      if (conversation.lastEventId !== last) attempt = -1;
+    }
+    if (conversation.running) conversation.end("The connection is lost. Reload the page to see how the run goes on.");
+    if (conversation === this.conversation) this.reconnecting = false;
+  }
+
+  async #read(response, conversation) {
+    for await (const { id, data } of events(response)) {
+      const event = JSON.parse(data);
+      this.#received("AG-UI", event.type, event, id);
+      if (id) conversation.lastEventId = id;
+      try {
+        conversation.apply(event);
+      } catch (error) {
+        this.#received("AG-UI", "NOT APPLIED", { event: event.type, because: error.message });
+      }
+      if (conversation === this.conversation) this.reconnecting = false;
+      this.#changed();
+    }
+  }
+
+  #callPageTools(conversation, start) {
+    const calls = conversation.unanswered(start).filter((each) => pageTools.offers(each.function.name));
+    for (const { id, function: called } of calls) {
+      conversation.messages.push({ id: newId(), role: "tool", toolCallId: id, content: pageTools.run(called) });
+    }
+    return calls.length > 0;
+  }
+
+  #settle(conversation, change = () => {}) {
+    if (conversation !== this.conversation) return;
+    change();
+    conversation.running = false;
+    this.#changed();
+    this.dispatchEvent(new Event("settled"));
+  }
+
+  #received(contract, type, data, id = null) {
+    this.dispatchEvent(new CustomEvent("frame", { detail: { contract, type, data, id } }));
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** A short name for a part of an incremental answer: what it is about. */
+function partName({ data, errors, incremental, hasNext }) {
+  if (errors) return "errors";
+  if (data) return "data";
+  const paths = (incremental ?? []).map(({ path }) => path.slice(1).filter((key) => typeof key === "string").join(".") || "response");
+  return [...new Set(paths)].join(" + ") || (hasNext === false ? "hasNext: false" : "part");
+}

@@ -1,0 +1,137 @@
+// The list of threads: open, rename, archive, delete.
+
+import { $, announce, el, iconButton } from "./dom.js";
+import { resource } from "./transport.js";
+
+const PAGE = 30;
+const NAME_LENGTH = 60;
+const UNITS = [["year", 31536e6], ["month", 2592e6], ["day", 864e5], ["hour", 36e5], ["minute", 6e4]];
+const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+
+export class Threads {
+  constructor(session, opened) {
+    this.session = session;
+    this.opened = opened; // called when a person has chosen a thread
+    this.rows = [];
+    this.cursor = null;
+    $("archived").addEventListener("change", () => this.refresh());
+    $("more").addEventListener("click", () => this.refresh(true));
+    session.addEventListener("settled", () => this.#settled());
+    session.addEventListener("change", () => this.#markCurrent());
+  }
+
+  /** Reads the list anew, or its next page. */
+  async refresh(more = false) {
+    const query = new URLSearchParams({ limit: PAGE });
+    if ($("archived").checked) query.set("includeArchived", "true");
+    if (more && this.cursor) query.set("cursor", this.cursor);
+    try {
+      const { threads, nextCursor } = await resource("GET", `/threads?${query}`);
+      this.rows = more ? [...this.rows, ...threads] : threads;
+      this.cursor = nextCursor;
+      $("threads-note").textContent = this.rows.length ? "" : "No thread yet.";
+      this.#paint();
+    } catch (error) {
+      $("threads-note").textContent = `The threads cannot be read: ${error.message}`;
+    }
+  }
+
+  async #settled() {
+    await this.refresh();
+    // A new thread is called by what was asked first.
+    const { threadId, messages } = this.session.conversation;
+    const row = this.rows.find((each) => each.id === threadId);
+    const first = messages.find((message) => message.role === "user")?.content;
+    if (row && !row.name && typeof first === "string") await this.#change(row, { name: first.slice(0, NAME_LENGTH) });
+  }
+
+  async #change(row, change) {
+    await this.#ask("PATCH", row, "", change);
+  }
+
+  async #ask(method, row, action = "", body = undefined) {
+    try {
+      await resource(method, `/threads/${encodeURIComponent(row.id)}${action}`, body);
+    } catch (error) {
+      $("threads-note").textContent = error.message;
+      return;
+    }
+    await this.refresh();
+  }
+
+  #paint() {
+    $("thread-list").replaceChildren(...this.rows.map((row) => this.#row(row)));
+    $("more").hidden = !this.cursor;
+    this.#markCurrent();
+  }
+
+  #markCurrent() {
+    for (const item of $("thread-list").children) {
+      const current = item.dataset.id === this.session.conversation.threadId;
+      item.classList.toggle("current", current);
+      item.querySelector(".open")?.setAttribute("aria-current", String(current));
+    }
+  }
+
+  #row(row) {
+    const item = el("li", { "data-id": row.id, class: row.archived ? "archived" : "" });
+    const open = el("button", { type: "button", class: "open", title: row.id, onclick: () => this.#open(row) },
+      el("span", { class: "name" }, row.name ?? "Untitled"),
+      el("small", {}, `${row.agentId} · ${ago(row.updatedAt)}${row.archived ? " · archived" : ""}`));
+    const label = row.name ?? "this thread";
+    item.append(open, el("span", { class: "actions" },
+      iconButton("rename", `Rename ${label}`, () => this.#rename(item, row)),
+      row.archived
+        ? iconButton("unarchive", `Take ${label} out of the archive`, () => this.#change(row, { archived: false }))
+        : iconButton("archive", `Archive ${label}`, () => this.#ask("POST", row, "/archive")),
+      iconButton("delete", `Delete ${label}`, () => this.#confirm(item, row))));
+    return item;
+  }
+
+  #open(row) {
+    this.opened();
+    this.session.open(row.agentId, row.id);
+  }
+
+  #rename(item, row) {
+    const field = el("input", { type: "text", "aria-label": "Name of the thread", maxlength: 200 });
+    field.value = row.name ?? "";
+    let over = false;
+    const end = (save) => {
+      if (over) return;
+      over = true;
+      if (save && field.value.trim()) this.#change(row, { name: field.value.trim() });
+      else this.#paint();
+    };
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") end(true);
+      else if (event.key === "Escape") {
+        event.stopPropagation();
+        end(false);
+      }
+    });
+    field.addEventListener("blur", () => end(true));
+    item.replaceChildren(field);
+    field.focus();
+    field.select();
+  }
+
+  #confirm(item, row) {
+    const sure = el("button", { type: "button", class: "danger", onclick: () => this.#delete(row) }, "Delete");
+    const keep = el("button", { type: "button", onclick: () => this.#paint() }, "Keep");
+    item.replaceChildren(el("span", { class: "sure" }, "Delete for good?"), sure, keep);
+    keep.focus();
+  }
+
+  async #delete(row) {
+    if (row.id === this.session.conversation.threadId) this.session.begin(this.session.agent);
+    await this.#ask("DELETE", row);
+    announce("Deleted.");
+  }
+}
+
+function ago(time) {
+  const elapsed = new Date(time) - Date.now();
+  const [unit, size] = UNITS.find((each) => Math.abs(elapsed) >= each[1]) ?? [null, 1];
+  return unit ? AGO.format(Math.round(elapsed / size), unit) : "now";
+}
