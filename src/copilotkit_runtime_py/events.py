@@ -18,6 +18,9 @@ INTERRUPTED: Final = "RUN_INTERRUPTED"
 """The code of the RUN_ERROR that ends a run whose worker is gone."""
 
 
+_LARGE: Final = 64 * 1024
+
+
 def event_from(value: BaseModel | Mapping[str, Any]) -> Event:
     """Returns an event in JSON form, from a model of `ag_ui.core` or from a mapping.
 
@@ -43,9 +46,11 @@ def encode(value: Any) -> bytes:
         TypeError: the value is no JSON.
     """
     try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+        data = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
         return json.dumps(value, separators=(",", ":")).encode()
+    # The encoder hands out its whole buffer, which may be twelve times as large.
+    return data if len(data) < _LARGE else bytes(memoryview(data))
 
 
 def decode(data: bytes) -> Any:
@@ -63,6 +68,18 @@ def decode(data: bytes) -> Any:
 def as_text(value: Any) -> str:
     """Returns a text as it is, and anything else as JSON text."""
     return value if isinstance(value, str) else encode(value).decode()
+
+
+def well_formed(text: str) -> str:
+    """Returns a text whose surrogate pairs are characters, and lone halves of them replacement characters.
+
+    An agent that cuts a text inside an emoji sends the halves apart.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def is_graph_interrupt(interrupt: Mapping[str, Any]) -> bool:

@@ -63,9 +63,9 @@ def response_of(
     )
 
 
-def served(feed: Written, heartbeat_seconds: float = 15.0) -> Exchange:
+def served(feed: Written, heartbeat_seconds: float = 15.0, reader_seconds: float = 60.0) -> Exchange:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await response_of(feed, heartbeat_seconds)(scope, receive, send)
+        await response_of(feed, heartbeat_seconds, reader_seconds)(scope, receive, send)
 
     return Exchange(app, "GET", "/")
 
@@ -160,3 +160,32 @@ async def test_a_reader_who_does_not_read_holds_nothing_but_its_place() -> None:
     feed.end()
     await answer
     assert b"".join(sent) == b"xxx"
+
+
+@pytest.mark.attack(42)
+async def test_a_reader_who_stays_and_reads_nothing_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    feed = Written()
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        if message.get("body"):
+            await never()
+
+    feed.write(b"x")
+    await response_of(feed, reader_seconds=0.01)({"type": "http"}, never, send)
+
+    assert feed.closed == 1
+    assert "read nothing for 0.01 seconds" in caplog.text
+
+
+@pytest.mark.attack(42)
+async def test_a_reader_to_whom_nothing_is_said_for_long_is_not_left() -> None:
+    feed = Written()
+    async with served(feed, heartbeat_seconds=0.02, reader_seconds=0.01) as exchange:
+        chunks = exchange.chunks()
+        assert [await anext(chunks) for _ in range(5)] == [BEAT] * 5
+        feed.end()
+        assert [chunk async for chunk in chunks] in ([], [BEAT])
