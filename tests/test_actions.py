@@ -7,6 +7,7 @@ import datetime
 import enum
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -147,6 +148,8 @@ class Point:
         (None, ""),
         (0, "0"),
         (42, "42"),
+        (2**64, "18446744073709551616"),
+        ("half \ud83d", "half \ufffd"),
         (True, "true"),
         ([1, "a"], '[1,"a"]'),
         ({"a": None}, '{"a":null}'),
@@ -220,6 +223,32 @@ async def test_any_other_error_is_logged_and_told_by_an_id(
     assert str(record.args[1] if isinstance(record.args, tuple) else "") in result
 
     assert "hunter2" in await call(fail, development=True)
+
+
+async def test_a_number_of_any_size_arrives_as_the_model_wrote_it() -> None:
+    def same(number: int) -> int:
+        return number
+
+    assert await call(same, '{"number":123456789012345678901}') == "123456789012345678901"
+
+
+async def own_cancellation() -> None:
+    task = asyncio.create_task(asyncio.sleep(0))
+    task.cancel()
+    await task
+
+
+async def own_exit() -> None:
+    sys.exit("hunter2")
+
+
+@pytest.mark.parametrize("function", [own_cancellation, own_exit, lambda: sys.exit("hunter2")])
+async def test_an_action_that_exits_or_is_cancelled_by_itself_ends_nothing_but_its_call(
+    function: Callable[[], Any],
+) -> None:
+    result = await call(function)
+    assert json.loads(result)["error"]["code"] == "HANDLER_ERROR"
+    assert "hunter2" not in result
 
 
 async def test_a_result_that_is_no_json_is_an_error(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,15 +11,14 @@ from typing import Annotated, Any, Final, NotRequired, TypeAlias, get_type_hints
 
 import anyio.to_thread
 import docstring_parser
-import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, from_json, to_jsonable_python
 from typing_extensions import TypedDict
 
 from .context import RequestContext
 from .errors import ActionError, masked
-from .events import as_text
+from .events import as_text, well_formed
 from .logs import get_logger
 from .telemetry import tool_span
 
@@ -160,10 +159,7 @@ async def call_action(
         given = _decoded(arguments)
         with tool_span(action.name):
             async with asyncio.timeout(timeout):
-                try:
-                    result = await action.handler(given, context)
-                except TimeoutError as error:  # the action's own, not that of this call
-                    raise _Failed from error
+                result = await _result(action, given, context)
         return _told(result)
     except TimeoutError:
         logger.warning("the action %s took more than %s seconds", action.name, timeout)
@@ -174,13 +170,26 @@ async def call_action(
         return error_result("HANDLER_ERROR", _masked(action, error, development))
 
 
+async def _result(action: Action, given: dict[str, Any], context: RequestContext) -> Any:
+    """Runs an action. A timeout, a cancellation or an exit of its own is a failure like any other."""
+    try:
+        return await action.handler(given, context)
+    except (TimeoutError, SystemExit) as error:
+        raise _Failed from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _Failed from error
+
+
 def error_result(code: str, message: str) -> str:
     """Returns what model and client are told of a call that failed."""
     return as_text({"error": {"code": code, "message": message}, "result": ""})
 
 
 class _Failed(Exception):
-    """Carries the exception of an action as its cause."""
+    """Carries what an action raised as its cause."""
 
 
 class _WithoutTitles(GenerateJsonSchema):
@@ -242,8 +251,8 @@ def _text_of(docstring: docstring_parser.Docstring) -> str:
 
 def _decoded(arguments: str) -> dict[str, Any]:
     try:
-        given = orjson.loads(arguments) if arguments else {}
-    except orjson.JSONDecodeError as error:
+        given = from_json(arguments) if arguments else {}
+    except ValueError as error:
         raise ActionError("Failed to parse action arguments", "INVALID_ARGUMENTS") from error
     if not isinstance(given, dict):
         raise ActionError("The arguments are no JSON object", "INVALID_ARGUMENTS")
@@ -258,7 +267,7 @@ def _problems(error: ValidationError) -> str:
 def _told(result: Any) -> str:
     if result is None:
         return ""
-    return as_text(to_jsonable_python(result, by_alias=True))
+    return well_formed(as_text(to_jsonable_python(result, by_alias=True)))
 
 
 def _masked(action: Action, error: Exception, development: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .events import Event
+from .events import Event, well_formed
 from .parts import PARTS, REASONING, TEXT, TOOL
 from .patch import patched
 from .state_store.base import AgentState
@@ -161,17 +161,8 @@ class _Growing:
 
     def join(self) -> None:
         if self.parts:
-            self.target[self.member] = _whole(self.target[self.member] + "".join(self.parts))
+            self.target[self.member] = well_formed(self.target[self.member] + "".join(self.parts))
             self.parts.clear()
-
-
-def _whole(text: str) -> str:
-    """Returns a text whose surrogate pairs, halves of which an agent sent apart, are characters again."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _text_of(content: Any) -> str:

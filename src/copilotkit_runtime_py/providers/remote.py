@@ -24,7 +24,7 @@ from .. import telemetry
 from ..compat import RemoteEvents, remote_input
 from ..context import RequestContext
 from ..errors import AgentError
-from ..events import Event, as_text
+from ..events import Event, as_text, well_formed
 from ..logs import get_logger
 from ..sse import EventStreamParser, EventTooLargeError
 from .base import Provider
@@ -255,7 +255,7 @@ def _loads_leniently(data: bytes) -> Any:
     """
     try:
         text = json.dumps(json.loads(data.decode("utf-8", "replace")), ensure_ascii=False)
-        return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return orjson.loads(well_formed(text))
     except (ValueError, RecursionError):
         raise AgentError("The agent sent an event that is not valid JSON", _FAULT) from None
 
