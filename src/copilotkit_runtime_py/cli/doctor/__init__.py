@@ -115,7 +115,8 @@ def _found(probe: Probe, clients: Sequence[str]) -> Iterator[Finding]:
     yield from examine(probe, "Connection", connection.FURTHER)
     for client in clients:
         yield from examine(probe, *CLIENTS[client])
-    yield from examine(probe, "Pages of another origin (CORS)", cors.CHECKS)
+    origin_checks = (*cors.CHECKS, *cors.REST_CHECKS) if "rest" in clients else cors.CHECKS
+    yield from examine(probe, "Pages of another origin (CORS)", origin_checks)
     if "rest" in clients:
         yield from examine(probe, "Streaming", streaming.REST_CHECKS)
     if "graphql" in clients:
