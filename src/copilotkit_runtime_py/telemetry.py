@@ -10,10 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, Final
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import AgentError, CopilotKitError, InternalError
 from .logs import owner_hash
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 try:
     from opentelemetry import metrics, trace
@@ -24,6 +28,8 @@ else:
     INSTALLED = True
 
 _NAME: Final = "copilotkit_runtime_py"
+# Within a request's span there may be others, such as FastAPI's own.
+_request: ContextVar[Span | None] = ContextVar("copilotkit_runtime_py_request_span", default=None)
 # Ids are the client's choice.
 _LONGEST_ID: Final = 200
 # The codes that the runtime itself gives to an agent's failure; those of agents are beyond counting.
@@ -75,7 +81,8 @@ if INSTALLED:
 def request_span(method: str, route: str, headers: list[tuple[bytes, bytes]]) -> Iterator[None]:
     """A span around a request, to the end of its answer.
 
-    It goes on with the trace of the application's own instrumentation, or else of the caller.
+    It goes on with the trace of the server's own instrumentation, which newer FastAPIs have built in, or else
+    with that of the caller.
 
     Args:
         method: the HTTP method.
@@ -90,8 +97,12 @@ def request_span(method: str, route: str, headers: list[tuple[bytes, bytes]]) ->
         sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         context, kind = _propagator.extract(sent), trace.SpanKind.SERVER
     attributes = {"http.request.method": method, "http.route": route}
-    with _span(f"{method} {route}", attributes, kind=kind, context=context):
-        yield
+    with _span("copilotkit.request", attributes, kind=kind, context=context) as span:
+        token = _request.set(span)
+        try:
+            yield
+        finally:
+            _request.reset(token)
 
 
 @contextmanager
@@ -116,29 +127,17 @@ def tool_span(tool_name: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def call_span(host: str) -> Iterator[None]:
-    """A span around a request to another host, whose answer may still be on its way afterwards."""
-    if not INSTALLED:
-        yield
-        return
-    attributes = {"http.request.method": "POST", "server.address": host}
-    with _span("POST", attributes, kind=trace.SpanKind.CLIENT):
-        yield
-
-
 def annotate(**attributes: str | int) -> None:
-    """Adds `copilotkit.*` attributes to the current span."""
-    if INSTALLED:
-        trace.get_current_span().set_attributes(
-            {f"copilotkit.{name}": value for name, value in attributes.items()}
-        )
+    """Adds `copilotkit.*` attributes to the span of the request."""
+    span = _request.get()
+    if span is not None:
+        span.set_attributes({f"copilotkit.{name}": value for name, value in attributes.items()})
 
 
 def answered(status_code: int) -> None:
-    """Tells the status of the answer to the request whose span is the current one."""
-    if INSTALLED:
-        span = trace.get_current_span()
+    """Tells the status of the answer to the request."""
+    span = _request.get()
+    if span is not None:
         span.set_attribute("http.response.status_code", status_code)
         if status_code >= 500:
             span.set_status(trace.StatusCode.ERROR)
@@ -242,7 +241,7 @@ class RunTrace:
 @contextmanager
 def _span(
     name: str, attributes: Mapping[str, str], *, kind: Any = None, context: Any = None
-) -> Iterator[None]:
+) -> Iterator[Span]:
     with _tracer.start_as_current_span(
         name,
         context=context,
@@ -252,7 +251,7 @@ def _span(
         set_status_on_exception=False,
     ) as span:
         try:
-            yield
+            yield span
         except Exception as error:
             span.set_attribute("error.type", code_of(error))
             span.set_status(trace.StatusCode.ERROR)
