@@ -69,7 +69,8 @@ def rest(line: bytes, seen: int) -> bytes:
 def compact(log: Iterable[Event], *, pending: bool = False) -> list[Piece]:
     """Returns a run's events with the deltas of each message joined and its state folded into one snapshot.
 
-    A message stands where it began; what came while it grew follows it. The state is folded from the one that
+    A message stands where it began; what came while it grew follows it, and what it grew by after a snapshot
+    of the conversation follows that. The state is folded from the one that
     the run's input brought, and a patch that does not apply is skipped.
 
     A run that failed long ago raises no alarm again: its RUN_ERROR is a RUN_FINISHED here, after which every
@@ -92,6 +93,8 @@ def compact(log: Iterable[Event], *, pending: bool = False) -> list[Piece]:
                 growing[key] = _Part()
                 items.append(growing[key])
             growing[key].add(action, event, place)
+            if action == "close":
+                del growing[key]
         elif kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
             state.apply(event, place)
         else:
@@ -101,6 +104,9 @@ def compact(log: Iterable[Event], *, pending: bool = False) -> list[Piece]:
             elif kind in ("RUN_FINISHED", "RUN_ERROR") and state.places:
                 items.append(Piece(events.state_snapshot(state.value), state.places[-1:], []))
             items.append(Piece(_historic(event, started, pending=pending), [place], []))
+            if kind == "MESSAGES_SNAPSHOT":  # it may hold what a message was so far
+                growing = {key: _Part() for key in growing}
+                items.extend(growing.values())
     pieces: list[Piece] = []
     for item in items:
         pieces.extend(item.pieces.values() if isinstance(item, _Part) else (item,))
