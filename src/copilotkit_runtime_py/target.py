@@ -4,6 +4,7 @@ A target is one of
 
 - `package.module:attribute`, looked up in the working directory and among the installed packages;
 - `path/file.py:attribute`, a file that may import its neighbours;
+- `vendor:model`, a chat model such as `openai:gpt-4o`, of a vendor that LangChain's `init_chat_model` knows;
 - `http://…` or `https://…`, the address of an AG-UI agent.
 """
 
@@ -25,13 +26,20 @@ from .providers.environment import silence
 # The packages that an extra of this distribution brings.
 _EXTRAS = {"langgraph": "langgraph", "langchain_core": "langgraph", "langchain": "chat", "crewai": "crewai"}
 
+# As `init_chat_model` has them. A module of such a name can be given as a file.
+_VENDORS = frozenset(
+    """anthropic anthropic_bedrock azure_ai azure_openai baseten bedrock bedrock_converse cohere deepseek
+    fireworks google_anthropic_vertex google_genai google_vertexai groq huggingface ibm litellm meta mistralai
+    nvidia ollama openai openrouter perplexity together upstage xai""".split()
+)
+
 
 class TargetError(Exception):
     """A target names nothing that can be loaded. The message is one line for the operator."""
 
 
 def load_target(target: str, directory: Path | None = None) -> Any:
-    """Returns what a target names: an object, or the URL itself.
+    """Returns what a target names: an object, the provider of a chat model, or the URL itself.
 
     Args:
         target: see the module's description.
@@ -43,11 +51,13 @@ def load_target(target: str, directory: Path | None = None) -> Any:
     """
     if target.startswith(("http://", "https://")):
         return target
+    if target.partition(":")[0] in _VENDORS and not target.endswith(":"):
+        return _chat_model(target)
     source, colon, attribute = target.rpartition(":")
     if not colon or not source or not attribute:
         raise TargetError(
-            f"'{target}' is no target: write package.module:attribute, path/file.py:attribute "
-            "or the URL of an AG-UI agent."
+            f"'{target}' is no target: write package.module:attribute, path/file.py:attribute, "
+            "vendor:model for a chat model, or the URL of an AG-UI agent."
         )
     directory = directory or Path.cwd()
     silence()
@@ -96,6 +106,20 @@ def missing_extra(error: ModuleNotFoundError) -> str | None:
     return f"{package} is not installed: pip install 'copilotkit-runtime-py[{extra}]'."
 
 
+def _chat_model(name: str) -> Any:
+    try:
+        from .providers.chat import ChatProvider
+
+        return ChatProvider(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRAS:
+            raise TargetError(f"The model '{name}' cannot be asked: {error}") from error
+        raise TargetError("Chat models need an extra: pip install 'copilotkit-runtime-py[chat]'.") from error
+    except Exception as error:  # a vendor's package is missing, or the vendor's key, or a setting is wrong
+        problem = " ".join(str(error).split())
+        raise TargetError(f"The model '{name}' cannot be asked: {problem}") from error
+
+
 def _import_lone_file(path: Path) -> ModuleType:
     # Two agents may both live in a file agent.py, so the module's name comes from the whole path.
     name = f"{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
@@ -132,6 +156,12 @@ def _failed_import(source: str, error: Exception) -> TargetError:
     if isinstance(error, ModuleNotFoundError):
         advice = missing_extra(error) or f"module '{error.name}' is not installed."
         return TargetError(f"{source} cannot be imported: {advice}")
+    if isinstance(error, SyntaxError) and error.filename:
+        # Its traceback ends with whoever imports the file.
+        kind = type(error).__name__
+        return TargetError(
+            f"{source} cannot be imported: {kind}: {error.msg} ({error.filename}:{error.lineno})"
+        )
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -193,7 +193,10 @@ def _existing(given: str | None) -> str:
 
 
 async def _read(store: StateStore, owner: str, id: str) -> tuple[ThreadRecord, list[RunLog], AgentState]:
-    thread = await store.update_thread(owner, id)  # changes nothing
+    threads = await store.list_threads(owner, include_archived=True)
+    thread = next((thread for thread in threads if thread.id == id), None)
+    if thread is None:
+        raise ThreadNotFoundError(id)
     logs = await store.read_runs(owner, id)
     state = await store.load_state(owner, id, thread.agent_name)
     return thread, logs, state or AgentState()

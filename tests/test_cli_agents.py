@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+
+import pytest
+from graphql import build_schema
+
+from copilotkit_runtime_py.cli import cli
+from tests.test_cli import AGENT, run
+
+GRAPH = """
+print("loading the graph")
+from langgraph.graph import MessagesState, StateGraph
+
+graph = StateGraph(MessagesState).add_node("reply", lambda state: {}).add_edge("__start__", "reply").compile()
+"""
+CONFIG = {"graphs": {"first": {"path": "./graph.py:graph", "description": "Answers first."}}}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "agent.py").write_text(AGENT)
+    (tmp_path / "graph.py").write_text(GRAPH)
+
+
+def test_every_command_has_one_line_of_help() -> None:
+    output = run("--help").output
+
+    assert list(cli.commands) == ["agents", "demo", "dev", "doctor", "init", "schema", "serve", "threads"]
+    assert all(f"  {name} " in output for name in cli.commands)
+
+
+def test_agents_are_listed_with_their_kind_and_target(tmp_path: Path) -> None:
+    (tmp_path / "langgraph.json").write_text(json.dumps(CONFIG))
+    remote = "https://agents.example.com/research"
+    arguments = ("--config", "langgraph.json", "--agent", "chat=agent.py:agent", "--agent", f"far={remote}")
+
+    rows = json.loads(run("agents", "--json", *arguments).stdout)
+
+    told = [(row["name"], row["kind"], row["target"], row["description"], row["default"]) for row in rows]
+    assert told == [
+        ("first", "LangGraph", "./graph.py:graph", "Answers first.", False),
+        ("chat", "function", "agent.py:agent", "", False),
+        ("far", "AG-UI agent at a URL", remote, "", False),
+    ]
+    assert rows[0]["capabilities"]["transport"]["streaming"] is True
+
+
+def test_the_list_for_people_tells_what_an_agent_can(tmp_path: Path) -> None:
+    (tmp_path / "langgraph.json").write_text(json.dumps(CONFIG))
+
+    lines = run("agents").stdout.splitlines()
+
+    assert lines[:3] == ["first (default)", "  LangGraph: ./graph.py:graph", "  Answers first."]
+    assert lines[3].startswith("  can: transport.streaming, ")
+
+
+def test_the_default_agent_is_the_one_that_is_named() -> None:
+    arguments = ("--agent", "a=agent.py:agent", "--agent", "b=agent.py:agent", "--default-agent", "b")
+
+    rows = json.loads(run("agents", "--json", *arguments).stdout)
+
+    assert [(row["name"], row["default"]) for row in rows] == [("a", False), ("b", True)]
+
+
+def test_the_key_in_a_url_is_not_listed() -> None:
+    output = run("agents", "--agent", "far=https://agents.example.com/?key=s3cret").output
+
+    assert "s3cret" not in output
+    assert "https://agents.example.com/" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "No agent to serve: pass --agent NAME=TARGET or --config"),
+        (["--agent", "a=agent.py:agnet"], "agent.py has no attribute 'agnet'. It has: agent."),
+        (["--agent", "a=agent.py:agent", "--default-agent", "b"], "The default agent 'b' is not registered."),
+    ],
+)
+def test_an_agent_that_cannot_be_served_is_told_in_a_line(arguments: list[str], message: str) -> None:
+    result = run("agents", *arguments)
+
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+
+
+def test_the_schema_is_valid_sdl_with_the_fields_of_the_contract() -> None:
+    schema = build_schema(run("schema").output)
+
+    assert schema.query_type is not None
+    assert schema.mutation_type is not None
+    assert set(schema.query_type.fields) == {"hello", "availableAgents", "loadAgentState"}
+    assert set(schema.mutation_type.fields) == {"generateCopilotResponse"}
+
+
+def test_the_operations_are_those_of_the_client() -> None:
+    output = run("schema", "--operations").output
+
+    assert "mutation generateCopilotResponse($data: GenerateCopilotResponseInput!" in output

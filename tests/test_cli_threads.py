@@ -1,0 +1,209 @@
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from ag_ui.core import RunAgentInput
+from fastapi import FastAPI, Header
+from starlette.testclient import TestClient
+
+from copilotkit_runtime_py import CopilotRuntime, create_router, events
+from tests.test_cli import run
+
+GRAPH = """
+from langchain_core.messages import AIMessage
+from langgraph.graph import MessagesState, StateGraph
+
+async def reply(state):
+    return {"messages": [AIMessage(f"{len(state['messages'])} before this")]}
+
+graph = StateGraph(MessagesState).add_node("reply", reply).add_edge("__start__", "reply").compile()
+"""
+
+
+async def greeter(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+    yield events.text_start("m1")
+    yield events.text_content("m1", "Good ")
+    yield events.text_content("m1", "morning")
+    yield events.text_end("m1")
+    yield events.tool_call_start("c1", "paint", parent_message_id="m1")
+    yield events.tool_call_args("c1", '{"color":"red"}')
+    yield events.tool_call_end("c1")
+
+
+async def caller(x_user: Annotated[str, Header()] = "anonymous") -> str:
+    return x_user
+
+
+def talk(url: str, *thread_ids: str, user: str = "anonymous", agent: Any = greeter) -> None:
+    """Has an agent answer on each thread, and keeps that in a store."""
+    runtime = CopilotRuntime(agents={"greeter": agent}, state_store=url)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await runtime.aclose()
+
+    app = FastAPI(lifespan=lifespan)
+    app.include_router(create_router(runtime, path="/ck", identify=caller))
+    with TestClient(app, headers={"x-user": user}) as client:
+        for thread_id in thread_ids:
+            message = {"id": f"u-{thread_id}", "role": "user", "content": "hello"}
+            body = {"threadId": thread_id, "runId": f"r-{thread_id}", "messages": [message]}
+            assert '"RUN_FINISHED"' in client.post("/ck/agent/greeter/run", json=body).text
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    monkeypatch.setenv("COPILOTKIT_STORE", url)
+    return url
+
+
+def listed(*arguments: str) -> list[str]:
+    return [thread["id"] for thread in json.loads(run("threads", "list", "--json", *arguments).output)]
+
+
+def test_the_threads_of_an_owner_are_listed_the_last_changed_first(store: str) -> None:
+    talk(store, "t1", "t2")
+    talk(store, "t3", user="ada")
+
+    output = run("threads", "list").output.splitlines()
+
+    assert [line.split()[-2:] for line in output[1:]] == [["t2", "greeter"], ["t1", "greeter"]]
+    assert output[0].split() == ["CHANGED", "ID", "AGENT", "NAME"]
+    assert listed("--owner", "ada") == ["t3"]
+    assert listed("--limit", "1") == ["t2"]
+    assert listed("--agent", "another") == []
+
+
+def test_the_place_without_an_option_is_where_serve_and_demo_keep_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COPILOTKIT_STORE")
+    (tmp_path / ".copilotkit").mkdir()
+    talk(f"sqlite:///{tmp_path / '.copilotkit' / 'threads.db'}", "t1")
+
+    assert listed() == ["t1"]
+
+
+def test_an_owner_without_threads_is_told_that_there_are_others(store: str) -> None:
+    talk(store, "t1", user="ada")
+
+    assert "'anonymous' has no threads here. --owner names another user." in run("threads", "list").output
+
+
+def test_a_thread_is_shown_as_a_conversation(store: str) -> None:
+    talk(store, "t1")
+
+    lines = run("threads", "show", "t1").output.splitlines()
+
+    assert lines[0] == "t1"
+    assert lines[1].startswith("greeter, 1 run, changed ")
+    assert lines[3:] == ["user: hello", 'assistant: Good morning paint({"color":"red"})']
+
+
+def test_a_thread_is_exported_with_its_runs_and_its_state(store: str, tmp_path: Path) -> None:
+    talk(store, "t1")
+
+    printed = json.loads(run("threads", "export", "t1").output)
+    written = run("threads", "export", "t1", "--output", "t1.json")
+
+    assert written.exit_code == 0
+    assert json.loads((tmp_path / "t1.json").read_text()) == printed
+    assert (printed["thread"]["id"], printed["thread"]["agent"]) == ("t1", "greeter")
+    (exported,) = printed["runs"]
+    assert (exported["id"], exported["number"], exported["ended"]) == ("r-t1", 1, True)
+    assert [event["type"] for event in exported["events"]] == [
+        "RUN_STARTED",
+        "TEXT_MESSAGE_START",
+        "TEXT_MESSAGE_CONTENT",
+        "TEXT_MESSAGE_END",
+        "TOOL_CALL_START",
+        "TOOL_CALL_ARGS",
+        "TOOL_CALL_END",
+        "RUN_FINISHED",
+    ]
+    assert [message["role"] for message in printed["messages"]] == ["user", "assistant"]
+
+
+def test_an_export_overwrites_nothing(store: str, tmp_path: Path) -> None:
+    talk(store, "t1")
+    (tmp_path / "t1.json").write_text("mine")
+
+    result = run("threads", "export", "t1", "--output", "t1.json")
+
+    assert result.exit_code == 1
+    assert "t1.json cannot be written: File exists." in result.output
+    assert (tmp_path / "t1.json").read_text() == "mine"
+
+
+def test_threads_are_deleted_once_that_is_confirmed(store: str) -> None:
+    talk(store, "t1", "t2")
+
+    refused = run("threads", "delete", "t1")
+    deleted = run("threads", "delete", "t1", "t2", "--yes")
+
+    assert "Delete t1 of 'anonymous' for ever? [y/N]" in refused.output
+    assert refused.exit_code == 1
+    assert "Deleted t1.\nDeleted t2.\n" in deleted.output
+    assert "What an agent itself remembers stays" in deleted.output
+    assert listed() == []
+
+
+def test_what_an_agent_remembers_goes_with_the_thread_where_the_agent_is_found(
+    store: str, tmp_path: Path
+) -> None:
+    from copilotkit_runtime_py.providers.langgraph.provider import LangGraphProvider
+    from copilotkit_runtime_py.target import load_target
+
+    (tmp_path / "graph.py").write_text(GRAPH)
+    (tmp_path / "langgraph.json").write_text('{"graphs": {"greeter": "./graph.py:graph"}}')
+    graph = load_target("graph.py:graph")
+    talk(store, "t1", agent=LangGraphProvider(graph))
+
+    result = run("threads", "delete", "t1", "--yes")
+    talk(store, "t1", agent=LangGraphProvider(graph))
+
+    assert result.output == "Deleted t1.\n"
+    assert "assistant: 1 before this" in run("threads", "show", "t1").output.splitlines()
+
+
+@pytest.mark.parametrize("command", ["show", "export", "delete"])
+def test_the_thread_of_another_owner_does_not_exist(command: str, store: str) -> None:
+    talk(store, "t1", user="ada")
+
+    result = run("threads", command, "t1", *(["--yes"] if command == "delete" else []))
+
+    assert result.exit_code == 1
+    assert "Thread 't1' was not found. --owner names another user." in result.output
+    assert listed("--owner", "ada") == ["t1"]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("memory", "Threads in memory are within the server"),
+        ("sqlite:///absent.db", "There is no file {directory}/absent.db: name the store with --store."),
+        ("mongodb://me:s3cret@host/", "There is no store of the kind 'mongodb'"),
+        (
+            "postgresql://me:s3cret@127.0.0.1:1/threads",
+            "The store at postgresql://127.0.0.1:1/threads cannot be reached",
+        ),
+        ("redis://me:s3cret@127.0.0.1:1/0", "The store at redis://127.0.0.1:1/0 cannot be reached"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_told_in_a_line(url: str, message: str, tmp_path: Path) -> None:
+    if url.startswith("postgresql"):
+        pytest.importorskip("psycopg")
+
+    result = run("threads", "list", "--store", url)
+
+    assert result.exit_code in (1, 2)
+    assert message.format(directory=tmp_path) in result.output
+    assert "Traceback" not in result.output
+    assert "s3cret" not in result.output
+    assert not (tmp_path / "absent.db").exists()
