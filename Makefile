@@ -49,6 +49,10 @@ format: .venv/.dev ## Format the code and mend what the lint rules can mend
 contract: .venv/.dev $(NODE_MODULES) ## Take the GraphQL contract from the npm packages (make contract ARGS=--check)
 	$(PYTHON) -m tests.clients.contract $(ARGS)
 
+.PHONY: soak
+soak: .venv/.dev ## Load a process for ten minutes, and see that it keeps nothing (make soak ARGS="--seconds 60")
+	$(PYTHON) -m tests.soak $(ARGS)
+
 .PHONY: bench
 bench: .venv/.dev $(NODE_MODULES) ## Measure beside the Node runtime
 	$(PYTHON) -m bench $(ARGS)
@@ -98,7 +102,7 @@ chromium:
 	@if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then \
 		$(call apt,chromium,Chromium); fi
 
-# PostgreSQL, and Redis where no Python package brings it. The tests start them.
+# PostgreSQL, nginx, and Redis where no Python package brings it. The tests start them.
 .PHONY: servers
 servers: .venv/.dev
 	@missing="$$($(PYTHON) -m tests.servers)"; if [ -n "$$missing" ]; then \

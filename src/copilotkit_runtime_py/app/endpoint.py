@@ -180,8 +180,8 @@ class _Endpoint:
         return response
 
 
-def _nobody() -> None:
-    """Tells no users apart."""
+async def _nobody() -> None:
+    """Tells no users apart. It is async because FastAPI calls others in threads."""
 
 
 def _is_page(request: Request) -> bool:
