@@ -9,29 +9,38 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import FastAPI
 from playwright.sync_api import Browser, Locator, Page, expect
+from starlette.types import ASGIApp
 
 PICTURES = Path(os.environ.get("PLAYGROUND_PICTURES", Path(tempfile.gettempdir()) / "playground-pictures"))
 
 
 @contextmanager
-def opened(browser: Browser, url: str, *, complains: bool = False, **options: str) -> Iterator[Page]:
+def opened(
+    browser: Browser,
+    url: str,
+    *,
+    complains: bool = False,
+    color_scheme: Literal["light", "dark"] = "light",
+) -> Iterator[Page]:
     """Opens the page in a window of its own.
 
     Args:
         browser: the browser.
         url: the endpoint.
         complains: the test breaks things, of which the browser's console may tell.
-        options: of the window, such as `color_scheme`.
+        color_scheme: what the person's system prefers.
 
     Raises:
         AssertionError: the browser complained, or the page asked another host.
     """
-    context = browser.new_context(viewport={"width": 1360, "height": 820}, **options)
+    context = browser.new_context(
+        viewport={"width": 1360, "height": 820}, color_scheme=color_scheme, reduced_motion="reduce"
+    )
     page = context.new_page()
     complaints: list[str] = []
     hosts: set[str] = set()
@@ -41,12 +50,12 @@ def opened(browser: Browser, url: str, *, complains: bool = False, **options: st
     page.goto(url)
     yield page
     context.close()
-    assert complains or complaints == []
+    assert complains or not complaints, complaints
     assert hosts <= {urlsplit(url).netloc, ""}
 
 
 @contextmanager
-def serve_app(app: FastAPI) -> Iterator[str]:
+def serve_app(app: ASGIApp) -> Iterator[str]:
     """Serves an application in a thread; gives its origin."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
@@ -111,11 +120,11 @@ class Playground:
 
     def speak(self, contract: str) -> None:
         """Chooses the contract of the runs to come."""
-        self.page.get_by_label("Contract").select_option(value=contract)
+        self.page.locator("#wire").select_option(value=contract)
 
     def choose_agent(self, name: str) -> None:
         """Chooses an agent, with which a new thread begins."""
-        self.page.get_by_label("Agent").select_option(value=name)
+        self.page.locator("#agents").select_option(value=name)
 
     def send(self, text: str) -> None:
         """Sends a message, once the page takes one."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any, Literal
 
 import httpx
 import pytest
+from ag_ui.core import RunAgentInput
 from fastapi import Cookie, FastAPI, HTTPException, Response
 from playwright.sync_api import Browser, expect
+from starlette.types import Message, Receive, Scope, Send
 
 from copilotkit_runtime_py import CopilotRuntime, create_router
 from tests.browser.agents import echo
@@ -128,17 +131,18 @@ def test_a_question_of_a_graph_is_answered_in_the_page(playground: Playground, c
 
 def test_the_timeline_shows_the_frames_of_both_contracts(playground: Playground) -> None:
     page = playground.page
-    playground.send("Hello")
-    playground.expect_answer("I am the demo agent")
+    playground.send("weather in Oslo")
+    playground.expect_answer("sunny in Oslo")
     types = playground.event_types
     assert types.index("RUN_STARTED") < types.index("TEXT_MESSAGE_CONTENT") < types.index("RUN_FINISHED")
     page.get_by_label("Clear the events").click()
     playground.speak("graphql")
-    playground.send("Hello again")
-    playground.expect_answer("I am the demo agent")
+    playground.send("weather in Rome")
+    playground.expect_answer("sunny in Rome")
     types = playground.event_types
-    assert types[0] == "POST generateCopilotResponse" or types[0].startswith("POST /")
-    assert {"data", "messages.content", "hasNext: false"} <= set(types)
+    assert types[:2] == ["POST /api/copilotkit", "data"]
+    assert {"messages", "messages.content"} < set(types)
+    [last] = [type for type in types if type.endswith("(last)")]
 
     page.get_by_label("Kind of events").select_option("requests")
     expect(page.locator("#timeline .type", has_text="messages.content")).to_have_count(0)
@@ -146,13 +150,13 @@ def test_the_timeline_shows_the_frames_of_both_contracts(playground: Playground)
     page.get_by_label("Filter events").fill("no such frame")
     expect(page.locator("#timeline-empty")).to_have_text("No frame matches the filter.")
     page.get_by_label("Filter events").fill('"hasnext":false')
-    expect(page.locator("#timeline .type")).to_have_text(["hasNext: false"])
+    expect(page.locator("#timeline .type")).to_have_text([last])
     page.locator("#timeline summary").press("Enter")
-    expect(page.locator("#timeline pre")).to_have_text('{\n  "hasNext": false\n}')
+    expect(page.locator("#timeline pre")).to_contain_text('\n  "hasNext": false\n')
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_label("Copy the events").click()
     expect(page.locator("#timeline-copied")).to_have_text("1 frames copied.")
-    assert page.evaluate("() => navigator.clipboard.readText()") == '{"hasNext":false}'
+    assert page.evaluate("() => navigator.clipboard.readText()").endswith('"hasNext":false}')
 
 
 @pytest.mark.parametrize("contract", ["rest", "graphql"])
@@ -179,7 +183,7 @@ def test_shared_state_shows_and_what_is_edited_goes_with_the_next_message(
     expect(playground.state).to_contain_text('"items": [ "milk", "eggs", "bread" ]')
 
 
-@pytest.mark.parametrize("contract", CONTRACTS)
+@pytest.mark.parametrize("contract", ["single", "graphql"])
 def test_stop_ends_the_run_and_keeps_what_was_said(playground: Playground, contract: str) -> None:
     playground.speak(contract)
     playground.send("tell me a long story")
@@ -192,8 +196,8 @@ def test_stop_ends_the_run_and_keeps_what_was_said(playground: Playground, contr
     playground.wait_until_idle()
     expect(playground.page.locator("#failure")).to_be_hidden()
     assert "know when to stop" not in playground.answers.last.inner_text()
-    playground.send("Hello")
-    playground.expect_answer("I am the demo agent")
+    playground.send("weather in Rome")
+    playground.expect_answer("sunny in Rome")
 
 
 def test_threads_are_opened_renamed_archived_and_deleted(playground: Playground) -> None:
@@ -233,6 +237,7 @@ def test_two_questions_of_one_run_are_answered_together(browser: Browser, url: s
         expect(playground.question).to_have_count(2)
         playground.question.first.get_by_label("Your answer").fill('{"slices": 2}')
         playground.question.first.get_by_role("button", name="Answer").click()
+        expect(playground.question).to_have_count(1)
         playground.question.get_by_role("button", name="Cancel").click()
 
         answered = [
@@ -266,7 +271,7 @@ def test_a_page_that_is_reloaded_follows_the_run_that_goes_on(
         playground.choose_agent("gated")
         playground.send("reloaded")
         expect(playground.answers.last).to_have_text("The first half, ")
-        expect(page.locator(".reasoning")).to_contain_text("Let me think.")
+        expect(page.locator(".message.reasoning")).to_contain_text("Let me think.")
         page.reload()
         expect(playground.answers.last).to_have_text("The first half, ")
         expect(playground.stop).to_be_visible()
@@ -276,22 +281,41 @@ def test_a_page_that_is_reloaded_follows_the_run_that_goes_on(
         expect(playground.users).to_have_text(["reloaded"])
 
 
-def test_a_connection_that_breaks_is_taken_up_where_it_was(
-    browser: Browser, url: str, scripted: ScriptedAgent
-) -> None:
-    with opened(browser, url, complains=True) as page:
+def test_a_connection_that_breaks_is_taken_up_where_it_was(browser: Browser) -> None:
+    seen, reconnected = asyncio.Event(), asyncio.Event()
+
+    async def agent(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+        at = {"messageId": input.run_id}
+        yield {"type": "TEXT_MESSAGE_CHUNK", "delta": "The first half, ", **at}
+        await reconnected.wait()
+        yield {"type": "TEXT_MESSAGE_CHUNK", "delta": "the second half.", **at}
+
+    app = FastAPI()
+    app.include_router(create_router(CopilotRuntime(agents={"agent": agent})))
+
+    async def cut(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path", "").endswith("/connect"):
+            reconnected.set()
+        elif scope.get("path") == "/cut":
+            seen.set()
+
+        async def send_half(message: Message) -> None:
+            await send(message)
+            if b"first half" in message.get("body", b"") and scope["path"].endswith("/run"):
+                await seen.wait()
+                raise ConnectionError("the cable was cut")
+
+        await app(scope, receive, send_half)
+
+    with serve_app(cut) as origin, opened(browser, f"{origin}/api/copilotkit", complains=True) as page:
         playground = Playground(page)
-        playground.choose_agent("gated")
-        playground.send("broken")
+        playground.send("Go on")
         expect(playground.answers.last).to_have_text("The first half, ")
-        page.context.set_offline(True)
-        expect(page.get_by_text("Reconnecting…")).to_be_visible()
-        scripted.open_gate("broken")
         with page.expect_request(re.compile("connect$")) as connected:
-            page.context.set_offline(False)
+            page.request.get(f"{origin}/cut")
 
         playground.expect_answer("The first half, the second half.")
-        assert re.fullmatch(r"\d+:\d+", connected.value.headers["last-event-id"])
+        assert re.fullmatch(r"1:\d+", connected.value.headers["last-event-id"])
         assert playground.event_types.count("TEXT_MESSAGE_CONTENT") == 2
 
 
@@ -350,8 +374,10 @@ def test_a_page_behind_a_cookie_works_and_sends_the_header_that_is_set(browser: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_suits_the_theme_and_a_narrow_screen(browser: Browser, demo: str, scheme: str) -> None:
-    with opened(browser, demo, color_scheme=scheme, reduced_motion="reduce") as page:
+def test_the_page_suits_the_theme_and_a_narrow_screen(
+    browser: Browser, demo: str, scheme: Literal["light", "dark"]
+) -> None:
+    with opened(browser, demo, color_scheme=scheme) as page:
         playground = Playground(page)
         playground.send("Hello, what can you do?")
         playground.expect_answer("I am the demo agent")

@@ -29,6 +29,12 @@ export class Conversation {
     return found;
   }
 
+  /** Begins a message; one that is told again from its start, as to a page that comes back, is made anew. */
+  start(id, role) {
+    this.message(id, role).content = "";
+    this.open.add(id);
+  }
+
   call(id) {
     for (const message of this.messages) {
       const found = message.toolCalls?.find((call) => call.id === id);
@@ -89,24 +95,18 @@ const HANDLERS = {
   RUN_ERROR: (conversation, { message, code }) => conversation.end(code ? `${message} (${code})` : message),
   STEP_STARTED: (conversation, { stepName }) => { conversation.step = stepName; },
   STEP_FINISHED: (conversation) => { conversation.step = null; },
-  TEXT_MESSAGE_START(conversation, { messageId, role }) {
-    conversation.message(messageId, role ?? "assistant");
-    conversation.open.add(messageId);
-  },
+  TEXT_MESSAGE_START: (conversation, { messageId, role }) => conversation.start(messageId, role ?? "assistant"),
   TEXT_MESSAGE_CONTENT: (conversation, event) => extend(conversation, event, "assistant"),
   TEXT_MESSAGE_END: (conversation, { messageId }) => conversation.open.delete(messageId),
-  REASONING_MESSAGE_START(conversation, { messageId }) {
-    conversation.message(messageId, "reasoning");
-    conversation.open.add(messageId);
-  },
+  REASONING_MESSAGE_START: (conversation, { messageId }) => conversation.start(messageId, "reasoning"),
   REASONING_MESSAGE_CONTENT: (conversation, event) => extend(conversation, event, "reasoning"),
   REASONING_MESSAGE_END: (conversation, { messageId }) => conversation.open.delete(messageId),
   TOOL_CALL_START(conversation, { toolCallId, toolCallName, parentMessageId }) {
     const message = conversation.message(parentMessageId ?? toolCallId, "assistant");
     message.toolCalls ??= [];
-    if (!message.toolCalls.some((call) => call.id === toolCallId)) {
-      message.toolCalls.push({ id: toolCallId, type: "function", function: { name: toolCallName, arguments: "" } });
-    }
+    const known = conversation.call(toolCallId);
+    if (known) known.function.arguments = "";
+    else message.toolCalls.push({ id: toolCallId, type: "function", function: { name: toolCallName, arguments: "" } });
     conversation.open.add(toolCallId);
   },
   TOOL_CALL_ARGS(conversation, { toolCallId, delta }) {

@@ -186,7 +186,7 @@ export class Session extends EventTarget {
     try {
       await this.#read(response, conversation);
     } catch (error) {
-      if (signal.aborted || !conversation.lastEventId) throw error;
+      if (signal.aborted) throw error;
     }
     for (let attempt = 0; conversation.running && attempt < RECONNECT_SECONDS.length; attempt++) {
       this.reconnecting = true;
@@ -252,5 +252,5 @@ function partName({ data, errors, incremental, hasNext }) {
   if (errors) return "errors";
   if (data) return "data";
   const paths = (incremental ?? []).map(({ path }) => path.slice(1).filter((key) => typeof key === "string").join(".") || "response");
-  return [...new Set(paths)].join(" + ") || (hasNext === false ? "hasNext: false" : "part");
+  return [...new Set(paths)].join(" + ") + (hasNext === false ? " (last)" : "");
 }

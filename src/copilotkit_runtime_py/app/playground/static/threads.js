@@ -42,7 +42,7 @@ export class Threads {
     const { threadId, messages } = this.session.conversation;
     const row = this.rows.find((each) => each.id === threadId);
     const first = messages.find((message) => message.role === "user")?.content;
-    if (row && !row.name && typeof first === "string") await this.#change(row, { name: first.slice(0, NAME_LENGTH) });
+    if (row && !row.name && typeof first === "string") await this.#change(row, { name: first.trim().replace(/\s+/g, " ").slice(0, NAME_LENGTH) });
   }
 
   async #change(row, change) {
