@@ -14,7 +14,7 @@ Event = dict[str, Any]
 
 # Halves of a surrogate pair come apart, as some models send them.
 _DELTAS = st.sampled_from(["a", "bc ", "é", "😀", "\ud83d", "\ude00", "\r\n", '"}'])
-_VALUES = st.one_of(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=2))
+_VALUES: st.SearchStrategy[Any] = st.one_of(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=2))
 _PATCHES = st.sampled_from(
     [
         [{"op": "add", "path": "/n", "value": 1}],
@@ -39,7 +39,8 @@ def runs(draw: st.DrawFn, *, run_id: str = "r") -> list[Event]:
     log: list[Event] = [{**events.run_started("t", run_id), "input": {"messages": [asked], "state": state}}]
     writer = _Writer(draw, log, run_id)
     for _ in range(draw(st.integers(0, 25))):
-        draw(st.sampled_from(writer.acts))()
+        act = draw(st.sampled_from(writer.acts))
+        act()
     writer.close_all()
     interrupt = {"id": f"{run_id}-i", "reason": "confirm", "message": "Sure?"}
     log.append(
@@ -126,13 +127,11 @@ class _Writer:
         transcript = Transcript([], {})
         for event in self._log:
             transcript.add(event)
-        messages = transcript.result().messages
-        kept = self._draw(st.lists(st.booleans(), min_size=len(messages), max_size=len(messages)))
-        told = [message for message, keep in zip(messages, kept, strict=True) if keep]
+        told = [message for message in transcript.result().messages if self._draw(st.booleans())]
         self._log.append(events.messages_snapshot(told))
 
     def _step(self) -> None:
-        if self._steps and self._draw(st.booleans()):
+        if self._draw(st.booleans()) and self._steps:
             self._log.append(events.step_finished(self._steps.pop()))
         else:
             name = self._id()
@@ -141,16 +140,11 @@ class _Writer:
 
     def _other(self) -> None:
         activity = {"messageId": self._id(), "activityType": "plan"}
-        self._log.append(
-            self._draw(
-                st.sampled_from(
-                    [
-                        events.custom("progress", {"at": self._ids}),
-                        events.custom("on_interrupt", "Sure?"),
-                        {"type": "RAW", "event": {"at": self._ids}},
-                        {"type": "ACTIVITY_SNAPSHOT", **activity, "content": {"steps": []}, "replace": True},
-                        {"type": "REASONING_START", "messageId": self._id()},
-                    ]
-                )
-            )
-        )
+        others: list[Event] = [
+            events.custom("progress", {"at": self._ids}),
+            events.custom("on_interrupt", "Sure?"),
+            {"type": "RAW", "event": {"at": self._ids}},
+            {"type": "ACTIVITY_SNAPSHOT", **activity, "content": {"steps": []}, "replace": True},
+            {"type": "REASONING_START", "messageId": self._id()},
+        ]
+        self._log.append(self._draw(st.sampled_from(others)))

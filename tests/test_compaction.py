@@ -100,7 +100,7 @@ def test_a_compacted_run_has_one_event_for_the_state_and_no_delta_that_could_be_
 
 
 def test_a_snapshot_that_came_while_a_message_grew_does_not_cut_it_off() -> None:
-    asked = {"messages": [], "state": {}}
+    asked: Event = {"messages": [], "state": {}}
     log = [
         {**events.run_started("t", "r"), "input": asked},
         events.text_start("m"),

@@ -19,7 +19,7 @@ from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.replay import replay
 from copilotkit_runtime_py.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
-from copilotkit_runtime_py.state_store.base import StateStore
+from copilotkit_runtime_py.state_store.base import Signal, StateStore
 from copilotkit_runtime_py.state_store.from_url import open_state_store
 from tests.well_formed import check_stream
 
@@ -88,6 +88,9 @@ class Mortal:
 
     def kill(self) -> None:
         self._alive = False
+
+    def revive(self) -> None:
+        self._alive = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -189,6 +192,70 @@ async def test_a_run_is_stopped_from_another_worker(url: str) -> None:
         again = await second.start("a", asked("r2"), ANN)
         await again.wait()
         assert again.status is RunStatus.FINISHED
+
+
+async def test_a_run_is_stopped_from_another_worker_before_it_listens(url: str) -> None:
+    listens = asyncio.Event()
+
+    async def silent(input: RunAgentInput) -> AsyncIterator[Event]:
+        await asyncio.Event().wait()
+        yield {}
+
+    class Deaf(Mortal):
+        @asynccontextmanager
+        async def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
+            await listens.wait()
+            async with self._store.watch(thread_id, listener):
+                yield
+
+    async with workers(url) as worker:
+        store = cast(StateStore, Deaf(url, 30.0))
+        first, second = CopilotRuntime({"a": silent}, state_store=store), worker(hello)
+        run = await first.start("a", asked(), ANN)
+        assert await second.stop("t1", ANN)
+        listens.set()
+        async with asyncio.timeout(5):  # less than until the lease is renewed
+            await run.wait()
+        assert run.status is RunStatus.STOPPED
+        await first.aclose()
+
+
+async def test_a_page_that_is_loaded_again_on_another_worker_follows_on_though_the_old_one_leaves(
+    url: str,
+) -> None:
+    agent = Gated()
+    async with workers(url) as worker:
+        first, second = worker(agent), worker(hello)
+        run = await first.start("a", asked(), ANN)
+        page = (await attached(second)).subscribe(lambda: None)
+        reloaded = await attached(second)
+        page.close()
+        seen = asyncio.create_task(read(reloaded))
+        for _ in range(3):
+            agent.allowed.release()
+        assert await seen == [entry.data for entry in run.log()]
+
+
+async def test_a_worker_keeps_its_run_though_the_lease_ran_out_while_the_store_was_away(url: str) -> None:
+    agent = Gated()
+    store = Mortal(url, 0.05)
+    runtime = CopilotRuntime({"a": agent}, state_store=cast(StateStore, store))
+    run = await runtime.start("a", asked(), ANN)
+    agent.allowed.release()
+    await read(run, lambda seen: len(seen) >= 3)
+    store.kill()
+    (log,) = await runtime.state_store.read_runs("ann", "t1")
+    assert log.lease is not None
+    await asyncio.sleep(max(0, log.lease))
+    assert await attached(runtime) is run
+    assert await runtime.is_running("t1", ANN)
+    store.revive()
+    agent.allowed.release()
+    agent.allowed.release()
+    await run.wait()
+    assert run.status is RunStatus.FINISHED
+    assert [event["type"] for event in await shown(runtime)][-1] == "RUN_FINISHED"
+    await runtime.aclose()
 
 
 async def test_a_thread_that_is_busy_elsewhere_is_refused(url: str) -> None:

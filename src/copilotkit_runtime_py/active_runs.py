@@ -41,10 +41,13 @@ class ActiveRuns:
         return self._runs.get((owner, thread_id))
 
     async def last(self, owner: str, thread_id: str) -> RunLog | None:
-        """Returns the thread's last run, without events. If its worker is gone, it is ended before."""
+        """Returns the thread's last run, without events. If its worker is gone, it is ended before.
+
+        A run of this process goes on although its lease has run out, as after an outage of the store.
+        """
         for _ in range(2):
             logs = await self._store.read_runs(owner, thread_id, since=-1, position=_BEYOND)
-            if not logs or logs[0].lease is None or logs[0].lease > 0:
+            if not logs or logs[0].lease is None or logs[0].lease > 0 or self.here(owner, thread_id):
                 break
             await recover(self._store, owner, thread_id)
         return logs[-1] if logs else None

@@ -19,6 +19,10 @@ logger = get_logger(__name__)
 # How long to wait before reading is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
+# How long a run is followed without readers, in seconds: one who reloads a page leaves and comes back.
+_LINGER: Final = 10.0
+# How long a worker has to renew its lease after an outage of the store, in seconds.
+_GRACE: Final = 5.0
 
 
 class FollowedRun(EventLog):
@@ -41,6 +45,7 @@ class FollowedRun(EventLog):
         self._on_end = on_end
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._follow(), name=f"follow run {self.id}")
+        self._left()
 
     async def wait(self, seconds: float | None = None) -> bool:
         """Waits for the end of the run, at most so long. Returns whether it came."""
@@ -68,11 +73,12 @@ class FollowedRun(EventLog):
             async with self._store.watch(self.thread_id, self._on_signal):
                 while not self.ended:
                     try:
-                        lease = await self._read()
+                        lease = await self._read(grace=_GRACE if failures else 0.0)
                         failures = 0
                     except StoreUnavailableError:
+                        # The exponent has a bound, for an outage may be long.
+                        await asyncio.sleep(min(_FIRST_PAUSE * 2 ** min(failures, 10), _LONGEST_PAUSE))
                         failures += 1
-                        await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE))
                         continue
                     await self._wait_for_news(lease)
         except Exception:
@@ -81,8 +87,12 @@ class FollowedRun(EventLog):
             self.end()
             self._on_end(self)
 
-    async def _read(self) -> float | None:
-        """Takes over what is new, and ends a run whose worker is gone. Returns for how long it is leased."""
+    async def _read(self, *, grace: float) -> float | None:
+        """Takes over what is new, and ends a run whose worker is gone. Returns for how long it is leased.
+
+        Args:
+            grace: how long the worker may still renew a lease that has run out, in seconds.
+        """
         self._news.clear()
         logs = await self._store.read_runs(
             self.owner, self.thread_id, since=self.number, position=len(self.entries)
@@ -98,6 +108,8 @@ class FollowedRun(EventLog):
             self.end()
         self.show()
         if log.lease is not None and log.lease <= 0:
+            if grace:
+                return grace
             await recover(self._store, self.owner, self.thread_id)
             self._news.set()
         return log.lease
@@ -115,6 +127,10 @@ class FollowedRun(EventLog):
             self._news.set()
 
     def _left(self) -> None:
+        if not self.is_read and not self.ended:
+            asyncio.get_running_loop().call_later(_LINGER, self._stop_unread)
+
+    def _stop_unread(self) -> None:
         if not self.is_read and not self.ended:
             self._on_end(self)
             self._task.cancel()

@@ -128,6 +128,7 @@ class Journal:
                 except Exception:
                     # A request to stop is heard of at the next write all the same.
                     logger.exception("run %s cannot watch its thread", self._record.id)
+                self._news.set()  # it may have been asked to stop before
                 while not self._done:
                     await self._wait_for_news()
                     await self._write_and_pause()

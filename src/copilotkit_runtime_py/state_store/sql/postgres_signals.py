@@ -133,7 +133,9 @@ class SignalListener:
                     logger.warning("signals of other workers are not heard for now: %s", _line(error))
                 failures += 1
                 self._fail(_line(error))
-            await asyncio.sleep(min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE) * random.uniform(0.5, 1))
+            # The exponent has a bound, for an outage may be long.
+            pause = min(_FIRST_PAUSE * 2 ** min(failures, 10), _LONGEST_PAUSE)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))
 
     def _ready(self) -> None:
         if self._listening.done():  # again, after an outage
