@@ -90,7 +90,7 @@ def agents(command: F) -> F:
         "agents",
         multiple=True,
         metavar="NAME=TARGET",
-        help="An agent: package.module:attribute, path/file.py:attribute or a URL; repeatable.",
+        help="An agent: package.module:attribute, path/file.py:attribute, vendor:model or a URL; repeatable.",
     )(command)
 
 
