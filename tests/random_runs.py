@@ -119,7 +119,8 @@ class _Writer:
 
     def _state(self) -> None:
         if self._draw(st.booleans()):
-            self._log.append(events.state_snapshot({"n": self._draw(_VALUES)}))
+            value: Any = self._draw(_VALUES)
+            self._log.append(events.state_snapshot({"n": value}))
         else:
             self._log.append(events.state_delta(self._draw(_PATCHES)))
 
