@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TARGETS = ["help", "demo", "test", "unit", "check", "format", "contract", "bench", "build", "clean"]
+TARGETS = ["help", "demo", "test", "unit", "check", "format", "contract", "soak", "bench", "build", "clean"]
 
 
 def make(*arguments: str) -> str:
