@@ -166,6 +166,26 @@ async def test_a_server_that_was_restarted_is_asked_again() -> None:
         await server.aclose()
 
 
+def scripted_program(tools: list[dict[str, Any]]) -> str:
+    """The source of a server that knows these tools, whatever the protocol says of them."""
+    server = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}}
+    server["serverInfo"] = {"name": "scripted", "version": "1"}
+    return f"""
+import json, sys
+answers = {{"initialize": {server!r}, "tools/list": {{"tools": {tools!r}}}}}
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["method"] in answers:
+        print(json.dumps(dict(jsonrpc="2.0", id=asked["id"], result=answers[asked["method"]])), flush=True)
+"""
+
+
+async def test_a_tool_without_a_name_is_not_offered() -> None:
+    tools = [{"name": name, "inputSchema": {"type": "object"}} for name in ("", "add")]
+    async with opened(command=sys.executable, args=["-c", scripted_program(tools)]) as server:
+        assert list(await offered(server)) == ["add"]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -174,9 +194,10 @@ async def test_a_server_that_was_restarted_is_asked_again() -> None:
         {"command": "/no/such/program"},
         {"command": sys.executable, "args": ["-c", "pass"]},
         {"command": sys.executable, "args": ["-c", "input()"], "connect_timeout": 0.2},
+        {"command": sys.executable, "args": ["-c", scripted_program([{"title": "nameless"}])]},
     ],
 )
-async def test_a_server_that_cannot_be_reached_has_no_tools(
+async def test_a_server_that_tells_no_tools_has_none(
     options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(**options) as server:

@@ -2,8 +2,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import langchain_openai  # noqa: F401 - imported by no test of its own, and not again for each
 import pytest
 
+from copilotkit_runtime_py.providers.chat import ChatProvider
 from copilotkit_runtime_py.target import TargetError, import_file, load_target
 
 
@@ -67,7 +69,41 @@ def test_a_url_is_returned_as_it_is(url: str) -> None:
     assert load_target(url) is url
 
 
-@pytest.mark.parametrize("target", ["my_agent", "my_agent:", ":graph", "./agent.py", ""])
+def test_a_vendor_and_a_model_are_a_chat_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+
+    assert isinstance(load_target("openai:gpt-4o"), ChatProvider)
+
+
+@pytest.mark.parametrize(
+    ("target", "absent", "advice"),
+    [
+        ("openai:gpt-4o", None, "Missing credentials."),
+        ("groq:llama-3", "langchain_groq", "pip install langchain-groq"),
+        ("openai:gpt-4o", "langchain.chat_models", "pip install 'copilotkit-runtime-py[chat]'"),
+    ],
+)
+def test_what_a_chat_model_lacks_is_told(
+    target: str, absent: str | None, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if absent is not None:
+        monkeypatch.setitem(sys.modules, absent, None)
+    for key in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
+        monkeypatch.delenv(key, raising=False)
+
+    with pytest.raises(TargetError) as raised:
+        load_target(target)
+
+    assert advice in str(raised.value)
+
+
+def test_a_file_named_like_a_vendor_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "openai.py").write_text("agent = 'the agent'")
+
+    assert load_target("./openai.py:agent", tmp_path) == "the agent"
+
+
+@pytest.mark.parametrize("target", ["my_agent", "my_agent:", ":graph", "./agent.py", "openai:", ""])
 def test_a_target_without_both_halves_is_refused(target: str) -> None:
     with pytest.raises(TargetError, match="write package"):
         load_target(target)

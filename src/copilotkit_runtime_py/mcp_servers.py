@@ -13,6 +13,7 @@ from mcp import McpError, StdioServerParameters, types
 from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from pydantic import ValidationError
 
 from .actions import Action, Handler
 from .context import RequestContext
@@ -73,7 +74,8 @@ class MCPTools:
     async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:
         """Yields the server's tools as actions; none while it cannot be reached."""
         tools = await self._list_tools()
-        yield [self._action(tool) for tool in tools if self._tools is None or tool.name in self._tools]
+        offered = tools if self._tools is None else [tool for tool in tools if tool.name in self._tools]
+        yield [self._action(tool) for tool in offered if tool.name]
 
     async def aclose(self) -> None:
         """Closes the connection. The server can still be used, and is connected to anew."""
@@ -90,8 +92,8 @@ class MCPTools:
         try:
             async with asyncio.timeout(self._connect_timeout):
                 return await session.tools()
-        except (ConnectionLostError, McpError, TimeoutError) as error:
-            logger.warning("the MCP server %s cannot be reached: %r", self.name, error)
+        except (ConnectionLostError, McpError, ValidationError, TimeoutError) as error:
+            logger.warning("the MCP server %s tells no tools: %r", self.name, error)
             self._retry_at = loop.time() + _RETRY_SECONDS
             await session.aclose()
             return ()

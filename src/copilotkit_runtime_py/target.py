@@ -27,11 +27,14 @@ from .providers.environment import silence
 _EXTRAS = {"langgraph": "langgraph", "langchain_core": "langgraph", "langchain": "chat", "crewai": "crewai"}
 
 # As `init_chat_model` has them. A module of such a name can be given as a file.
-_VENDORS = frozenset(
-    """anthropic anthropic_bedrock azure_ai azure_openai baseten bedrock bedrock_converse cohere deepseek
-    fireworks google_anthropic_vertex google_genai google_vertexai groq huggingface ibm litellm meta mistralai
-    nvidia ollama openai openrouter perplexity together upstage xai""".split()
-)
+# fmt: off
+_VENDORS = {
+    "anthropic", "anthropic_bedrock", "azure_ai", "azure_openai", "baseten", "bedrock",
+    "bedrock_converse", "cohere", "deepseek", "fireworks", "google_anthropic_vertex", "google_genai",
+    "google_vertexai", "groq", "huggingface", "ibm", "litellm", "meta", "mistralai", "nvidia", "ollama",
+    "openai", "openrouter", "perplexity", "together", "upstage", "xai",
+}
+# fmt: on
 
 
 class TargetError(Exception):
