@@ -1,4 +1,6 @@
-"""A FastAPI app of one's own with an agent in it: `uvicorn examples.fastapi_app:app`.
+"""A FastAPI app of one's own with an agent in it.
+
+    uv run uvicorn examples.fastapi_app:app
 
 The agent is a plain async generator, so this needs no framework.
 """

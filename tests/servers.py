@@ -1,4 +1,4 @@
-"""The database servers of the tests: started here, on ports of their own, and gone afterwards.
+"""The servers of the tests: started here, on ports of their own, and gone afterwards.
 
 `python -m tests.servers` prints the Debian packages that this machine lacks for that.
 """
@@ -198,6 +198,16 @@ def find_postgres() -> Path:
     return debian[-1] if debian else _on_path("postgres").resolve()
 
 
+def find_nginx() -> Path:
+    """Returns the program of the proxy; Debian keeps it off the path of ordinary accounts.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    debian = Path("/usr/sbin/nginx")
+    return debian if debian.exists() else _on_path("nginx")
+
+
 def _on_path(name: str) -> Path:
     path = shutil.which(name)
     if path is None:
@@ -213,7 +223,8 @@ def _in_package(package: str, path: str) -> Path | None:
 
 def main() -> None:
     """Prints the Debian packages that are missing."""
-    for find, package in ((find_postgres, "postgresql"), (find_redis, "redis-server")):
+    packages = ((find_postgres, "postgresql"), (find_redis, "redis-server"), (find_nginx, "nginx-light"))
+    for find, package in packages:
         try:
             find()
         except FileNotFoundError:

@@ -38,7 +38,7 @@ def _npm(project: Path, *arguments: str) -> None:
         pytest.fail(f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
 
 
-def _build(project: Path) -> Path:
+def build(project: Path) -> Path:
     """Returns the folder of a built page; packages and page are made anew only when their sources changed."""
     installed = project / "node_modules" / ".installed"
     if not _is_newer(installed, project / "package-lock.json", project / "package.json"):
@@ -71,14 +71,14 @@ def _serve(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
     """The origin of the 1.10 page: not the runtime's, so that every request of the page crosses origins."""
-    with _serve(_build(PAGES / "page-1.10")) as origin:
+    with _serve(build(PAGES / "page-1.10")) as origin:
         yield origin
 
 
 @pytest.fixture(scope="session")
 def newest_site() -> Iterator[str]:
     """The origin of the 1.74 pages."""
-    with _serve(_build(PAGES / "page-1.74")) as origin:
+    with _serve(build(PAGES / "page-1.74")) as origin:
         yield origin
 
 
