@@ -88,12 +88,10 @@ def test_the_wheel_holds_the_packages_and_their_data(dist: Path) -> None:
     assert {
         "copilotkit/runtime_py/app/main.py",
         "copilotkit_runtime_py/py.typed",
-        "copilotkit_runtime_py/app/playground/index.html",
-        "copilotkit_runtime_py/app/playground/playground.css",
-        "copilotkit_runtime_py/app/playground/editor.js",
-        "copilotkit_runtime_py/app/playground/playground.js",
-        "copilotkit_runtime_py/app/playground/request.js",
-        "copilotkit_runtime_py/app/playground/schema.js",
+        *(
+            f"copilotkit_runtime_py/app/playground/static/{file.name}"
+            for file in (ROOT / "src/copilotkit_runtime_py/app/playground/static").iterdir()
+        ),
         "copilotkit_runtime_py/state_store/sql/migrations/env.py",
         "copilotkit_runtime_py/state_store/sql/migrations/versions/0001_threads.py",
     } <= names
@@ -118,7 +116,7 @@ def test_the_core_alone_serves_an_app_that_says_what_to_do(dist: Path, tmp_path:
 
     assert names == []
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert "<title>GraphQL playground" in page.text
+    assert "<title>Playground" in page.text
     assert heavy.isdisjoint(package["name"] for package in installed)
 
 

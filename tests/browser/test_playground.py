@@ -140,7 +140,7 @@ def test_the_timeline_shows_the_frames_of_both_contracts(playground: Playground)
     playground.send("weather in Rome")
     playground.expect_answer("sunny in Rome")
     types = playground.event_types
-    assert types[:2] == ["POST /api/copilotkit", "data"]
+    assert types[:2] == ["POST generateCopilotResponse", "data"]
     assert {"messages", "messages.content"} < set(types)
     [last] = [type for type in types if type.endswith("(last)")]
 
@@ -436,7 +436,7 @@ def test_the_page_may_not_be_framed_and_runs_its_own_scripts_only(demo: str) -> 
     assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert "nonce" not in policy
+    assert "require-trusted-types-for 'script'; trusted-types 'none'" in policy
     assert answer.headers["vary"].lower().startswith("accept")
 
 

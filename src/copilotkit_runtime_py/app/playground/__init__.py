@@ -71,11 +71,15 @@ def script(path: str) -> Response | None:
 
 
 def content_security_policy() -> str:
-    """The policy under which the page runs: its own scripts and style, and requests to its own origin."""
+    """The policy under which the page runs: its own scripts and style, and requests to its own origin.
+
+    No script may turn a text into markup or code.
+    """
     start, style = _digest(_start()), _digest(_style())
     return (
         f"default-src 'none'; script-src 'self' '{start}'; style-src '{style}'; "
-        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 

@@ -1,7 +1,7 @@
 // The questions that an agent asks before it goes on, and the form that answers each.
 
 import { colour, JSON_TOKENS, pretty } from "./colour.js";
-import { el } from "./dom.js";
+import { $, el } from "./dom.js";
 
 let painted = [];
 
@@ -10,8 +10,11 @@ export function paintInterrupts(target, session) {
   const asked = session.busy ? [] : interrupts.filter((interrupt) => !interrupt.answer);
   if (asked.length === painted.length && asked.every((each, index) => each === painted[index])) return;
   painted = asked;
+  const focused = document.activeElement;
+  const box = $("composer-text");
+  const free = target.contains(focused) || focused === document.body || (focused === box && !box.value);
   target.replaceChildren(...asked.map((interrupt) => question(interrupt, session)));
-  target.querySelector("input")?.focus({ preventScroll: true });
+  if (free) (target.querySelector("input") ?? box).focus({ preventScroll: true });
 }
 
 function question(interrupt, session) {

@@ -18,9 +18,8 @@ new Chat(session);
 new StateView(session);
 
 session.addEventListener("frame", ({ detail }) => timeline.add(detail));
-watchers.add(({ method, address, body, status }) => {
+watchers.add(({ name, body, status }) => {
   const contract = body?.query ? "GraphQL" : "AG-UI";
-  const name = `${method} ${body?.method ?? address}`;
   if (status) timeline.add({ contract, type: `HTTP ${status}`, data: { request: name } });
   else timeline.add(sentFrame(contract, name, body));
 });

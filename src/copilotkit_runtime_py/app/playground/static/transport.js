@@ -9,11 +9,12 @@ const base = endpoint.replace(/\/+$/, "");
 const JSON_TYPE = { "content-type": "application/json" };
 const GRAPHQL_ACCEPT = "application/graphql-response+json, application/json, multipart/mixed";
 
-/** Listeners that are told of each request, `{method, address, body}`, and of each refusal, with its `status`. */
+/** Listeners that are told of each request, `{name, body}`, and of each refusal, with its `status`. */
 export const watchers = new Set();
 
 async function ask(method, address, { body, headers = {}, signal } = {}) {
-  const tell = (status) => watchers.forEach((watch) => watch({ method, address, body, status }));
+  const name = `${method} ${body?.operationName ?? body?.method ?? (address.slice(base.length) || address)}`;
+  const tell = (status) => watchers.forEach((watch) => watch({ name, body, status }));
   tell();
   const response = await fetch(address, {
     method,
