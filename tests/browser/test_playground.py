@@ -19,7 +19,7 @@ from copilotkit_runtime_py import CopilotRuntime, create_router
 from tests.browser.agents import echo
 from tests.browser.playground import Playground, opened, serve_app
 from tests.browser.server import serving
-from tests.scripted_agent import ScriptedAgent, Step, run, text
+from tests.scripted_agent import Script, ScriptedAgent, Step, run, text
 
 pytestmark = pytest.mark.browser
 
@@ -78,10 +78,57 @@ def gated(run_input: dict[str, Any]) -> list[Step]:
     return run(*reasoning("Let me ", "think."), *steps[:2], {**steps[2], **gate}, steps[3])
 
 
+def sharing(run_input: dict[str, Any]) -> list[Step]:
+    """Changes state and an activity by patches."""
+    patch = [
+        {"op": "add", "path": "/list/1", "value": "x"},
+        {"op": "move", "from": "/old", "path": "/new"},
+        {"op": "copy", "from": "/list/0", "path": "/list/-"},
+        {"op": "replace", "path": "/a~1b/~0", "value": 2},
+        {"op": "remove", "path": "/gone"},
+    ]
+    state = {"list": ["a", "b"], "old": True, "a/b": {"~": 1}, "gone": 0}
+    activity = {"messageId": "{{runId}}-a", "activityType": "PLAN"}
+    step = {"op": "add", "path": "/steps/-", "value": "taste"}
+    return run(
+        {"event": {"type": "STATE_SNAPSHOT", "snapshot": state}},
+        {"event": {"type": "STATE_DELTA", "delta": patch}},
+        {"event": {"type": "ACTIVITY_SNAPSHOT", "content": {"steps": ["stir"]}, **activity}},
+        {"event": {"type": "ACTIVITY_DELTA", "patch": [step], **activity}},
+    )
+
+
+def calling(run_input: dict[str, Any]) -> list[Step]:
+    """Calls a tool of the page while the gate is open, and says what it got."""
+    last = run_input["messages"][-1]
+    if last["role"] == "tool":
+        return run(*text("{{runId}}", last["content"]))
+    call = {"toolCallId": "{{runId}}-c"}
+    return run(
+        {"event": {"type": "TOOL_CALL_START", "toolCallName": "set_theme", **call}},
+        {"event": {"type": "TOOL_CALL_ARGS", "delta": '{"theme": "dark"}', **call}},
+        {"event": {"type": "TOOL_CALL_END", **call}, "gate": last["content"]},
+    )
+
+
+def failing_once() -> Script:
+    """Fails when it is called first."""
+    answers = iter([[{"http": {"status": 500, "body": "{}"}}], run(*text("{{runId}}", "Here I am."))])
+    return lambda run_input: next(answers)
+
+
 @pytest.fixture(scope="module")
 def scripted() -> Iterator[ScriptedAgent]:
     with ScriptedAgent(
-        {"gated": gated, "ask_two": ask_two, "ask_old": ask_in_the_old_way, "hostile": hostile}
+        {
+            "gated": gated,
+            "ask_two": ask_two,
+            "ask_old": ask_in_the_old_way,
+            "hostile": hostile,
+            "sharing": sharing,
+            "calling": calling,
+            "failing": failing_once(),
+        }
     ) as agent:
         yield agent
 
@@ -279,6 +326,50 @@ def test_a_page_that_is_reloaded_follows_the_run_that_goes_on(
 
         playground.expect_answer("The first half, the second half.")
         expect(playground.users).to_have_text(["reloaded"])
+
+
+def test_a_call_that_came_while_the_page_was_away_waits_for_a_person(
+    browser: Browser, url: str, scripted: ScriptedAgent
+) -> None:
+    with opened(browser, url) as page:
+        playground = Playground(page)
+        playground.choose_agent("calling")
+        playground.send("call")
+        expect(playground.calls).to_contain_text("set_theme")
+        page.reload()
+        expect(playground.stop).to_be_visible()
+        scripted.open_gate("call")
+        expect(playground.calls).to_contain_text("waiting")
+        page.get_by_role("button", name="Run it in this page").click()
+
+        playground.expect_answer("The theme is dark now.")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_patches_change_state_and_activities(browser: Browser, url: str) -> None:
+    with opened(browser, url) as page:
+        playground = Playground(page)
+        playground.choose_agent("sharing")
+        playground.send("Share")
+        expect(page.locator(".message.activity pre")).to_have_text('{\n  "steps": [ "stir", "taste" ]\n}')
+        page.get_by_role("tab", name="State").click()
+
+        expect(playground.state).to_contain_text('"new": true')
+        shared = {"list": ["a", "x", "b", "a"], "a/b": {"~": 2}, "new": True}
+        assert json.loads(playground.state.inner_text()) == shared
+
+
+def test_a_run_that_failed_can_be_tried_again(browser: Browser, url: str) -> None:
+    with opened(browser, url) as page:
+        playground = Playground(page)
+        playground.choose_agent("failing")
+        playground.send("Are you there?")
+        expect(page.locator("#failure-text")).not_to_be_empty()
+        page.get_by_role("button", name="Try again").click()
+
+        playground.expect_answer("Here I am.")
+        expect(page.locator("#failure")).to_be_hidden()
+        expect(playground.users).to_have_count(1)
 
 
 def test_a_connection_that_breaks_is_taken_up_where_it_was(browser: Browser) -> None:

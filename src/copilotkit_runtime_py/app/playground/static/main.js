@@ -133,7 +133,7 @@ for (const button of document.querySelectorAll("dialog .cancel")) button.addEven
 const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
 
 const SHORTCUTS = {
-  Slash: () => $("composer-text").focus(),
+  "/": () => $("composer-text").focus(),
   KeyN: begin,
   KeyT: () => (narrow.matches ? toggleDrawer("threads") : $("thread-list").querySelector(".open")?.focus()),
   KeyE: () => inspect("tab-events", "timeline-filter"),
@@ -155,11 +155,12 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.ctrlKey || event.metaKey) return;
   if (event.key === "?" && !typing(event.target)) return $("help").showModal();
-  const plainSlash = event.code === "Slash" && event.key === "/" && !typing(event.target) && !event.altKey;
-  if (!plainSlash && !(event.altKey && event.code !== "Slash" && event.code in SHORTCUTS)) return;
+  // With Alt the key may be any letter, so the place on the keyboard counts.
+  const name = event.altKey ? event.code : typing(event.target) ? "" : event.key;
+  if (!Object.hasOwn(SHORTCUTS, name)) return;
   event.preventDefault();
   if ($("view-chat").hidden) select($("tab-chat"));
-  SHORTCUTS[event.code]();
+  SHORTCUTS[name]();
 });
 
 paintTheme();
