@@ -474,7 +474,7 @@ def test_a_runtime_that_speaks_only_graphql_is_told_for_what_it_is() -> None:
         told = causes(base + ENDPOINT, "--client", "single-route")
 
     assert checks["Connection: runtime"]["detail"] == "a runtime answers GraphQL"
-    assert told["CopilotKit 1.50 and newer: info"] == "the server does not speak AG-UI as runtimes do"
+    assert told["CopilotKit 1.50 and newer: info"] == "the runtime does not tell of its agents here"
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
@@ -576,3 +576,12 @@ def test_a_wrong_argument_is_told_before_anything_is_asked(arguments: list[str],
     assert result.exit_code == 2
     assert message in result.output
     assert "s3cret" not in result.output
+
+
+def test_a_runtime_without_agents_is_told() -> None:
+    app = FastAPI()
+    app.include_router(create_router(CopilotRuntime(agents={}), path=ENDPOINT))
+    with serving(app) as base:
+        told = causes(base + ENDPOINT, "--client", "single-route", "--origin", base)
+
+    assert told == {"CopilotKit 1.50 and newer: info": "there are no agents"}

@@ -107,12 +107,11 @@ def command(
 
 
 def _found(probe: Probe, clients: Sequence[str]) -> Iterator[Finding]:
-    for check in connection.NECESSARY:
-        for finding in examine(probe, "Connection", (check,)):
-            yield finding
-            if finding.status == "failed":
-                return  # what follows would fail for the same reason
-    yield from examine(probe, "Connection", connection.FURTHER)
+    finding = None
+    for finding in examine(probe, "Connection", connection.CHECKS):
+        yield finding
+    if finding is None or finding.check != connection.CHECKS[-1].name:
+        return  # a necessary check has failed
     for client in clients:
         yield from examine(probe, *CLIENTS[client])
     origin_checks = (*cors.CHECKS, *cors.REST_CHECKS) if "rest" in clients else cors.CHECKS

@@ -12,15 +12,20 @@ from .findings import Check
 from .graphql import listed
 from .probe import Failure, Probe
 
+_SINGLE_ROUTE_CURE = (
+    "Pages with useSingleEndpoint, and <CopilotKit> of 1.50 to 1.68, cannot use it. Is yours another? Leave "
+    "this out with --client."
+)
 _PATHS_CURE = (
     "Route the URL's path and all below it to the runtime (nginx: location /api/copilotkit; Next.js: "
-    "[[...path]]), or have the page use the single route (useSingleEndpoint)."
+    "[[...path]]), or have the page use the single route (useSingleEndpoint). A runtime of CopilotKit up to "
+    "1.10 has no such paths."
 )
 
 
 def single_route_info(probe: Probe) -> str:
     """The single route tells of the agents."""
-    return _listed(json_of(probe.post({"method": "info"})), probe, "")
+    return _listed(json_of(probe.post({"method": "info"})), probe, _SINGLE_ROUTE_CURE)
 
 
 def rest_info(probe: Probe) -> str:
@@ -58,7 +63,11 @@ def connect(probe: Probe) -> str:
 
 
 SINGLE_ROUTE_CHECKS = (Check("info", single_route_info),)
-REST_CHECKS = (Check("/info", rest_info), Check("/threads", threads), Check("/connect", connect))
+REST_CHECKS = (
+    Check("/info", rest_info, necessary=True),
+    Check("/threads", threads),
+    Check("/connect", connect),
+)
 
 
 def agent_of(probe: Probe) -> str:
@@ -93,9 +102,6 @@ def run_input(text: str | None = None) -> dict[str, Any]:
 def _listed(answer: Any, probe: Probe, cure: str) -> str:
     agents = answer.get("agents") if isinstance(answer, dict) else None
     if not isinstance(agents, dict):
-        raise Failure(
-            "the server does not speak AG-UI as runtimes do",
-            cure or "Pages of CopilotKit 1.50 and newer cannot use it. Leave these checks out with --client.",
-        )
+        raise Failure("the runtime does not tell of its agents here", cure)
     version = f" ({answer['version']})" if answer.get("version") else ""
     return listed(list(agents), probe) + version

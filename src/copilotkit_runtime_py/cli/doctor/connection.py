@@ -48,14 +48,9 @@ def access(probe: Probe) -> str:
 def is_runtime(probe: Probe) -> str:
     """A runtime is at the URL, and not something else."""
     response = _first(probe)
-    kind = response.headers.get("content-type", "")
-    if response.status_code in (404, 405, 422) or "html" in kind:
-        raise _something_else(probe, response)
-    answer = json_of(response)
-    if isinstance(answer, dict) and isinstance(answer.get("data"), dict):
-        return "a runtime answers GraphQL and AG-UI" if _tells_info(probe) else "a runtime answers GraphQL"
-    if _tells_info(probe):
-        return "a runtime answers AG-UI"
+    graphql, agui = _speaks_graphql(response), _tells_info(probe)
+    if graphql or agui:
+        return f"a runtime answers {' and '.join(['GraphQL'] * graphql + ['AG-UI'] * agui)}"
     raise _something_else(probe, response)
 
 
@@ -76,13 +71,25 @@ def clock(probe: Probe) -> str:
     return "the server's agrees with this one"
 
 
-NECESSARY = (Check("reachable", reachable), Check("access", access), Check("runtime", is_runtime))
-FURTHER = (Check("HTTP version", http_version), Check("clock", clock))
+CHECKS = (
+    Check("reachable", reachable, necessary=True),
+    Check("access", access, necessary=True),
+    Check("runtime", is_runtime, necessary=True),
+    Check("HTTP version", http_version),
+    Check("clock", clock),
+)
 
 
 def _first(probe: Probe) -> httpx.Response:
     assert probe.first is not None
     return probe.first
+
+
+def _speaks_graphql(response: httpx.Response) -> bool:
+    with suppress(ValueError):
+        answer = response.json()
+        return isinstance(answer, dict) and isinstance(answer.get("data"), dict)
+    return False
 
 
 def _something_else(probe: Probe, response: httpx.Response) -> Failure:

@@ -15,10 +15,17 @@ Status = Literal["ok", "failed", "skipped"]
 
 
 class Check(NamedTuple):
-    """One thing to look at: its name, and the function that returns what is well, or raises."""
+    """One thing to look at.
+
+    Attributes:
+        name: its name.
+        run: returns what is well, or raises.
+        necessary: where it fails, the group's further checks would fail for the same reason.
+    """
 
     name: str
     run: Callable[[Probe], str]
+    necessary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +48,25 @@ class Finding:
 
 
 def examine(probe: Probe, group: str, checks: Sequence[Check]) -> Iterator[Finding]:
-    """Yields what each check of a group finds."""
+    """Yields what each check of a group finds, up to a necessary one that fails."""
     for check in checks:
-        try:
-            yield Finding(group, check.name, "ok", check.run(probe))
-        except Failure as failure:
-            yield Finding(group, check.name, "failed", failure.cause, failure.cure)
-        except Skipped as skipped:
-            yield Finding(group, check.name, "skipped", str(skipped))
-        except httpx.HTTPError as error:
-            fault = fault_of(error, probe.url)
-            yield Finding(group, check.name, "failed", fault.cause, fault.cure)
-        except (KeyError, TypeError, AttributeError, ValueError):
-            # Whatever else is at the URL may answer in any shape.
-            cause = "the answer is JSON of another shape than a runtime's"
-            yield Finding(group, check.name, "failed", cause, "Something else is at this URL.")
+        finding = _find(probe, group, check)
+        yield finding
+        if check.necessary and finding.status == "failed":
+            return
+
+
+def _find(probe: Probe, group: str, check: Check) -> Finding:
+    try:
+        return Finding(group, check.name, "ok", check.run(probe))
+    except Failure as failure:
+        return Finding(group, check.name, "failed", failure.cause, failure.cure)
+    except Skipped as skipped:
+        return Finding(group, check.name, "skipped", str(skipped))
+    except httpx.HTTPError as error:
+        fault = fault_of(error, probe.url)
+        return Finding(group, check.name, "failed", fault.cause, fault.cure)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        # Whatever else is at the URL may answer in any shape.
+        cause = "the answer is JSON of another shape than a runtime's"
+        return Finding(group, check.name, "failed", cause, "Something else is at this URL.")

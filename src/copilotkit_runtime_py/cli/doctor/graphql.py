@@ -9,7 +9,7 @@ import httpx
 
 from .faults import json_of
 from .findings import Check
-from .probe import Failure, Probe
+from .probe import Failure, Probe, Skipped
 
 CLIENT_VERSION = "1.10.6"
 _OLDER = "Pages of CopilotKit 1.8 to 1.10 cannot use it. Leave these checks out with --client."
@@ -30,7 +30,10 @@ def hello(probe: Probe) -> str:
 
 def available_agents(probe: Probe) -> str:
     """Agents are listed, the one asked for among them."""
-    return listed(agent_names(probe), probe)
+    names = agent_names(probe)
+    if not names:
+        raise Skipped("none is listed; CopilotKit's own runtime lists none of its 'agents' either")
+    return listed(names, probe)
 
 
 def agent_names(probe: Probe) -> list[str]:
@@ -113,7 +116,7 @@ def version_header(probe: Probe) -> str:
 
 
 CHECKS = (
-    Check("hello", hello),
+    Check("hello", hello, necessary=True),
     Check("availableAgents", available_agents),
     Check("generateCopilotResponse", message),
     Check("multipart", multipart),
