@@ -13,7 +13,7 @@ class Recording:
 
     Attributes:
         data: the audio file.
-        filename: what the frontend calls it. Chosen by the client: no path to write to.
+        filename: what the frontend calls it, without directories.
         media_type: such as `audio/webm;codecs=opus`.
     """
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copilotkit_runtime_py import Limits
 from copilotkit_runtime_py.errors import InvalidRequestError
 from copilotkit_runtime_py.protocols.graphql.convert import (
     flat_messages,
@@ -44,7 +45,7 @@ UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 def body(data: Any, agent_name: str = "a", **options: Any) -> Json:
     """What the agent gets, in JSON form."""
-    options = {"properties": {}, **options}
+    options = {"properties": {}, "limits": Limits(), **options}
     given = run_input(data, agent_name=agent_name, **options)
     return given.model_dump(mode="json", by_alias=True, exclude_none=True)
 

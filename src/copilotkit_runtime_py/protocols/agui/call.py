@@ -9,8 +9,11 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
+from ...admission import check_id
 from ...context import RequestContext
-from .answers import HTTPError
+from ...errors import InvalidRequestError
+from ...limits import Limits
+from .answers import HTTPError, invalid_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,18 @@ class Call:
     def thread_id(self) -> str:
         """The thread that the request names."""
         return self.params["threadId"]
+
+    def check_names(self, limits: Limits) -> None:
+        """Refuses what the path, the envelope or the query string names and no store could hold.
+
+        Raises:
+            HTTPError: there is such a name.
+        """
+        try:
+            for name, value in (*self.params.items(), *self.query.items()):
+                check_id(name, value, limits)
+        except InvalidRequestError as error:
+            raise invalid_request(error.message) from None
 
     def json(self) -> Any:
         """Returns the body's value. The content type is not looked at, as by CopilotRuntime.

@@ -10,11 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ... import sse
+from ...admission import check_id
 from ...context import RequestContext
-from ...errors import AgentNotFoundError, AuthenticationError, CopilotKitError, ThreadNotFoundError
+from ...errors import (
+    AgentNotFoundError,
+    AuthenticationError,
+    CopilotKitError,
+    RateLimitError,
+    ThreadNotFoundError,
+)
 from ...events import encode, run_error
 from ...hooks import RequestError
 from ...runtime import CopilotRuntime
+from ...telemetry import annotate
 from ..stream import EVENT_STREAM_HEADERS, Feed, StreamResponse
 from .answers import HTTPError, error_body, invalid_request, json_response, not_found
 from .call import Call
@@ -110,7 +118,9 @@ class AGUIEndpoint:
         return _refused(request, envelope.get("method"), error)
 
     async def _answer(self, call: Call) -> Response:
+        annotate(operation=call.operation)
         try:
+            call.check_names(self._runtime.limits)
             return await self._handlers[call.operation](call)
         except HTTPError as error:
             return error.response()
@@ -128,7 +138,7 @@ class AGUIEndpoint:
     def _refusal(self, error: Exception, call: Call) -> Response:
         masked = self._runtime.masked(error)
         status_code = 404 if isinstance(masked, AgentNotFoundError) else masked.status_code
-        return json_response(error_body(masked, call.params.get("agentId")), status_code)
+        return json_response(error_body(masked, call.params.get("agentId")), status_code, masked.headers)
 
     async def _info(self, call: Call) -> Response:
         return json_response(await runtime_info(self._runtime, call.context))
@@ -177,6 +187,7 @@ class AGUIEndpoint:
     async def _stop(self, call: Call) -> Response:
         await self._runtime.agent_name(call.agent_id, call.context)
         run_id = _run_to_stop(call)
+        check_id("runId", run_id, self._runtime.limits)
         if await self._runtime.stop(call.thread_id, call.context, run_id=run_id):
             return json_response(_STOPPED)
         if run_id is not None and await self._runtime.is_running(call.thread_id, call.context):
@@ -186,6 +197,10 @@ class AGUIEndpoint:
         return json_response({"stopped": False, "message": message})
 
     async def _transcribe(self, call: Call) -> Response:
+        try:
+            self._runtime.count_start(call.context)
+        except RateLimitError as error:
+            return refused_transcription(error)
         return await transcribe(call, self._runtime.transcription_service)
 
     async def _debug(self, call: Call) -> Response:
@@ -255,7 +270,7 @@ def _refused(request: Request, operation: object, error: CopilotKitError) -> Res
         return _refused_run(error)
     if operation == "transcribe" and isinstance(error, AuthenticationError):
         return refused_transcription(error)
-    return json_response(error_body(error), error.status_code)
+    return json_response(error_body(error), error.status_code, error.headers)
 
 
 async def _no_metadata(call: Call) -> Response:

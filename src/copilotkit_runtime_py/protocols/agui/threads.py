@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from starlette.responses import Response
 
+from ...admission import check_id
 from ...errors import AgentNotFoundError, CopilotKitError, ThreadNotFoundError
 from ...replay import replay
 from ...runtime import CopilotRuntime
@@ -106,6 +107,7 @@ class ThreadOperations:
         name, archived = body.get("name"), body.get("archived")
         if not isinstance(name, str | None) or not isinstance(archived, bool | None):
             raise HTTPError(400, {"error": "Invalid request body"})
+        check_id("name", name, self._runtime.limits)
         return json_response(_row(await self._change(call, name=name, archived=archived)))
 
     async def _archive(self, call: Call) -> Response:

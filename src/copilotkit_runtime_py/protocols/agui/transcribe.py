@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -12,8 +13,8 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
-from ...errors import CopilotKitError, RateLimitError
-from ...logs import get_logger
+from ...errors import CopilotKitError, RateLimitError, masked
+from ...logs import get_logger, hide
 from ...transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 from .answers import json_response
 from .call import Call
@@ -40,6 +41,7 @@ _DEFAULT_MEDIA_TYPE: Final = "audio/webm"
 _DEFAULT_FILENAME: Final = "recording.webm"
 _MAX_FIELDS: Final = 10
 _MAX_FIELD_BYTES: Final = 64 * 1024
+_MAX_FILENAME: Final = 255
 
 
 async def transcribe(call: Call, service: TranscriptionService | None) -> Response:
@@ -54,7 +56,7 @@ async def transcribe(call: Call, service: TranscriptionService | None) -> Respon
     except TranscriptionError as error:
         body = {
             "error": error.problem,
-            "message": error.message,
+            "message": hide(error.message),
             "retryable": error.problem in _RETRYABLE,
         }
         return json_response(body, _STATUS[error.problem])
@@ -79,9 +81,9 @@ async def _transcribe(service: TranscriptionService, recording: Recording) -> st
         raise TranscriptionError(
             TranscriptionProblem.NETWORK_ERROR, "Network error during transcription. Please try again."
         ) from None
-    except Exception:
-        logger.exception("the transcription service failed")
-        raise TranscriptionError(TranscriptionProblem.PROVIDER_ERROR, "Transcription failed.") from None
+    except Exception as error:
+        problem = TranscriptionProblem.PROVIDER_ERROR
+        raise TranscriptionError(problem, masked(error, "the transcription service").message) from None
 
 
 async def _recording(call: Call) -> Recording:
@@ -109,6 +111,8 @@ async def _from_form(headers: Headers, body: bytes) -> Recording:
         max_fields=_MAX_FIELDS,
         max_part_size=_MAX_FIELD_BYTES,
     )
+    # The body is in memory already: a temporary file would only keep the event loop waiting.
+    parser.spool_max_size = len(body) + 1
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
@@ -119,9 +123,7 @@ async def _from_form(headers: Headers, body: bytes) -> Recording:
         if not isinstance(audio, UploadFile):
             raise _invalid("No audio file found in form data. Please include an 'audio' field.")
         media_type = _checked_media_type(audio.content_type or "")
-        return Recording(
-            data=await audio.read(), filename=audio.filename or _DEFAULT_FILENAME, media_type=media_type
-        )
+        return Recording(data=await audio.read(), filename=_bare_name(audio.filename), media_type=media_type)
     finally:
         await form.close()
 
@@ -141,9 +143,16 @@ def _from_json(body: Any) -> Recording:
         raise _invalid("Failed to decode base64 audio data") from None
     return Recording(
         data=data,
-        filename=filename if isinstance(filename, str) and filename else _DEFAULT_FILENAME,
+        filename=_bare_name(filename),
         media_type=media_type,
     )
+
+
+def _bare_name(filename: Any) -> str:
+    """Returns the last part of a file name, or a name of ours where it is none that a file could have."""
+    name = re.split(r"[/\\]", filename)[-1] if isinstance(filename, str) else ""
+    plain = "".join(char for char in name if char.isprintable()).strip(". ")
+    return plain[-_MAX_FILENAME:] or _DEFAULT_FILENAME
 
 
 def _checked_media_type(media_type: str) -> str:

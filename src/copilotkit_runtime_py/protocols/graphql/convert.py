@@ -11,8 +11,10 @@ import orjson
 from ag_ui.core import RunAgentInput
 from pydantic import ValidationError
 
+from ...admission import check_input
 from ...errors import InvalidRequestError
 from ...events import as_text, interrupt_text
+from ...limits import Limits
 from .inputs import (
     ActionInput,
     ActionInputAvailability,
@@ -30,6 +32,7 @@ def run_input(
     *,
     agent_name: str,
     properties: Mapping[str, Any],
+    limits: Limits,
     interrupts: Sequence[Json] = (),
 ) -> RunAgentInput:
     """Returns what the agent is asked to do.
@@ -42,10 +45,11 @@ def run_input(
         data: the request.
         agent_name: the agent that will run.
         properties: the frontend's properties, with the server's own on top.
+        limits: bounds of the request.
         interrupts: the AG-UI interrupts that wait for an answer on the thread, if any are known.
 
     Raises:
-        InvalidRequestError: an action's parameters are no JSON schema.
+        InvalidRequestError: an action's parameters are no JSON schema, or something exceeds a limit.
     """
     session = data.agent_session or None
     thread_id = data.thread_id or (session.thread_id if session else None) or f"ck-{uuid.uuid4()}"
@@ -73,6 +77,7 @@ def run_input(
     resume = _resume(meta_events, interrupts)
     if resume:
         body["resume"] = resume
+    check_input(body, limits)
     try:
         return RunAgentInput.model_validate(body)
     except ValidationError as error:
