@@ -110,7 +110,7 @@ async def test_no_property_says_whose_a_thread_is() -> None:
     await runtime.aclose()
 
     assert ([t["id"] for t in ada["threads"]], [t["id"] for t in eve["threads"]]) == ([], ["t1"])
-    assert agent.inputs[0].forwarded_props["tenant"] == "acme"
+    assert (agent.inputs[0].forwarded_props or {})["tenant"] == "acme"
 
 
 @pytest.mark.attack(27)
