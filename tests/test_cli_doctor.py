@@ -401,12 +401,6 @@ def agui_agent() -> FastAPI:
             "Compare it with the server's --endpoint",
         ),
         (
-            runtime_app(),
-            "/chat",
-            "no runtime is at this path (404)",
-            "There is one at {base}/api/copilotkit.",
-        ),
-        (
             Starlette(routes=[Route("/ok", langgraph_ok), Route("/info", langgraph_info)]),
             "/",
             "this is LangGraph's own server, not a CopilotKit runtime",
@@ -451,6 +445,14 @@ def test_what_is_no_runtime_is_told_for_what_it_is(app: ASGIApp, path: str, caus
 
     assert [each for each, _ in told] == [cause]
     assert cure.format(base=base) in told[0][1]
+
+
+def test_a_runtime_at_another_path_is_found(healthy: str) -> None:
+    base = healthy.removesuffix(ENDPOINT)
+
+    assert list(failures(f"{base}/chat").values()) == [
+        ("no runtime is at this path (404)", f"There is one at {healthy}.")
+    ]
 
 
 def test_a_runtime_that_speaks_only_graphql_is_told_for_what_it_is() -> None:
@@ -585,3 +587,10 @@ def test_a_runtime_without_agents_is_told() -> None:
         told = causes(base + ENDPOINT, "--client", "single-route", "--origin", base)
 
     assert told == {"CopilotKit 1.50 and newer: info": "there are no agents"}
+
+
+def test_what_a_server_says_does_not_control_the_terminal() -> None:
+    with serving(answering(JSONResponse({"data": {"hello": "a\x1b[2J\nb"}}))) as base:
+        lines = doctor(base + ENDPOINT, "--client", "graphql").output.splitlines()
+
+    assert "  ✓ hello: 'a�[2J b'" in lines

@@ -4,12 +4,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import anyio
 import pytest
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI, Header
 from starlette.testclient import TestClient
 
-from copilotkit_runtime_py import CopilotRuntime, create_router, events
+from copilotkit_runtime_py import CopilotRuntime, create_router, events, open_state_store
 from tests.test_cli import run
 
 GRAPH = """
@@ -207,3 +208,24 @@ def test_a_store_that_cannot_be_used_is_told_in_a_line(url: str, message: str, t
     assert "Traceback" not in result.output
     assert "s3cret" not in result.output
     assert not (tmp_path / "absent.db").exists()
+
+
+def test_what_a_user_wrote_does_not_control_the_terminal(store: str) -> None:
+    async def rude(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+        yield events.text_start("m1")
+        yield events.text_content("m1", "two\nlines\x1b]0;title\x07 \x9b2J")
+
+    async def rename() -> None:
+        opened = open_state_store(store)
+        await opened.update_thread("anonymous", "t1", name="my\x1b[2J thread")
+        await opened.aclose()
+
+    talk(store, "t1", agent=rude)
+    anyio.run(rename)
+
+    shown = run("threads", "show", "t1").output
+    listed = run("threads", "list").output.splitlines()
+
+    assert shown.startswith("my�[2J thread\n")
+    assert shown.endswith("assistant: two\nlines�]0;title� �2J\n")
+    assert listed[1].endswith("  my�[2J thread")

@@ -104,7 +104,8 @@ def config_for(agents: tuple[str, ...], config: Path | None) -> Path | None:
         config = find_config()
         if config is None:
             raise click.UsageError(
-                "No agent to serve: pass --agent NAME=TARGET or --config, or start where a langgraph.json is."
+                "No agent to serve: pass --agent NAME=TARGET or --config, or start where a langgraph.json "
+                "is. 'copilotkit-runtime-py init' writes an agent to begin with."
             )
     return config
 

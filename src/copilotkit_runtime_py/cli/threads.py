@@ -22,6 +22,7 @@ from ..state_store.base import AgentState, RunLog, StateStore, ThreadRecord
 from ..state_store.from_url import MEMORY, open_state_store, scheme_of, sqlite_path
 from . import options
 from .plain_errors import plain_errors
+from .printable import in_a_line, printable
 from .store import DEFAULT_STORE, place_of
 
 T = TypeVar("T")
@@ -55,7 +56,10 @@ def list_(
     if as_json:
         _print_json([_record(thread) for thread in threads])
     elif threads:
-        rows = [(_time(each.updated_at), each.id, each.agent_name, _title(each)) for each in threads]
+        rows = [
+            (_time(each.updated_at), *map(in_a_line, (each.id, each.agent_name, _title(each))))
+            for each in threads
+        ]
         click.echo("\n".join(_aligned([("CHANGED", "ID", "AGENT", "NAME"), *rows])))
     else:
         click.echo(f"'{owner}' has no threads here. --owner names another user.", err=True)
@@ -68,15 +72,15 @@ def list_(
 def show(id: str, store: str | None, owner: str) -> None:
     """Show a thread's conversation."""
     thread, logs, state = _within(store, lambda opened: _read(opened, owner, id))
-    click.echo(click.style(_title(thread) or thread.id, bold=True))
+    click.echo(click.style(in_a_line(_title(thread) or thread.id), bold=True))
     runs = f"{len(logs)} run{'s' if len(logs) != 1 else ''}"
     busy = ", the last one in progress" if logs and not logs[-1].ended else ""
     click.echo(f"{thread.agent_name}, {runs}{busy}, changed {_time(thread.updated_at)}\n")
     for message in state.messages:
-        click.echo(click.style(f"{message['role']}: ", fg="cyan") + _said(message))
+        click.echo(click.style(f"{message['role']}: ", fg="cyan") + printable(_said(message)))
     for interrupt in state.interrupts:
         asked = interrupt.get("message") or interrupt.get("reason") or interrupt.get("id")
-        click.echo(click.style("waits for an answer: ", fg="yellow") + str(asked))
+        click.echo(click.style("waits for an answer: ", fg="yellow") + in_a_line(str(asked)))
 
 
 @command.command("export")

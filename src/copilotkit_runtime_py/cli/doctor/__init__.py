@@ -14,6 +14,7 @@ import httpx
 from ...app.hosts import is_loopback
 from ...settings import ANY_ORIGIN, LOCALHOST, SettingsError, check_origin
 from .. import options
+from ..printable import in_a_line
 from . import agui, connection, cors, graphql, streaming
 from .findings import Check, Finding, examine
 from .probe import Probe
@@ -129,7 +130,8 @@ def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
         for finding in members:
             mark, color = _MARKS[finding.status]
             cure = f". {finding.cure}" if finding.cure else ""
-            click.echo(f"  {click.style(mark, fg=color)} {finding.check}: {finding.detail}{cure}")
+            told = in_a_line(f"{finding.check}: {finding.detail}{cure}")
+            click.echo(f"  {click.style(mark, fg=color)} {told}")
             yield finding
 
 
