@@ -37,7 +37,8 @@ def test_the_unit_tests_leave_out_every_marker() -> None:
     expression = re.search(r'-m "(not [^"]*)"', make("--dry-run", "unit"))
 
     assert expression is not None
-    assert expression[1].split(" and ") == [f"not {marker.partition(':')[0]}" for marker in declared]
+    needs = [marker.partition(":")[0] for marker in declared if "attack" not in marker]
+    assert expression[1].split(" and ") == [f"not {marker}" for marker in needs]
 
 
 def test_ci_calls_the_targets_and_fails_with_them(tmp_path: Path) -> None:
