@@ -1,13 +1,17 @@
-"""What an agent gets of what a client sent, and what of it is new."""
+"""What an agent gets of what a client sent, what readers are told of it, and what of it is new."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from ag_ui.core import RunAgentInput
 
+from .events import Event
+from .providers.function import close_stream
 from .state_store.base import AgentState
+
+Json: TypeAlias = dict[str, Any]
 
 
 def for_agent(input: RunAgentInput, known: AgentState | None = None) -> RunAgentInput:
@@ -63,6 +67,50 @@ def told_of(
     if hidden and isinstance(properties, dict):
         told["forwardedProps"] = {k: v for k, v in properties.items() if k not in hidden}
     return told
+
+
+def told_alike(
+    stream: AsyncIterator[Event], messages: Sequence[Json], told: Sequence[Json]
+) -> AsyncIterator[Event]:
+    """Returns an agent's events, with the input's messages in its snapshots as readers are told of them.
+
+    The clients of CopilotKit 1.50 fail at content parts of AG-UI 1.0, which their own become on the way.
+
+    Args:
+        stream: the agent's events.
+        messages: those of the input in JSON form.
+        told: the same messages, as `told_of` has them.
+    """
+    others = {
+        m["id"]: (_outline(m), other) for m, other in zip(messages, told, strict=True) if m is not other
+    }
+    return _with_messages(stream, others) if others else stream
+
+
+async def _with_messages(
+    stream: AsyncIterator[Event], others: Mapping[Any, tuple[Any, Json]]
+) -> AsyncIterator[Event]:
+    def told(message: Any) -> Any:
+        known = others.get(message.get("id")) if isinstance(message, dict) else None
+        # What says something else, such as one with words left out, is the agent's own.
+        return message if known is None or known[0] != _outline(message) else known[1]
+
+    try:
+        async for event in stream:
+            if event["type"] == "MESSAGES_SNAPSHOT" and isinstance(event.get("messages"), list):
+                yield {**event, "messages": [told(message) for message in event["messages"]]}
+            else:
+                yield event
+    finally:
+        await close_stream(stream)
+
+
+def _outline(message: Json) -> Any:
+    """Returns what a message says, without the data in it: frameworks write that in forms of their own."""
+    content = message.get("content")
+    if isinstance(content, list):
+        content = [(part.get("type"), part.get("text")) for part in content if isinstance(part, dict)]
+    return message.get("role"), content
 
 
 def unseen(messages: list[dict[str, Any]], known: AgentState | None) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from . import telemetry
 from .action_loop import ActionSource
 from .actions import Tool
 from .active_runs import ActiveRuns, BusyThreadPolicy
-from .agent_input import for_agent, told_of, unseen
+from .agent_input import for_agent, told_alike, told_of, unseen
 from .connection import Connection, connect, load_agent_state
 from .context import RequestContext
 from .directory import AgentDirectory, Authorize
@@ -126,9 +126,7 @@ class CopilotRuntime:
             on_stop_generation=on_stop_generation,
             on_error=on_error,
         )
-        self._active = ActiveRuns(
-            self.state_store, on_busy_thread=on_busy_thread, patience=self.limits.busy_seconds
-        )
+        self._active = ActiveRuns(self.state_store, on_busy_thread=on_busy_thread, limits=self.limits)
         self._asides: dict[tuple[str, str], Run] = {}
         self._observers: list[Callable[[Run], None]] = []
         self._live = LiveRuns(self.limits)
@@ -243,6 +241,7 @@ class CopilotRuntime:
         known = await store.load_state(owner, record.thread_id, name)
         guard = Guard(self.guardrails, known)
         stream = guard.run(agent, for_agent(input, known), before.context)
+        stream = told_alike(stream, before.input_messages, told["messages"])
         record = await store.begin_run(record)
         journal = Journal(store, record, patience=self.limits.store_seconds)
         ending = Ending(journal, before, input.state, self._hooks, guard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.clients.conftest import Serve
-from tests.clients_agui.browser import NEWEST, Client, only
+from tests.clients_agui.browser import NEWEST, OLDEST, Client, only
 from tests.clients_agui.conftest import Visit
 from tests.providers.parity.conftest import framework, storage
 from tests.providers.parity.script import Framework
@@ -48,3 +48,25 @@ def test_an_interrupt_is_answered_after_a_reload(framework: Framework, serve: Se
 
     assert (asked["message"], announced) == ("Book it?", asked)
     assert (view["messages"][-1]["content"], view["interrupts"], view["errors"]) == ("You said yes", [], [])
+
+
+@only(Client("core", NEWEST, "auto"), Client("core", OLDEST, "single"), Client("core", OLDEST, "rest"))
+def test_a_page_that_sent_an_image_can_show_the_agents_snapshot_of_the_conversation(
+    framework: Framework, serve: Serve, visit: Visit
+) -> None:
+    url = serve({"default": framework.chat(lambda messages: ["nice"])})
+    page = visit(url)
+    text = {"type": "text", "text": "Look:"}
+    picture = {"type": "binary", "mimeType": "image/png", "data": "aGk=", "filename": "hi.png"}
+
+    view = page.send([text, picture], thread="t1")
+    view = page.send("And now?", id="u2", thread="t1")
+
+    assert view["errors"] == []
+    assert [(message["role"], message["content"]) for message in view["messages"]] == [
+        ("user", [text, picture]),
+        ("assistant", "nice"),
+        ("user", "And now?"),
+        ("assistant", "nice"),
+    ]
+    assert visit(url).connect(thread="t1") == view
