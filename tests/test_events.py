@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import uuid
 from collections import UserDict
 from typing import Any
 
@@ -114,3 +116,22 @@ def test_an_interrupt_is_shown_as_its_value_its_message_or_itself(
     interrupt: dict[str, Any], text: str
 ) -> None:
     assert events.interrupt_text(interrupt) == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({}, "{}"),
+        ({"day": datetime.date(2026, 1, 2)}, '{"day":"2026-01-02"}'),
+        ({"n": 2**64, "half": "\ud83d"}, '{"n":18446744073709551616,"half":"\\ud83d"}'),
+        ({"n": float("nan")}, '{"n":null}'),
+        ({"key": uuid.UUID(int=1), "lock": Ellipsis}, f'{{"key":"{uuid.UUID(int=1)}","lock":"Ellipsis"}}'),
+    ],
+)
+def test_arguments_of_every_kind_are_told_as_json(arguments: dict[str, Any], text: str) -> None:
+    assert events.arguments_text(arguments) == text
+
+
+def test_half_of_a_surrogate_pair_is_replaced_and_a_pair_becomes_its_character() -> None:
+    assert events.well_formed("hi \ud83d") == "hi \ufffd"
+    assert events.well_formed("\ud83d\ude00") == "\U0001f600"

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 Event: TypeAlias = dict[str, Any]
 
@@ -68,6 +69,11 @@ def decode(data: bytes) -> Any:
 def as_text(value: Any) -> str:
     """Returns a text as it is, and anything else as JSON text."""
     return value if isinstance(value, str) else encode(value).decode()
+
+
+def arguments_text(arguments: Any) -> str:
+    """Returns the arguments of a tool call as JSON text; what has no JSON form in them becomes its text."""
+    return as_text(to_jsonable_python(arguments, inf_nan_mode="null", fallback=str))
 
 
 def well_formed(text: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from pydantic import BaseModel
+
+from ...events import arguments_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,6 @@ def _called(call: Any) -> CalledTool | None:
         return None
     arguments = next((function[key] for key in ("arguments", "input", "args") if key in function), "{}")
     if not isinstance(arguments, str):
-        arguments = orjson.dumps(arguments, default=str).decode()
+        arguments = arguments_text(arguments)
     id = call.get("id") or call.get("toolUseId")
     return CalledTool(id if isinstance(id, str) else None, name, arguments)

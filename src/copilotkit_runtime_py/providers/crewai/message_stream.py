@@ -285,7 +285,7 @@ def _json(arguments: Any) -> str:
         except orjson.JSONDecodeError:
             return orjson.dumps({"input": arguments}).decode()
         return arguments
-    return orjson.dumps(arguments, default=str).decode()
+    return events.arguments_text(arguments)
 
 
 def _parsed(arguments: Any) -> Any:

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
 from ag_ui.core import (
     AssistantMessage,
     ContentPart,
@@ -23,6 +22,7 @@ from ag_ui.core import (
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from ...events import arguments_text
 from .answers import Answer, CalledTool, called_tools
 
 
@@ -121,7 +121,7 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call.get("function") or {}
     arguments = function.get("arguments") or "{}"
     if not isinstance(arguments, str):
-        arguments = orjson.dumps(arguments).decode()
+        arguments = arguments_text(arguments)
     called = {"name": str(function.get("name") or ""), "arguments": arguments}
     return {"id": str(call.get("id") or ""), "type": "function", "function": called}
 

@@ -109,7 +109,7 @@ class MessageStream:
         if text := text_of(message.content):
             self._write(opened, text, found)
         for index, call in enumerate(message.tool_calls):
-            args = orjson.dumps(call["args"], default=str).decode()
+            args = events.arguments_text(call["args"])
             self._call(opened, {"index": index, "id": call["id"], "name": call["name"], "args": args}, found)
         self._close(opened, found)
         return found

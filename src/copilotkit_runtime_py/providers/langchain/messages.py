@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
 from ag_ui.core import (
     AssistantMessage,
     DeveloperMessage,
@@ -22,6 +21,7 @@ from langchain_core.messages import ToolMessage as LangChainToolMessage
 from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.messages.tool import tool_call
 
+from ...events import arguments_text
 from .content import reasoning_of, text_of, to_blocks, to_parts, tool_text
 
 
@@ -103,7 +103,7 @@ def _assistant(message: AIMessage) -> dict[str, Any]:
             {
                 "id": call["id"],
                 "type": "function",
-                "function": {"name": call["name"], "arguments": orjson.dumps(call["args"]).decode()},
+                "function": {"name": call["name"], "arguments": arguments_text(call["args"])},
             }
             for call in message.tool_calls
         ]

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
 from langchain_core.messages import BaseMessage, convert_to_messages
 from langgraph.types import Interrupt, StreamMode
 
@@ -207,7 +206,7 @@ def _message(id: str, text: str) -> list[Event]:
 
 
 def _tool_call(id: str, name: str, args: Any) -> list[Event]:
-    text = args if isinstance(args, str) else orjson.dumps(to_json(args)).decode()
+    text = events.arguments_text(args)
     return [
         events.tool_call_start(id, name, id),
         events.tool_call_args(id, text),
