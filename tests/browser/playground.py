@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ import uvicorn
 from playwright.sync_api import Browser, Locator, Page, expect
 from starlette.types import ASGIApp
 
-PICTURES = Path(os.environ.get("PLAYGROUND_PICTURES", Path(tempfile.gettempdir()) / "playground-pictures"))
+PICTURES = os.environ.get("PLAYGROUND_PICTURES")
+"""The folder for screenshots, if any are wanted."""
 
 
 @contextmanager
@@ -143,6 +143,6 @@ class Playground:
         expect(self.page.get_by_role("button", name="Send")).to_be_visible()
 
     def picture(self, name: str) -> None:
-        """Writes a screenshot for people to look at."""
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+        """Writes a screenshot for people to look at, if they have named a folder for it."""
+        if PICTURES:
+            self.page.screenshot(path=Path(PICTURES) / f"{name}.png", animations="disabled")

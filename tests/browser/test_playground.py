@@ -319,6 +319,7 @@ def test_a_page_that_is_reloaded_follows_the_run_that_goes_on(
         playground.send("reloaded")
         expect(playground.answers.last).to_have_text("The first half, ")
         expect(page.locator(".message.reasoning")).to_contain_text("Let me think.")
+        expect(playground.threads.first.locator(".name")).to_have_text("reloaded")
         page.reload()
         expect(playground.answers.last).to_have_text("The first half, ")
         expect(playground.stop).to_be_visible()
@@ -470,8 +471,8 @@ def test_the_page_suits_the_theme_and_a_narrow_screen(
 ) -> None:
     with opened(browser, demo, color_scheme=scheme) as page:
         playground = Playground(page)
-        playground.send("Hello, what can you do?")
-        playground.expect_answer("I am the demo agent")
+        playground.send("add milk to my list")
+        playground.expect_answer("It has 1 item now.")
         playground.send("book a table for two")
         expect(playground.question).to_be_visible()
         playground.picture(f"chat-{scheme}")

@@ -12,7 +12,7 @@ import { call, graphql, refusal } from "./transport.js";
 const ROUNDS = 10; // runs in a row that end with a call of one of the page's tools
 const RECONNECT_SECONDS = [0.3, 1, 2, 4, 8];
 
-/** Tells `change` whenever the conversation has, `frame` for what was received, `settled` after a run. */
+/** Tells `change` whenever the conversation has, `frame` for what was received, `started` and `settled` of a run. */
 export class Session extends EventTarget {
   constructor() {
     super();
@@ -146,6 +146,7 @@ export class Session extends EventTarget {
     const headers = { accept: "text/event-stream" };
     const response = await call("agent/run", { agentId: this.agent }, { body, headers, signal });
     if (!response.ok) throw new Error(await refusal(response));
+    this.dispatchEvent(new Event("started"));
     await this.#watch(response, conversation, signal);
   }
 
@@ -159,6 +160,7 @@ export class Session extends EventTarget {
       const response = await graphql(body, { signal });
       for await (const text of bodies(response)) {
         const payload = JSON.parse(text);
+        if (payload.data) this.dispatchEvent(new Event("started"));
         this.#received("GraphQL", partName(payload), payload);
         merge(result, payload);
         error = graphqlRun.fill(conversation, before, result);

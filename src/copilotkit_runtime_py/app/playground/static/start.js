@@ -1,6 +1,8 @@
 try {
   document.documentElement.dataset.theme = localStorage.getItem("playground.theme") ?? "auto";
 } catch { /* the page works without a memory */ }
-import(location.pathname.replace(/\/+$/, "") + "/{{modules}}/main.js").catch((error) => {
-  document.body.prepend(`The playground did not load, please reload it. (${error.message})`);
+addEventListener("DOMContentLoaded", () => {
+  import(location.pathname.replace(/\/+$/, "") + "/{{modules}}/main.js").catch((error) => {
+    document.body.prepend(`The playground did not load, please reload it. (${error.message})`);
+  });
 });

@@ -7,7 +7,7 @@ export class StateView {
   constructor(session) {
     this.session = session;
     this.shown = null;
-    this.edited = false;
+    this.edited = null; // the conversation whose state waits for the next message
     const paint = framed(() => this.paint());
     session.addEventListener("change", paint);
     $("state-edit").addEventListener("click", () => this.#edit(true));
@@ -26,20 +26,29 @@ export class StateView {
   }
 
   paint() {
-    const { state, running } = this.session.conversation;
-    if (running) this.edited = false;
-    $("state-note").textContent = this.edited ? "Goes with your next message." : "";
+    const { conversation } = this.session;
+    const { state, running } = conversation;
+    if (conversation !== this.conversation) {
+      this.conversation = conversation;
+      this.#show(false);
+    }
+    if (running) this.edited = null;
+    $("state-note").textContent = this.edited === conversation ? "Goes with your next message." : "";
     if (state === this.shown) return;
     this.shown = state;
     const text = pretty(state ?? null);
     if ($("state-view").textContent !== text) colour($("state-view"), text, JSON_TOKENS);
   }
 
-  #edit(open) {
-    $("state-form").hidden = !open;
-    $("state-view").hidden = open;
-    $("state-edit").hidden = open;
+  #show(form) {
+    $("state-form").hidden = !form;
+    $("state-view").hidden = form;
+    $("state-edit").hidden = form;
     $("state-problem").textContent = "";
+  }
+
+  #edit(open) {
+    this.#show(open);
     if (!open) {
       $("state-edit").focus();
       return;
@@ -56,7 +65,7 @@ export class StateView {
       $("state-problem").textContent = `This is no JSON: ${error.message}`;
       return;
     }
-    this.edited = true;
+    this.edited = this.session.conversation;
     this.session.setState(state);
     this.#edit(false);
   }

@@ -16,7 +16,8 @@ export class Threads {
     this.cursor = null;
     $("archived").addEventListener("change", () => this.refresh());
     $("more").addEventListener("click", () => this.refresh(true));
-    session.addEventListener("settled", () => this.#settled());
+    session.addEventListener("started", () => this.#started());
+    session.addEventListener("settled", () => this.refresh());
     session.addEventListener("change", () => this.#markCurrent());
   }
 
@@ -36,10 +37,11 @@ export class Threads {
     }
   }
 
-  async #settled() {
-    await this.refresh();
-    // A new thread is called by what was asked first.
+  /** Shows a new thread, and calls it by what was asked first. */
+  async #started() {
     const { threadId, messages } = this.session.conversation;
+    if (this.rows.some((each) => each.id === threadId)) return;
+    await this.refresh();
     const row = this.rows.find((each) => each.id === threadId);
     const first = messages.find((message) => message.role === "user")?.content;
     if (row && !row.name && typeof first === "string") await this.#change(row, { name: first.trim().replace(/\s+/g, " ").slice(0, NAME_LENGTH) });

@@ -103,7 +103,7 @@ function row(frame) {
     colour(body, json(frame) ? pretty(value) : "no body", JSON_TOKENS);
     details.append(el("div", { class: "frame" },
       el("p", {}, frame.id ? `id ${frame.id}` : "", " ",
-        el("button", { type: "button", onclick: () => copy(json(frame)) }, "Copy JSON")), body));
+        json(frame) ? el("button", { type: "button", onclick: () => copy(json(frame)) }, "Copy JSON") : null), body));
   });
   return el("li", {}, details);
 }
