@@ -10,6 +10,8 @@ PYTHON := .venv/bin/python
 # Tools that make had to install itself, because the machine had none or too old ones.
 export PATH := $(TOOLS)/bin:$(PATH)
 EXTRAS := --extra langgraph --extra langgraph-redis --extra chat --extra mcp --extra crewai --extra postgres --extra redis
+# Each file of tests stays in one process, so that what its tests share is made once.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 # Node projects of the tests and benchmarks: each has a lock file.
 NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
@@ -26,11 +28,11 @@ demo: .venv/.demo ## Serve the demo agent, which needs no API key (make demo ARG
 
 .PHONY: test
 test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test ARGS="-k abort")
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: unit
 unit: .venv/.dev ## Run the tests that need only Python, in under a minute
-	$(PYTHON) -m pytest -m "not clients and not browser and not packaging and not postgres and not redis and not faults" \
+	$(PYTHON) -m pytest $(PARALLEL) -m "not clients and not browser and not packaging and not postgres and not redis and not faults" \
 		--ignore tests/providers/crewai --ignore tests/providers/parity $(ARGS)
 
 .PHONY: check
