@@ -229,3 +229,22 @@ def test_what_a_user_wrote_does_not_control_the_terminal(store: str) -> None:
     assert shown.startswith("my�[2J thread\n")
     assert shown.endswith("assistant: two\nlines�]0;title� �2J\n")
     assert listed[1].endswith("  my�[2J thread")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("redis_url", marks=pytest.mark.redis),
+        pytest.param("postgres_url", marks=pytest.mark.postgres),
+    ],
+)
+def test_threads_in_a_database_are_listed_and_deleted(kind: str, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue(kind)
+    talk(url, "t1", "t2")
+
+    before = listed("--store", url)
+    deleted = run("threads", "delete", "t2", "--yes", "--store", url)
+
+    assert before == ["t2", "t1"]
+    assert deleted.exit_code == 0
+    assert listed("--store", url) == ["t1"]

@@ -29,6 +29,7 @@ _KINDS = {
 
 @click.command("agents")
 @options.agents
+@options.default_agent
 @options.as_json
 def command(agents: tuple[str, ...], config: Path | None, default_agent: str | None, as_json: bool) -> None:
     """List the agents that 'serve' would serve with the same options."""

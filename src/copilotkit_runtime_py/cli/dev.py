@@ -20,6 +20,7 @@ from .store import kept, store_url
 @options.port_or_next
 @options.endpoint
 @options.agents
+@options.default_agent
 @options.cors
 @options.allowed_host
 @options.store

@@ -75,11 +75,11 @@ log_format = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
+default_agent = click.option("--default-agent", metavar="NAME", help="The agent for requests that name none.")
+
+
 def agents(command: F) -> F:
     """Adds the options that name agents."""
-    command = click.option("--default-agent", metavar="NAME", help="The agent for requests that name none.")(
-        command
-    )
     command = click.option(
         "--config",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -23,6 +23,7 @@ from .store import kept, store_url
 )
 @options.endpoint
 @options.agents
+@options.default_agent
 @options.cors
 @options.allowed_host
 @options.store

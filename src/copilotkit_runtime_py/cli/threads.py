@@ -124,7 +124,6 @@ def delete(
     owner: str,
     agents: tuple[str, ...],
     config: Path | None,
-    default_agent: str | None,
     yes: bool,
 ) -> None:
     """Delete threads, and what the agents named or found remember of them.
@@ -141,7 +140,7 @@ def delete(
         click.confirm(f"Delete {', '.join(ids)} of '{owner}' for ever?", abort=True)
 
     async def work(opened: StateStore) -> None:
-        runtime = CopilotRuntime(agents=loaded, default_agent=default_agent, state_store=opened)
+        runtime = CopilotRuntime(agents=loaded, state_store=opened)
         try:
             for id in ids:
                 await runtime.delete_thread(id, RequestContext(owner=owner))
