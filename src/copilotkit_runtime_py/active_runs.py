@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
-from .errors import ThreadBusyError
+from .errors import StoreUnavailableError, ThreadBusyError
 from .followed import FollowedRun
+from .limits import Limits
 from .recovery import recover
 from .run import Run
 from .state_store.base import RunLog, StateStore
@@ -25,13 +26,13 @@ class ActiveRuns:
     Args:
         store: what all workers share.
         on_busy_thread: what a new run on a thread with a run in progress does.
-        patience: how long a new run waits for the end of the other one before it is refused, in seconds.
+        limits: how long a new run waits for the other one.
     """
 
-    def __init__(self, store: StateStore, *, on_busy_thread: BusyThreadPolicy, patience: float) -> None:
+    def __init__(self, store: StateStore, *, on_busy_thread: BusyThreadPolicy, limits: Limits) -> None:
         self._store = store
         self._on_busy_thread = on_busy_thread
-        self._patience = patience
+        self._limits = limits
         self._runs: dict[tuple[str, str], Run] = {}
         self._followed: dict[tuple[str, str], FollowedRun] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -81,6 +82,7 @@ class ActiveRuns:
 
         Raises:
             ThreadBusyError: the thread has a run in progress, and still after `patience` seconds.
+            StoreUnavailableError: its last run is over, but cannot be recorded.
         """
         while (run := self.here(owner, thread_id)) is not None:
             if not run.stopping and not run.ended:
@@ -88,7 +90,11 @@ class ActiveRuns:
                     raise ThreadBusyError(thread_id)
                 if self._on_busy_thread == "supersede":
                     run.stop()
-            await run.wait()
+            told = False
+            while not await run.recorded_within(self._limits.store_seconds + self._limits.cancel_seconds):
+                if told:
+                    raise StoreUnavailableError
+                told = run.ended
             self.forget(owner, run)
 
     async def _wait_elsewhere(self, owner: str, thread_id: str) -> None:
@@ -98,7 +104,7 @@ class ActiveRuns:
             return
         if self._on_busy_thread == "supersede":
             await self._store.request_stop(owner, thread_id)
-        patience = self._patience if self._on_busy_thread == "reject" else None
+        patience = self._limits.busy_seconds if self._on_busy_thread == "reject" else None
         if not await self.follow(log).wait(patience):
             raise ThreadBusyError(thread_id)
 

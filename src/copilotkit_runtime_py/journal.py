@@ -56,6 +56,8 @@ class Journal:
         self._kept = 0
         self._failures = 0
         self._ending: RunEnding | None = None
+        # What is to be kept of a run that is over.
+        self._whole: list[Entry] | None = None
         self._done = False
         self._task: asyncio.Task[None] | None = None
 
@@ -74,13 +76,14 @@ class Journal:
     async def finish(self, ending: RunEnding) -> None:
         """Writes what is left, and the ending. Readers are told if the store did not take it in time."""
         self._ending = ending
+        self._whole = whole = self._run.log()
         if self._task is None:
             await self._finish_at_once()
             return
         self._finishing.set()
         self._news.set()
         await asyncio.wait({self._task}, timeout=self._patience)
-        unsaved = len(self._run.log()) - self._kept
+        unsaved = len(whole) - self._kept
         if not self._done and unsaved:
             value = {"events": unsaved, "message": "The end of this conversation could not be saved yet."}
             self._run.entries.append(Entry.of(events.custom(UNSAVED, value)))
@@ -89,6 +92,10 @@ class Journal:
     def complete(self) -> bool:
         """Whether everything was kept, or another worker has the run now."""
         return self._done
+
+    @property
+    def _log(self) -> list[Entry]:
+        return self._run.entries if self._whole is None else self._whole
 
     async def aclose(self) -> None:
         """Goes on trying for as long as the lease lasts."""
@@ -101,7 +108,7 @@ class Journal:
             if not self._done:
                 logger.error(
                     "%d events of run %s on thread %s were not kept: the state store cannot be reached",
-                    len(self._run.log()) - self._kept,
+                    len(self._log) - self._kept,
                     self._record.id,
                     self._record.thread_id,
                 )
@@ -111,7 +118,7 @@ class Journal:
         self._done = True
         store, record, ending = self._store, self._record, self._ending
         try:
-            await store.append(record, 0, [entry.data for entry in self._run.log()], ending=ending)
+            await store.append(record, 0, [entry.data for entry in self._log], ending=ending)
         except RunLostError:
             logger.info("run %s is not kept: its thread was deleted", record.id)
         except Exception:
@@ -169,7 +176,7 @@ class Journal:
 
     async def _write(self) -> None:
         run = self._run
-        log = run.log() if self._ending is not None else run.entries
+        log = self._log
         data = _batch(log, self._kept)
         ending = self._ending if self._kept + len(data) == len(log) else None
         try:

@@ -134,10 +134,14 @@ class Run(EventLog):
         """Waits until the run is over and recorded. Cancelling the wait leaves the run alone."""
         await asyncio.shield(self._task)
 
+    async def recorded_within(self, seconds: float) -> bool:
+        """Waits that long, at most, until the run is over and recorded, and returns whether it is."""
+        await asyncio.wait({self._task}, timeout=seconds)
+        return self._task.done()
+
     async def close(self, seconds: float) -> None:
         """Waits until the run is over and recorded, at most so long, in seconds; then it is left as it is."""
-        await asyncio.wait({self._task}, timeout=seconds)
-        if not self._task.done():
+        if not await self.recorded_within(seconds):
             self._task.cancel()
             await asyncio.wait({self._task})
 

@@ -35,9 +35,13 @@ class WorkerProcess:
 
     async def kill(self) -> None:
         """Ends the process without warning (SIGKILL)."""
+        self.kill_at_once()
+        await self._client.aclose()
+
+    def kill_at_once(self) -> None:
+        """Does so for who has not used the methods below."""
         self._process.kill()
         self._process.wait()
-        await self._client.aclose()
 
     @asynccontextmanager
     async def stream(

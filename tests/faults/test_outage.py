@@ -135,10 +135,28 @@ async def test_what_was_not_kept_in_time_is_said_and_kept_when_the_store_is_back
     assert (seen[-2]["name"], seen[-2]["value"]["events"]) == (UNSAVED, 3)
     server.start()
     await run.wait()
-    told = await kept(runtime)
-    assert [data for data in told if UNSAVED.encode() not in data] == [
-        entry.data for entry in run.entries if entry.event["type"] != "CUSTOM"
-    ]
+    assert await kept(runtime) == [entry.data for entry in run.entries if entry.event["type"] != "CUSTOM"]
+    await runtime.aclose()
+
+
+async def test_the_next_message_is_refused_soon_while_the_end_of_the_last_run_cannot_be_kept(
+    server: OwnServer,
+) -> None:
+    agent = Gated(1)
+    runtime = runtime_on(server, agent)
+    run = await runtime.start("a", asked(), ANN)
+    await shown(run, 2)
+    server.stop()
+    agent.allowed.release()
+    await shown(run, 6)
+    async with asyncio.timeout(15):  # less than the lease
+        with pytest.raises(StoreUnavailableError):
+            await runtime.start("a", asked("r2"), ANN)
+    server.start()
+    agent.allowed.release()
+    later = await runtime.start("a", asked("r3"), ANN)
+    await later.wait()
+    assert (later.number, later.status) == (2, RunStatus.FINISHED)
     await runtime.aclose()
 
 
