@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from langchain_core.exceptions import ModelAuthenticationError
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall
+from langgraph.graph import START, MessagesState, StateGraph
 
 from copilotkit_runtime_py.providers.chat import ChatProvider
 from tests.clients.conftest import Serve
@@ -181,6 +182,25 @@ def test_a_copilot_task_has_the_model_call_an_action(react_core: dict[str, str],
     tools = model.options[0].pop("tools")
     assert [tool["function"]["name"] for tool in tools] == ["setColor"]
     assert model.options == [{"tool_choice": "any"}]
+
+
+def test_a_copilot_task_is_answered_by_the_only_agent_a_graph(
+    react_core: dict[str, str], serve: Serve
+) -> None:
+    asked: list[Any] = []
+
+    def act(state: MessagesState) -> dict[str, Any]:
+        asked.extend(state["messages"])
+        call = ToolCall(name="setColor", args={"color": "blue"}, id="c1")
+        return {"messages": [AIMessage("", tool_calls=[call])]}
+
+    graph = StateGraph(MessagesState).add_node(act).add_edge(START, "act").compile()
+    assert page_runs("task", serve({"painter": graph}), react_core) == [
+        {"name": "setColor", "args": {"color": "blue"}}
+    ]
+    (instructions,) = asked
+    assert isinstance(instructions, HumanMessage)
+    assert "Make it blue." in instructions.text
 
 
 def test_an_extraction_has_the_model_call_the_function_it_names(

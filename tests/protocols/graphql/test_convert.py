@@ -23,6 +23,8 @@ from copilotkit_runtime_py.protocols.graphql.inputs import (
     AgentSessionInput,
     AgentStateInput,
     CopilotContextInput,
+    CopilotRequestType,
+    GenerateCopilotResponseMetadataInput,
     MessageInput,
     MetaEventInput,
 )
@@ -88,6 +90,24 @@ def test_a_text_keeps_its_role(role: str) -> None:
     given = message("m1", text_message=text("hi", role))
     assert messages_from_input([given]) == [{"id": "m1", "role": role, "content": "hi"}]
     assert body(request(given))["messages"] == [{"id": "m1", "role": role, "content": "hi"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "roles"),
+    [(CopilotRequestType.Task, ["system", "user"]), (CopilotRequestType.Chat, ["system"] * 2)],
+)
+def test_a_task_of_instructions_only_is_what_the_user_asks(
+    kind: CopilotRequestType, roles: list[str]
+) -> None:
+    data = request(*(message(id, text_message=text("Do it.", "system")) for id in ("s1", "s2")))
+    data.metadata = GenerateCopilotResponseMetadataInput(request_type=kind)
+    assert [each["role"] for each in body(data)["messages"]] == roles
+
+
+def test_a_task_with_a_conversation_keeps_its_instructions() -> None:
+    data = request(message("u1", text_message=text()), message("s1", text_message=text("Do it.", "system")))
+    data.metadata = GenerateCopilotResponseMetadataInput(request_type=CopilotRequestType.Task)
+    assert [each["role"] for each in body(data)["messages"]] == ["user", "system"]
 
 
 def test_an_action_execution_is_a_call_of_the_message_it_names() -> None:

@@ -19,6 +19,7 @@ from .inputs import (
     ActionInput,
     ActionInputAvailability,
     AgentStateInput,
+    CopilotRequestType,
     GenerateCopilotResponseInput,
     MessageInput,
     MetaEventInput,
@@ -68,7 +69,7 @@ def run_input(
     body: Json = {
         "threadId": thread_id,
         "runId": str(uuid.uuid4()),
-        "messages": messages_from_input(data.messages),
+        "messages": _asked(data),
         "tools": _tools(data.frontend.actions),
         "context": [{"description": c.description, "value": c.value} for c in data.context or ()],
         "forwardedProps": forwarded,
@@ -84,6 +85,19 @@ def run_input(
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidRequestError(f"The request cannot be served: {where}: {first['msg']}") from error
+
+
+def _asked(data: GenerateCopilotResponseInput) -> list[Json]:
+    """Returns the conversation, in which instructions of a task that come alone are what the user asks.
+
+    `CopilotTask` of `@copilotkit/react-core` 1.10 sends nothing else, and agents leave out a frontend's
+    instructions.
+    """
+    messages = messages_from_input(data.messages)
+    is_task = data.metadata.request_type is CopilotRequestType.Task
+    if is_task and messages and all(message["role"] == "system" for message in messages):
+        messages[-1] = {**messages[-1], "role": "user"}
+    return messages
 
 
 def messages_from_input(messages: Iterable[MessageInput]) -> list[Json]:
