@@ -150,8 +150,9 @@ document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;
   if (event.key === "Escape") {
     if (document.body.dataset.drawer) drawer(null);
+    else if ($("view-chat").hidden) return;
     else if (typing(event.target) && event.target !== $("composer-text")) event.target.blur();
-    else if (!$("view-chat").hidden && session.conversation.running) session.stop();
+    else if (session.conversation.running) session.stop();
     return;
   }
   if (event.ctrlKey || event.metaKey) return;
