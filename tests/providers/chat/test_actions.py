@@ -46,6 +46,21 @@ async def test_the_model_answers_with_the_result_of_its_call() -> None:
         assert [each["function"]["name"] for each in options["tools"]] == ["add", "setColor"]
 
 
+async def test_calls_of_a_model_that_counts_them_anew_in_every_answer_are_told_apart() -> None:
+    model = in_turn(
+        calls("call_0", "add", '{"a":1,"b":1}'), calls("call_0", "add", '{"a":2,"b":1}'), ["Three."]
+    )
+    whole = await collect(with_add(model), asks(user("1 + 1 + 1?")))
+    assert [event["content"] for event in of_type(whole, "TOOL_CALL_RESULT")] == ["2", "3"]
+    assert len({event["toolCallId"] for event in of_type(whole, "TOOL_CALL_START")}) == 2
+    assert [(m.type, m.text) for m in model.asked[2] if m.type != "ai"] == [
+        ("human", "1 + 1 + 1?"),
+        ("tool", "2"),
+        ("tool", "3"),
+    ]
+    assert text_of(whole) == "Three."
+
+
 @pytest.mark.parametrize(
     ("forwarded", "properties"),
     [

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias, cast
 
-from ag_ui.core import RunAgentInput
+from ag_ui.core import AssistantMessage, RunAgentInput
 from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -91,12 +91,15 @@ class ChatProvider(Provider):
         )
         options = call_options(context, self._bounds(model))
         stream = _with_tools(model, input, context).astream(messages, **options)
-        answer, id = MessageStream(()), str(uuid.uuid4())
+        answer, id, called = MessageStream(()), str(uuid.uuid4()), _call_ids(input)
         try:
             async with aclosing(cast(AsyncGenerator[AIMessage], stream)) as chunks:
                 async for chunk in chunks:
                     chunk.id = id
                     for event in answer.feed(chunk, {}):
+                        if (call_id := event.get("toolCallId")) in called:
+                            # Some models count their calls anew in every answer.
+                            event["toolCallId"] = f"{call_id}-{id}"
                         yield event
         except ModelError as error:
             told = told_to_client(error)
@@ -116,6 +119,16 @@ class ChatProvider(Provider):
     def _bounds(self, model: BaseChatModel) -> ParameterBounds:
         max_tokens = self._max_tokens or getattr(model, "max_tokens", None)
         return ParameterBounds(max_tokens=max_tokens, temperature=self._temperature)
+
+
+def _call_ids(input: RunAgentInput) -> set[str]:
+    """Returns the ids of the conversation's tool calls."""
+    return {
+        call.id
+        for message in input.messages
+        if isinstance(message, AssistantMessage)
+        for call in message.tool_calls or ()
+    }
 
 
 def _made(model: ChatModel) -> BaseChatModel:
