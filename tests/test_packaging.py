@@ -92,6 +92,8 @@ def test_the_wheel_holds_the_packages_and_their_data(dist: Path) -> None:
             f"copilotkit_runtime_py/app/playground/static/{file.name}"
             for file in (ROOT / "src/copilotkit_runtime_py/app/playground/static").iterdir()
         ),
+        "copilotkit_runtime_py/cli/templates/app/.gitignore.in",
+        "copilotkit_runtime_py/cli/templates/page-newest/web/src/App.tsx.in",
         "copilotkit_runtime_py/state_store/sql/migrations/env.py",
         "copilotkit_runtime_py/state_store/sql/migrations/versions/0001_threads.py",
     } <= names
