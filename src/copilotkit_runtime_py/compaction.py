@@ -11,6 +11,9 @@ from .events import Event
 from .parts import PARTS
 from .patch import patched
 
+LONG_LOG: Final = 5_000
+"""From so many events on, a log is folded beside the loop, which others need meanwhile."""
+
 _INTERRUPTS: Final = {"on_interrupt", "on_copilotkit_interrupt"}
 
 

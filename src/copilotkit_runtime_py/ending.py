@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
-from .compaction import Piece, compact
+from .compaction import LONG_LOG, Piece, compact
 from .errors import StoreUnavailableError
 from .events import Event
 from .guardrails.guard import Guard
@@ -15,9 +15,6 @@ from .journal import Journal
 from .run import Run, RunStatus
 from .state_store.base import AgentState, RunEnding
 from .transcript import Transcript
-
-# From so many events on, what a run leaves is worked out beside the loop, which others need meanwhile.
-_LONG_LOG: Final = 5_000
 
 
 def ending_of(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
@@ -66,7 +63,7 @@ class Ending:
         withheld = self._guard.withheld
         messages = [each for each in self._before.input_messages if each["id"] not in withheld]
         try:
-            if len(log) < _LONG_LOG:
+            if len(log) < LONG_LOG:
                 ending = ending_of(log, messages, self._state)
             else:
                 ending = await asyncio.to_thread(ending_of, log, messages, self._state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import uuid
 from typing import Any, Final
@@ -12,7 +13,7 @@ from .errors import RunLostError
 from .events import Event
 from .logs import get_logger
 from .sequence import EventSequence
-from .state_store.base import AgentState, StateStore
+from .state_store.base import AgentState, RunEnding, RunLog, StateStore
 
 logger = get_logger(__name__)
 
@@ -29,16 +30,22 @@ async def recover(store: StateStore, owner: str, thread_id: str) -> None:
         return
     log = logs[0]
     run = dataclasses.replace(log.run, producer=uuid.uuid4().hex)
-    told = [events.decode(data) for data in log.events]
-    closing = _closing(run.thread_id, run.id, told)
     known = await store.load_state(run.owner, run.thread_id, run.agent_name)
-    messages, state = _before(told, known)
-    ending = ending_of([*told, *closing], messages, state)
+    # Beside the loop, which others need meanwhile.
+    closing, ending = await asyncio.to_thread(_ended, log, known)
     try:
-        await store.append(run, len(told), [events.encode(event) for event in closing], ending=ending)
+        await store.append(run, len(log.events), closing, ending=ending)
     except RunLostError:
         return
     logger.warning("run %s on thread %s was ended: its worker is gone", run.id, run.thread_id)
+
+
+def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEnding]:
+    """Returns the events that bring a log to its end, as JSON, and what the run leaves then."""
+    told = [events.decode(data) for data in log.events]
+    closing = _closing(log.run.thread_id, log.run.id, told)
+    messages, state = _before(told, known)
+    return [events.encode(event) for event in closing], ending_of([*told, *closing], messages, state)
 
 
 def _closing(thread_id: str, run_id: str, told: list[Event]) -> list[Event]:

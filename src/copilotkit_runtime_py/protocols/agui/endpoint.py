@@ -181,7 +181,7 @@ class AGUIEndpoint:
         run, position = connection.run, 0
         if after is not None and run is not None and after.run == run.number and after.compacted < 0:
             position = min(after.index + 1, len(run.entries))
-        past = history(connection, after, requested.input)
+        past = await history(connection, after, requested.input)
         return self._stream(lambda wake: RunFeed(past, run, wake, position=position))
 
     async def _stop(self, call: Call) -> Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from ag_ui.core import RunAgentInput
 
+from ...compaction import LONG_LOG
 from ...connection import Connection
 from ...event_log import Entry, EventLog
 from ...events import encode
@@ -93,8 +95,8 @@ class RunFeed:
             yield b"id: %d:%d\ndata: %b\n\n" % (number, index, entry.data)
 
 
-def history(connection: Connection, after: EventId | None, input: RunAgentInput) -> Iterator[bytes]:
-    """Yields the frames of a thread's past.
+async def history(connection: Connection, after: EventId | None, input: RunAgentInput) -> Iterable[bytes]:
+    """Returns the frames of a thread's past.
 
     A run that the reader saw in part goes on where the reader was, in the form in which the reader saw it.
 
@@ -104,6 +106,13 @@ def history(connection: Connection, after: EventId | None, input: RunAgentInput)
         input: what the reader sent: the thread, the id under which an agent's own memory is told, and the
             version of AG-UI that the reader declares.
     """
+    frames = _history(connection, after, input)
+    if sum(len(log.events) for log in connection.logs) < LONG_LOG:
+        return frames
+    return await asyncio.to_thread(list, frames)
+
+
+def _history(connection: Connection, after: EventId | None, input: RunAgentInput) -> Iterator[bytes]:
     if connection.snapshot is not None:
         knows_outcome = input.protocol_version is not None
         for event in snapshot(
