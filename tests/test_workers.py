@@ -16,6 +16,7 @@ from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import ShuttingDownError, StoreUnavailableError, ThreadBusyError
 from copilotkit_runtime_py.event_log import EventLog
 from copilotkit_runtime_py.limits import Limits
+from copilotkit_runtime_py.providers.base import Provider
 from copilotkit_runtime_py.replay import replay
 from copilotkit_runtime_py.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
@@ -290,7 +291,9 @@ async def test_a_run_supersedes_one_elsewhere(url: str) -> None:
         assert (run.status, later.status) == (RunStatus.STOPPED, RunStatus.FINISHED)
 
 
-async def test_a_thread_is_deleted_under_a_run_elsewhere(url: str) -> None:
+async def test_a_thread_is_deleted_under_a_run_elsewhere_and_that_is_no_fault(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     agent = Gated()
     async with workers(url) as worker:
         first, second = worker(agent), worker(hello)
@@ -299,6 +302,35 @@ async def test_a_thread_is_deleted_under_a_run_elsewhere(url: str) -> None:
         await agent.cancelled.wait()
         await run.wait()
         assert await shown(second) == []
+        assert run.status is RunStatus.STOPPED
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+class Remembering(Provider):
+    """An agent with a memory of its own, into which it writes as it lets go."""
+
+    def __init__(self) -> None:
+        self.memory: set[str] = set()
+
+    async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+        try:
+            yield events.text_start("m")
+            await asyncio.Event().wait()
+        finally:
+            self.memory.add(input.thread_id)
+
+    async def forget(self, thread_id: str, context: RequestContext) -> None:
+        self.memory.discard(thread_id)
+
+
+async def test_an_agent_remembers_nothing_of_a_thread_that_was_deleted_under_its_run(url: str) -> None:
+    agent = Remembering()
+    async with workers(url) as worker:
+        first, second = worker(agent), worker(agent)
+        run = await first.start("a", asked(), ANN)
+        await second.delete_thread("t1", ANN)
+        await run.wait()
+        assert agent.memory == set()
 
 
 async def test_a_run_whose_worker_is_gone_ends_with_an_error_and_keeps_what_was_seen(url: str) -> None:

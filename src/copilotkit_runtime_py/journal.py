@@ -45,6 +45,9 @@ class Journal:
         store: the store.
         record: the run, as the store knows it.
         patience: how long readers, and the end of the run, wait for the store, in seconds.
+
+    Attributes:
+        orphaned: the thread was deleted while the run went on.
     """
 
     def __init__(self, store: StateStore, record: RunRecord, *, patience: float) -> None:
@@ -59,6 +62,7 @@ class Journal:
         # What is to be kept of a run that is over.
         self._whole: list[Entry] | None = None
         self._done = False
+        self.orphaned = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self, run: Run) -> None:
@@ -184,10 +188,7 @@ class Journal:
                 with append_timed():
                     asked_to_stop = await self._store.append(self._record, self._kept, data, ending=ending)
         except RunLostError as error:
-            self._done = True
-            logger.error("run %s on thread %s was lost: %s", run.id, run.thread_id, error)
-            run.fail(error)
-            run.show()
+            await self._lose(error)
             return
         except Exception as error:
             if not self._failures:
@@ -208,6 +209,28 @@ class Journal:
         run.show(min(self._kept, len(run.entries)))
         if asked_to_stop:
             run.stop()
+
+    async def _lose(self, error: RunLostError) -> None:
+        """Ends a run that the store does not take any more: its thread was deleted, or others have ended it."""
+        run, record = self._run, self._record
+        self._done = True
+        try:
+            async with asyncio.timeout(self._patience):
+                logs = await self._store.read_runs(record.owner, record.thread_id, since=-1)
+        except Exception:
+            logger.exception("whether the thread of run %s was deleted cannot be told", run.id)
+            last: RunRecord | None = record
+        else:
+            last = logs[-1].run if logs else None
+            self.orphaned = last is None
+        # A thread that was deleted may be there again. Its runs are counted from 1.
+        if last is None or last.number < record.number or (last.number == record.number and last.id != run.id):
+            logger.info("run %s is not kept: its thread was deleted", run.id)
+            run.stop()
+        else:
+            logger.error("run %s on thread %s was lost: %s", run.id, run.thread_id, error)
+            run.fail(error)
+        run.show()
 
     def _on_signal(self, signal: Signal) -> None:
         if signal is Signal.STOP:

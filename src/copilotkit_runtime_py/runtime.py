@@ -250,7 +250,7 @@ class CopilotRuntime:
             self._live.ended(run)
             try:
                 await journal.aclose()
-                if store is not self.state_store:
+                if store is not self.state_store or journal.orphaned:
                     await agent.forget(run.thread_id, before.context)
                 self._active.forget(owner, run)
                 await ending.announce(run)
