@@ -32,7 +32,7 @@ test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test A
 
 .PHONY: unit
 unit: .venv/.dev ## Run the tests that need only Python, in under a minute
-	$(PYTHON) -m pytest $(PARALLEL) -m "not clients and not browser and not packaging and not postgres and not redis and not faults" \
+	$(PYTHON) -m pytest $(PARALLEL) -m "not clients and not browser and not packaging and not postgres and not redis and not processes and not faults" \
 		--ignore tests/providers/crewai --ignore tests/providers/parity $(ARGS)
 
 .PHONY: check
@@ -54,6 +54,21 @@ contract: .venv/.dev $(NODE_MODULES) ## Take the GraphQL contract from the npm p
 .PHONY: soak
 soak: .venv/.dev ## Load a process for ten minutes, and see that it keeps nothing (make soak ARGS="--seconds 60")
 	$(PYTHON) -m tests.soak $(ARGS)
+
+.PHONY: compat
+compat: .venv/.dev $(NODE_MODULES) ## Say what the newest packages of CopilotKit do differently
+	$(PYTHON) -m tests.clients_agui.compat $(ARGS)
+
+.PHONY: lowest
+lowest: $(UV) ## Run the core tests with the oldest dependencies that are accepted
+	$(UV) venv --quiet --clear .venv/lowest
+	$(UV) pip install --quiet --python .venv/lowest --resolution lowest-direct --group dev ".[langgraph,chat,mcp,postgres,redis,otel]"
+	.venv/lowest/bin/python -m pytest -o filterwarnings= -m "not clients and not browser and not packaging and not postgres and not redis and not processes and not faults" \
+		--ignore tests/providers/crewai --ignore tests/providers/parity --ignore tests/test_docs.py $(ARGS)
+
+.PHONY: docs
+docs: .venv/.dev ## Write the API reference from the docstrings into site/
+	$(UV) run --no-sync --with 'pdoc>=16' pdoc --docformat google --output-directory site copilotkit_runtime_py
 
 .PHONY: bench
 bench: .venv/.dev $(NODE_MODULES) ## Measure beside the Node runtime

@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 
 from copilotkit_runtime_py.cli import cli
 
+pytestmark = pytest.mark.processes
+
 AGENT = """
 async def agent(input):
     yield {"type": "TEXT_MESSAGE_START", "messageId": "m1", "role": "assistant"}

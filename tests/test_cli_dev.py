@@ -12,6 +12,8 @@ import pytest
 
 from tests.test_cli import AGENT, run, started
 
+pytestmark = pytest.mark.processes
+
 RUN = {"threadId": "t1", "runId": "r1", "messages": [{"id": "u1", "role": "user", "content": "hello"}]}
 FAULTY = """
 async def agent(input):

@@ -22,6 +22,8 @@ from copilotkit_runtime_py.protocols.agui import routes
 from copilotkit_runtime_py.protocols.agui.single_route import read_envelope
 from copilotkit_runtime_py.state_store.memory import MEMORY_RETENTION
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

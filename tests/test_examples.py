@@ -23,6 +23,8 @@ from examples.two_agents import app as two_agents_app
 from tests.servers import free_port
 from tests.test_packaging import ROOT, UV
 
+pytestmark = pytest.mark.processes
+
 EXAMPLES = ROOT / "examples"
 QUERY = """mutation ($data: GenerateCopilotResponseInput!) {
   generateCopilotResponse(data: $data) {

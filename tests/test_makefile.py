@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[1]
 TARGETS = ["help", "demo", "test", "unit", "check", "format", "contract", "soak", "bench", "build", "clean"]
 

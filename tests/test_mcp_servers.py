@@ -20,7 +20,7 @@ from copilotkit_runtime_py.errors import ConfigurationError
 from copilotkit_runtime_py.mcp_servers import MCPServer, MCPTools
 from tests.mcp_server import PNG, Counting, make_server, served
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.processes]
 
 CONTEXT = RequestContext()
 STDIO: dict[str, Any] = {"command": sys.executable, "args": ["-m", "tests.mcp_server"], "connect_timeout": 30}

@@ -16,7 +16,7 @@ from copilotkit_runtime_py.state_store.from_url import open_state_store
 
 from .producer import THREADS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.processes]
 
 SERVERS = [
     pytest.param("postgres", marks=pytest.mark.postgres),
