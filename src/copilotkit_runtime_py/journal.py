@@ -211,7 +211,7 @@ class Journal:
             run.stop()
 
     async def _lose(self, error: RunLostError) -> None:
-        """Ends a run that the store does not take any more: its thread was deleted, or others have ended it."""
+        """Ends a run that the store does not take any more: its thread is gone, or another worker has it."""
         run, record = self._run, self._record
         self._done = True
         try:
@@ -224,7 +224,8 @@ class Journal:
             last = logs[-1].run if logs else None
             self.orphaned = last is None
         # A thread that was deleted may be there again. Its runs are counted from 1.
-        if last is None or last.number < record.number or (last.number == record.number and last.id != run.id):
+        anew = last is not None and last.number <= record.number and last.id != record.id
+        if last is None or anew:
             logger.info("run %s is not kept: its thread was deleted", run.id)
             run.stop()
         else:
