@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio.lowlevel
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from copilotkit_runtime_py.actions import Action, call_action
 from copilotkit_runtime_py.context import RequestContext
@@ -155,6 +156,28 @@ async def test_a_program_that_ends_is_started_again() -> None:
             "HANDLER_ERROR", "The connection to the tool's server broke."
         )
         assert await call(server, "add", a=1, b=1) == "2"
+
+
+@pytest.mark.parametrize("how", ["ends", "is cut"])
+async def test_a_call_fails_at_once_when_its_answer_breaks_off(how: str) -> None:
+    async def cut(scope: Scope, receive: Receive, send: Send) -> None:
+        messages = [await receive()] if scope["type"] == "http" and scope["method"] == "POST" else []
+        if b"tools/call" not in (messages[0]["body"] if messages else b""):
+            return await app(scope, lambda: _next(messages, receive), send)
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b": hello\n\n", "more_body": how == "is cut"})
+
+    app = make_server().streamable_http_app()
+    with served(cut) as port:
+        async with opened(url=f"http://127.0.0.1:{port}/mcp") as server:
+            assert json.loads(await call(server, "hang")) == error(
+                "HANDLER_ERROR", "The connection to the tool's server broke."
+            )
+
+
+async def _next(messages: list[Message], receive: Receive) -> Message:
+    return messages.pop() if messages else await receive()
 
 
 async def test_a_server_that_was_restarted_is_asked_again() -> None:

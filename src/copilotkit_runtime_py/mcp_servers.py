@@ -19,6 +19,7 @@ from .actions import Action, Handler
 from .context import RequestContext
 from .errors import ActionError, ConfigurationError
 from .logs import get_logger
+from .mcp_answers import watched
 from .mcp_session import Connect, ConnectionLostError, Incoming, MCPSession, Outgoing, SessionTerminatedError
 
 logger = get_logger(__name__)
@@ -194,7 +195,7 @@ def connection(url: str, transport: Transport, make_client: Callable[[], httpx.A
                 yield streams
         else:
             async with (
-                make_client() as client,
+                watched(make_client)() as client,
                 streamable_http_client(url, http_client=client) as (incoming, outgoing, _),
             ):
                 yield incoming, outgoing
