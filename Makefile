@@ -15,6 +15,8 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 # Node projects of the tests and benchmarks: each has a lock file.
 NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
+# Those that need neither Node, nor a browser, nor a server, nor a framework that is slow to start.
+CORE_TESTS := -m "not clients and not browser and not packaging and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
 APT_INSTALL := apt-get install --yes --quiet --no-install-recommends
 AS_ROOT := $(shell if [ "$$(id -u)" = 0 ]; then echo env; elif sudo -n true 2>/dev/null; then echo sudo; fi)
 
@@ -32,8 +34,7 @@ test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test A
 
 .PHONY: unit
 unit: .venv/.dev ## Run the tests that need only Python, in under a minute
-	$(PYTHON) -m pytest $(PARALLEL) -m "not clients and not browser and not packaging and not postgres and not redis and not processes and not faults" \
-		--ignore tests/providers/crewai --ignore tests/providers/parity $(ARGS)
+	$(PYTHON) -m pytest $(PARALLEL) $(CORE_TESTS) $(ARGS)
 
 .PHONY: check
 check: .venv/.dev ## Check the format, the lint rules, the types and the lock file
@@ -61,10 +62,9 @@ compat: .venv/.dev $(NODE_MODULES) ## Say what the newest packages of CopilotKit
 
 .PHONY: lowest
 lowest: $(UV) ## Run the core tests with the oldest dependencies that are accepted
-	$(UV) venv --quiet --clear .venv/lowest
-	$(UV) pip install --quiet --python .venv/lowest --resolution lowest-direct --group dev ".[langgraph,chat,mcp,postgres,redis,otel]"
-	.venv/lowest/bin/python -m pytest -o filterwarnings= -m "not clients and not browser and not packaging and not postgres and not redis and not processes and not faults" \
-		--ignore tests/providers/crewai --ignore tests/providers/parity --ignore tests/test_docs.py $(ARGS)
+	$(UV) venv --quiet --clear $(TOOLS)/lowest
+	$(UV) pip install --quiet --python $(TOOLS)/lowest --resolution lowest-direct --group dev '.[langgraph,chat,mcp,postgres,redis,otel]'
+	$(TOOLS)/lowest/bin/python -m pytest -o filterwarnings= $(CORE_TESTS) --ignore tests/test_docs.py $(ARGS)
 
 .PHONY: docs
 docs: .venv/.dev ## Write the API reference from the docstrings into site/

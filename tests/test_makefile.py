@@ -9,7 +9,22 @@ import pytest
 pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[1]
-TARGETS = ["help", "demo", "test", "unit", "check", "format", "contract", "soak", "bench", "build", "clean"]
+TARGETS = [
+    "help",
+    "demo",
+    "test",
+    "unit",
+    "check",
+    "format",
+    "contract",
+    "soak",
+    "compat",
+    "lowest",
+    "docs",
+    "bench",
+    "build",
+    "clean",
+]
 
 
 def make(*arguments: str) -> str:
