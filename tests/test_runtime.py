@@ -557,25 +557,31 @@ async def test_a_deleted_thread_is_stopped_and_gone() -> None:
         await runtime.delete_thread("t1", ANN)
 
 
+class Knowing(Provider):
+    """An agent that knows which threads it had to do with."""
+
+    def __init__(self) -> None:
+        self.threads: set[str] = set()
+
+    def run(self, input: RunAgentInput, context: RequestContext) -> Stream:
+        self.threads.add(input.thread_id)
+        return hello(input)
+
+    async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
+        return AgentSnapshot() if thread_id in self.threads else None
+
+    async def forget(self, thread_id: str, context: RequestContext) -> None:
+        self.threads.remove(thread_id)
+
+
 async def test_a_thread_that_is_not_kept_is_gone_after_its_run() -> None:
-    class Remembering(Provider):
-        def __init__(self) -> None:
-            self.threads: list[str] = []
-
-        def run(self, input: RunAgentInput, context: RequestContext) -> Stream:
-            self.threads.append(input.thread_id)
-            return hello(input)
-
-        async def forget(self, thread_id: str, context: RequestContext) -> None:
-            self.threads.remove(thread_id)
-
-    agent, after = Remembering(), list[AfterRequest]()
+    agent, after = Knowing(), list[AfterRequest]()
     runtime = CopilotRuntime({"a": agent}, on_after_request=after.append)
     run = await runtime.start(None, asked(), ANN, keep=False)
-    assert agent.threads == ["t1"]
+    assert agent.threads == {"t1"}
     await run.wait()
     assert (run.status, len(after)) == (RunStatus.FINISHED, 1)
-    assert agent.threads == []
+    assert agent.threads == set()
     assert await runtime.state_store.list_threads("ann") == []
     assert (await runtime.connect(None, "t1", ANN)).logs == []
 
@@ -594,7 +600,34 @@ async def test_a_run_aside_leaves_no_trace() -> None:
     await run.wait()
     assert (aside.status, run.status) == (RunStatus.STOPPED, RunStatus.FINISHED)
     assert [log.run.id for log in await store.read_runs("ann", "t1")] == ["r1"]
-    assert [type(entry) for entry in diary.entries] == [BeforeRequest, AfterRequest]
+    assert [type(entry) for entry in diary.entries] == [BeforeRequest, BeforeRequest, AfterRequest]
+
+
+async def test_a_hook_may_refuse_a_run_aside() -> None:
+    def refuse(before: BeforeRequest) -> None:
+        raise CopilotKitError(f"Not {before.run_id}.")
+
+    runtime = CopilotRuntime({"a": hello}, on_before_request=refuse)
+    with pytest.raises(CopilotKitError, match=r"^Not aside\.$"):
+        await runtime.start_aside(None, asked(run_id="aside"), ANN)
+
+
+async def test_an_agent_forgets_a_run_aside_on_a_thread_that_it_did_not_know() -> None:
+    agent = Knowing()
+    runtime = CopilotRuntime({"a": agent})
+    await (await runtime.start_aside(None, asked(), ANN)).wait()
+    assert agent.threads == set()
+
+    await whole(runtime)
+    await (await runtime.start_aside(None, asked(run_id="aside"), ANN)).wait()
+    assert agent.threads == {"t1"}
+
+
+async def test_an_agent_keeps_what_it_alone_remembers_after_a_run_aside() -> None:
+    agent = Knowing()
+    agent.threads.add("t1")
+    await (await CopilotRuntime({"a": agent}).start_aside(None, asked(), ANN)).wait()
+    assert agent.threads == {"t1"}
 
 
 async def test_observers_see_every_run_until_they_leave() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ag_ui.core import RunAgentInput
+
 from .errors import InvalidRequestError
 from .limits import Limits
 
@@ -24,6 +26,18 @@ def check_input(body: Mapping[str, Any], limits: Limits) -> None:
         check_id(name, body[name], limits)
     for name, id in _ids(body):
         check_id(name, id, limits)
+
+
+def check_size(input: RunAgentInput, limits: Limits) -> None:
+    """Refuses a request that brings too much.
+
+    Raises:
+        InvalidRequestError: it does.
+    """
+    if len(input.messages) > limits.messages_per_request:
+        raise InvalidRequestError(f"A request may bring {limits.messages_per_request} messages at most.")
+    if len(input.tools or ()) > limits.tools_per_request:
+        raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
 
 
 def check_id(name: str, id: Any, limits: Limits) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from .context import RequestContext
 from .logs import get_logger
@@ -18,7 +18,7 @@ Hook: TypeAlias = Callable[[E], Awaitable[None] | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeforeRequest:
-    """A run is about to start. Raising refuses it.
+    """A run is about to start, be it one that makes suggestions. Raising refuses it.
 
     Attributes:
         thread_id: the thread of the run.
@@ -33,6 +33,17 @@ class BeforeRequest:
     agent_name: str
     input_messages: list[dict[str, Any]]
     context: RequestContext
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any], agent_name: str, context: RequestContext) -> Self:
+        """Returns what a run with an input, in JSON form, tells before it starts."""
+        return cls(
+            thread_id=body["threadId"],
+            run_id=body["runId"],
+            agent_name=agent_name,
+            input_messages=body["messages"],
+            context=context,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

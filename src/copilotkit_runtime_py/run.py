@@ -114,6 +114,11 @@ class Run(EventLog):
         if self._limits.idle_seconds is not None:
             self._timers.append(loop.call_later(self._limits.idle_seconds, self._check_idle))
 
+    @property
+    def is_active(self) -> bool:
+        """Whether the run is in progress and was not asked to stop."""
+        return not self.stopping and not self.ended
+
     def stop(self) -> None:
         """Asks the run to stop: the agent's task is cancelled.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, TypeGuard
+from typing import Any
 
 from ag_ui.core import RunAgentInput
 
@@ -12,16 +12,13 @@ from . import telemetry
 from .action_loop import ActionSource
 from .actions import Tool
 from .active_runs import ActiveRuns, BusyThreadPolicy
+from .admission import check_size
 from .agent_input import for_agent, told_alike, told_of, unseen
 from .connection import Connection, connect, load_agent_state
 from .context import RequestContext
 from .directory import AgentDirectory, Authorize
 from .ending import Ending
-from .errors import (
-    CopilotKitError,
-    InvalidRequestError,
-    masked,
-)
+from .errors import CopilotKitError, masked
 from .guardrails.guard import Guard
 from .guardrails.policy import Guardrails
 from .hooks import (
@@ -177,7 +174,7 @@ class CopilotRuntime:
         name: str | None = None
         try:
             name = await self.agent_name(agent_name, context)
-            self._check(input)
+            check_size(input, self.limits)
             with (
                 scope(request=context, agent=name, thread_id=input.thread_id, run_id=input.run_id),
                 self._live.admit(context.owner) as place,
@@ -208,13 +205,7 @@ class CopilotRuntime:
         owner, thread_id = context.owner, input.thread_id
         await self._active.wait_here(owner, thread_id, patience=self.limits.busy_seconds)
         body = input.model_dump(mode="json", by_alias=True, exclude_none=True)
-        before = BeforeRequest(
-            thread_id=thread_id,
-            run_id=input.run_id,
-            agent_name=name,
-            input_messages=body["messages"],
-            context=context,
-        )
+        before = BeforeRequest.of(body, name, context)
         await call_hook(self._hooks.on_before_request, before)
         allowed = await self.agents_for(context) if self._toolbox.hands_over else None
         agent = self._toolbox.equip(name, allowed)
@@ -278,33 +269,47 @@ class CopilotRuntime:
     async def start_aside(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
         """Starts a run that leaves no trace, such as one that makes suggestions.
 
-        No store, hook or lock knows of it, so its thread may have another run at the same time. `stop` ends
-        it like any other.
+        No store or lock knows of it, so its thread may have another run at the same time. `stop` ends it like
+        any other. Of the hooks, `on_before_request` alone is told, for it may refuse the run.
 
         Raises:
             AgentNotFoundError: the caller has no agent of that name.
-            InvalidRequestError: the request exceeds a limit.
+            CopilotKitError: a hook refused the request, or it exceeds a limit.
             RateLimitError: the owner, or all together, have as many runs as they may.
             ShuttingDownError: `drain` or `aclose` was called.
             ThreadNotFoundError: the thread, which the agent may remember, belongs to another owner.
         """
         name = await self.agent_name(agent_name, context)
-        self._check(input)
-        known = await self.state_store.load_state(context.owner, input.thread_id, name)
-        key = (context.owner, input.thread_id)
+        check_size(input, self.limits)
+        with (
+            scope(request=context, agent=name, thread_id=input.thread_id, run_id=input.run_id),
+            self._live.admit(context.owner) as place,
+        ):
+            return await self._start_aside(name, input, context, place)
+
+    async def _start_aside(
+        self, name: str, input: RunAgentInput, context: RequestContext, place: Place
+    ) -> Run:
+        owner, thread_id, provider = context.owner, input.thread_id, self.agents[name]
+        known = await self.state_store.load_state(owner, thread_id, name)
+        body = input.model_dump(mode="json", by_alias=True, exclude_none=True)
+        await call_hook(self._hooks.on_before_request, BeforeRequest.of(body, name, context))
+        is_new = known is None and await provider.snapshot(thread_id, context) is None
 
         async def forget(run: Run) -> None:
-            if self._asides.get(key) is run:
-                del self._asides[key]
+            if self._asides.get((owner, thread_id)) is run:
+                del self._asides[owner, thread_id]
             self._live.ended(run)
-            self._live.remove(run)
+            try:
+                if is_new:
+                    await provider.forget(thread_id, context)
+            finally:
+                self._live.remove(run)
 
-        provider = self.agents[name]
-        stream = Guard(self.guardrails, known).run(provider, for_agent(input), context)
         run = Run(
             id=input.run_id,
             number=0,
-            thread_id=input.thread_id,
+            thread_id=thread_id,
             agent_name=name,
             framed=provider.framed,
             limits=self.limits,
@@ -312,12 +317,9 @@ class CopilotRuntime:
             after_end=forget,
             development=self.development,
         )
-        with (
-            scope(request=context, agent=name, thread_id=input.thread_id, run_id=input.run_id),
-            self._live.admit(context.owner) as place,
-            self._live.add(run, place),
-        ):
-            self._asides[key] = run
+        stream = Guard(self.guardrails, known).run(provider, for_agent(input, known), context)
+        with self._live.add(run, place):
+            self._asides[owner, thread_id] = run
             run.start(stream)
         return run
 
@@ -408,7 +410,7 @@ class CopilotRuntime:
         run = self._active.here(owner, thread_id)
         stopped = False
         for candidate in (run, self._asides.get((owner, thread_id))):
-            if _is_active(candidate) and run_id in (None, candidate.id):
+            if candidate is not None and candidate.is_active and run_id in (None, candidate.id):
                 candidate.stop()
                 stopped = True
         if stopped or run is not None:
@@ -418,7 +420,7 @@ class CopilotRuntime:
     def active_run(self, thread_id: str, context: RequestContext) -> Run | None:
         """Returns the thread's run in progress, if it is one of this process that was not asked to stop."""
         run = self._active.here(context.owner, thread_id)
-        return run if _is_active(run) else None
+        return run if run is not None and run.is_active else None
 
     async def is_running(self, thread_id: str, context: RequestContext) -> bool:
         """Whether the thread has a run in progress, on whichever worker.
@@ -480,17 +482,6 @@ class CopilotRuntime:
         """Tells the `on_error` hook of a request that failed. `start` reports for itself."""
         telemetry.failed(error.error)
         await tell_hook(self._hooks.on_error, error)
-
-    def _check(self, input: RunAgentInput) -> None:
-        limits = self.limits
-        if len(input.messages) > limits.messages_per_request:
-            raise InvalidRequestError(f"A request may bring {limits.messages_per_request} messages at most.")
-        if len(input.tools or ()) > limits.tools_per_request:
-            raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
-
-
-def _is_active(run: Run | None) -> TypeGuard[Run]:
-    return run is not None and not run.stopping and not run.ended
 
 
 async def _nothing(run: Run) -> None:
