@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -257,6 +257,30 @@ async def test_a_worker_keeps_its_run_though_the_lease_ran_out_while_the_store_w
     assert run.status is RunStatus.FINISHED
     assert [event["type"] for event in await shown(runtime)][-1] == "RUN_FINISHED"
     await runtime.aclose()
+
+
+async def test_a_run_is_followed_although_its_thread_cannot_be_watched_at_first(url: str) -> None:
+    class Recovering(Mortal):
+        def watch(
+            self, thread_id: str, listener: Callable[[Signal], None]
+        ) -> AbstractAsyncContextManager[None]:
+            if not self._alive:
+                self.revive()
+                raise StoreUnavailableError
+            watching: AbstractAsyncContextManager[None] = self._store.watch(thread_id, listener)
+            return watching
+
+    agent = Gated()
+    async with workers(url) as worker:
+        run = await worker(agent).start("a", asked(), ANN)
+        store = Recovering(url, 30.0)
+        store.kill()
+        second = CopilotRuntime({"a": hello}, state_store=cast(StateStore, store))
+        seen = asyncio.create_task(read(await attached(second)))
+        for _ in range(3):
+            agent.allowed.release()
+        assert await seen == [entry.data for entry in run.log()]
+        await second.aclose()
 
 
 async def test_a_thread_that_is_busy_elsewhere_is_refused(url: str) -> None:

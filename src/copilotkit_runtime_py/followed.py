@@ -70,17 +70,17 @@ class FollowedRun(EventLog):
     async def _follow(self) -> None:
         failures = 0
         try:
-            async with self._store.watch(self.thread_id, self._on_signal):
-                while not self.ended:
-                    try:
-                        lease = await self._read(grace=_GRACE if failures else 0.0)
-                        failures = 0
-                    except StoreUnavailableError:
-                        # The exponent has a bound, for an outage may be long.
-                        await asyncio.sleep(min(_FIRST_PAUSE * 2 ** min(failures, 10), _LONGEST_PAUSE))
-                        failures += 1
-                        continue
-                    await self._wait_for_news(lease)
+            while not self.ended:
+                try:
+                    async with self._store.watch(self.thread_id, self._on_signal):
+                        while not self.ended:
+                            lease = await self._read(grace=_GRACE if failures else 0.0)
+                            failures = 0
+                            await self._wait_for_news(lease)
+                except StoreUnavailableError:
+                    # The exponent has a bound, for an outage may be long.
+                    await asyncio.sleep(min(_FIRST_PAUSE * 2 ** min(failures, 10), _LONGEST_PAUSE))
+                    failures += 1
         except Exception:
             logger.exception("run %s on thread %s cannot be followed any more", self.id, self.thread_id)
         finally:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 from . import events
-from .errors import RunLostError
+from .errors import RunLostError, StoreUnavailableError
 from .event_log import Entry
 from .logs import get_logger
 from .run import Run
@@ -130,23 +130,30 @@ class Journal:
             await store.append(record, 0, (), ending=ending)
 
     async def _keep(self) -> None:
+        ears = asyncio.create_task(self._listen(), name=f"signals for run {self._record.id}")
         try:
-            async with contextlib.AsyncExitStack() as stack:
-                try:
-                    await stack.enter_async_context(
-                        self._store.watch(self._record.thread_id, self._on_signal)
-                    )
-                except Exception:
-                    # A request to stop is heard of at the next write all the same.
-                    logger.exception("run %s cannot watch its thread", self._record.id)
-                self._news.set()  # it may have been asked to stop before
-                while not self._done:
-                    await self._wait_for_news()
-                    await self._write_and_pause()
+            while not self._done:
+                await self._wait_for_news()
+                await self._write_and_pause()
         except Exception:
             logger.exception("the log of run %s is not kept any more", self._record.id)
         finally:
             self._run.show()  # nobody else does
+            ears.cancel()
+            await asyncio.wait({ears})
+
+    async def _listen(self) -> None:
+        """Watches the thread. Without that, a request to stop is heard of at the next write all the same."""
+        while True:
+            try:
+                async with self._store.watch(self._record.thread_id, self._on_signal):
+                    self._news.set()  # the run may have been asked to stop before
+                    await asyncio.Event().wait()
+            except StoreUnavailableError:
+                await asyncio.sleep(_LONGEST_PAUSE)
+            except Exception:
+                logger.exception("run %s cannot watch its thread", self._record.id)
+                return
 
     async def _write_and_pause(self) -> None:
         loop = asyncio.get_running_loop()
