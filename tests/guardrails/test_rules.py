@@ -17,7 +17,14 @@ DENIED = Verdict(allowed=False, reason="This topic is not allowed here.")
         ("POLITICS!", DENIED),
         ("poli\u200btics", DENIED),
         ("\uff50\uff4f\uff4c\uff49\uff54\uff49\uff43\uff53", DENIED),  # full-width letters
+        ("poli\u2066t\u2069ics", DENIED),  # marks of direction
+        ("poli\ufe0ftics", DENIED),  # a selector of a variation
+        ("poli\U000e0074tics", DENIED),  # a tag
+        ("poli\u3164tics", DENIED),  # a filler
+        ("p\u0336o\u0336l\u0336itics", DENIED),  # struck through
+        ("poli\x00tics", DENIED),
         ("a *credit*\ncard, please", DENIED),
+        ("a _credit_ __card__", DENIED),
         ("geopolitics", ALLOWED),
         ("credit for the card", ALLOWED),
         ("", ALLOWED),
@@ -61,6 +68,12 @@ async def test_patterns_hold_besides_the_topics() -> None:
     assert not (await judged("order 42", "refund")).allowed
     assert not (await judged("refund", "refund")).allowed
     assert (await judged("refund 42", "refund")).allowed
+
+
+@pytest.mark.parametrize("text", ["sk-1", "\uff53\uff4b-1", "s\u2060k-1", "s\u0336k-1"])
+async def test_a_denied_pattern_is_found_however_its_characters_are_written(text: str) -> None:
+    validator = RuleValidator(deny=[re.compile(r"sk-\d")])
+    assert await validator.validate(GuardrailInput(text=f"my key is {text}")) == DENIED
 
 
 async def test_a_pattern_of_the_client_is_only_words() -> None:
