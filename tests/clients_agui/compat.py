@@ -1,8 +1,8 @@
 """What the newest packages of CopilotKit do differently from those that the tests pin.
 
-`python -m tests.clients_agui.compat` installs the newest packages in a directory of their own, and compares the
-GraphQL schema, the GraphQL client's documents, `/info`, and the requests of the AG-UI client, by REST paths and
-by single route. It prints the differences, and exits with 1 if there are any.
+`python -m tests.clients_agui.compat` installs the newest packages in a directory of their own, and compares
+the GraphQL schema, the GraphQL client's documents, `/info`, and the requests of the AG-UI client, by REST
+paths and by single route. It prints the differences, and exits with 1 if there are any.
 """
 
 from __future__ import annotations
