@@ -110,6 +110,27 @@ def test_reasoning_is_a_message_of_its_own_even_under_the_same_id() -> None:
     ]
 
 
+def test_what_a_vendor_wants_back_is_kept_with_the_message_or_the_call() -> None:
+    def sealed(subtype: str, id: str) -> Event:
+        return {
+            "type": "REASONING_ENCRYPTED_VALUE",
+            "subtype": subtype,
+            "entityId": id,
+            "encryptedValue": f"seal of {id}",
+        }
+
+    earlier = {"id": "a0", "role": "assistant", "toolCalls": [call("c0", "f", "{}")]}
+    told = [*say("a1", "Hm."), *ask("c1", "g", "{}", parent="a1")]
+    seals = [sealed("message", "a1"), sealed("tool-call", "c0"), sealed("message", "of nobody")]
+    assert fold(*told[:4], seals[0], *told[4:], *seals[1:], messages=[USER, earlier]).messages == [
+        USER,
+        {**earlier, "toolCalls": [{**call("c0", "f", "{}"), "encryptedValue": "seal of c0"}]},
+        {**said("a1", "Hm."), "toolCalls": [call("c1", "g", "{}")], "encryptedValue": "seal of a1"},
+    ]
+    while_open = fold(*told[:4], sealed("tool-call", "c1"), *told[4:])
+    assert while_open.messages[1]["toolCalls"] == [{**call("c1", "g", "{}"), "encryptedValue": "seal of c1"}]
+
+
 def test_calls_join_the_message_they_name() -> None:
     told = [
         *say("m1", "let me see"),

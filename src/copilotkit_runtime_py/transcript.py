@@ -67,6 +67,19 @@ class Transcript:
             self._add({"id": event["messageId"], "role": "tool", "toolCallId": event["toolCallId"]})
         self._owned(place)["content"] = event.get("content", "")
 
+    def _on_reasoning_encrypted_value(self, event: Event) -> None:
+        """Keeps what a model's vendor wants back with the message or the call that it reasoned about."""
+        id, value = event.get("entityId"), event.get("encryptedValue")
+        if event.get("subtype") == "message":
+            if (place := self._places.get(id)) is not None:
+                self._owned(place)["encryptedValue"] = value
+            return
+        for place, message in enumerate(self._messages):
+            for index, call in enumerate(message.get("toolCalls") or ()):
+                if call["id"] == id:
+                    self._owned(place)["toolCalls"][index] = {**call, "encryptedValue": value}
+                    return
+
     def _on_messages_snapshot(self, event: Event) -> None:
         for growing in self._growing.values():
             growing.join()
