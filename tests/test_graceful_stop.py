@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from copilotkit_runtime_py import CopilotRuntime, drain_on_signal
+
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(180)]
 
 SERVE = [sys.executable, "-c", "from copilotkit_runtime_py.cli import main; main()", "serve", "--port", "0"]
@@ -189,6 +191,30 @@ async def test_the_same_signal_again_closes_the_runs_at_once(number: signal.Sign
     assert ends(readers) == [BROKEN_OFF]
     assert code == 0
     assert "Traceback" not in server.errors
+
+
+@pytest.mark.parametrize(
+    ("received", "passed_on"),
+    [
+        ([signal.SIGTERM, signal.SIGINT], [signal.SIGTERM]),
+        ([signal.SIGINT, signal.SIGTERM], [signal.SIGINT]),
+        ([signal.SIGINT] * 3, [signal.SIGINT] * 2),
+    ],
+)
+async def test_a_server_hears_of_the_first_signal_and_of_one_that_comes_for_the_third_time(
+    received: list[signal.Signals], passed_on: list[signal.Signals]
+) -> None:
+    heard: list[int] = []
+    runtime = CopilotRuntime({})
+    before = {each: signal.signal(each, lambda number, frame: heard.append(number)) for each in {*received}}
+    try:
+        with drain_on_signal(runtime):
+            for number in received:
+                signal.raise_signal(number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert heard == passed_on
 
 
 async def _refused(server: Served) -> bool:

@@ -40,11 +40,12 @@ def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0) -> Iterator[
         drains.add(loop.create_task(runtime.drain(patience)))
 
     def handle(number: int, frame: FrameType | None) -> None:
-        # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two.
+        # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two. For
+        # uvicorn, a SIGINT after a SIGTERM would be the wish to drop all answers.
         received[number] += 1
         loop.call_soon_threadsafe(drain, seconds if received[number] == 1 else 0.0)
         server = before[signal.Signals(number)]
-        if callable(server) and received[number] != 2:
+        if callable(server) and (received.total() == 1 or received[number] > 2):
             server(number, frame)
 
     for number in _SIGNALS:
