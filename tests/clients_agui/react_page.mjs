@@ -24,8 +24,8 @@ export class ReactPage extends Page {
     const named = generation === "v1" && agent !== "default" ? { agent } : {};
     const props = { runtimeUrl: url, headers: this.headers, properties, onError, ...named, ...transports[transport] };
     const chat = createElement(CopilotChat, { agentId: agent, ...(thread ? { threadId: thread } : {}) });
-    const { includeArchived, limit } = options;
-    const watch = createElement(Watch, { page: this, agentId: agent, includeArchived, limit });
+    const { includeArchived, limit, tools = [], approves } = options;
+    const watch = createElement(Watch, { page: this, agentId: agent, includeArchived, limit, tools, approves });
     this.root = require("react-dom/client").createRoot(document.createElement("div"));
     this.root.render(createElement(provider, { ...props, showDevConsole: false }, chat, watch));
   }
@@ -82,6 +82,11 @@ export class ReactPage extends Page {
     resolve(payload);
   }
 
+  /** Answers what a tool asks the user, when the page shows it. */
+  async respond({ result }) {
+    await this.until({ when: () => this.question });
+    await this.question(result);
+  }
 
   view() {
     return this.show(this.agent);
@@ -94,8 +99,21 @@ export class ReactPage extends Page {
 }
 
 /** Shows nothing, and tells the page what the hooks say. */
-function Watch({ page, agentId, includeArchived, limit }) {
-  const { useAgent, useCopilotKit, useInterrupt, useThreads } = require("@copilotkit/react-core/v2");
+function Watch({ page, agentId, includeArchived, limit, tools, approves }) {
+  const { useAgent, useCopilotKit, useFrontendTool, useHumanInTheLoop, useInterrupt, useThreads } =
+    require("@copilotkit/react-core/v2");
+  const parameters = require("zod").z.object({});
+  for (const { name, result } of tools) useFrontendTool({ name, parameters, handler: async () => result });
+  if (approves) {
+    useHumanInTheLoop({
+      name: approves,
+      parameters,
+      render: ({ respond }) => {
+        page.question = respond;
+        return null;
+      },
+    });
+  }
   page.core = useCopilotKit().copilotkit;
   page.threads = useThreads({ agentId, includeArchived, limit });
   const { agent } = useAgent({ agentId });

@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients_agui.browser import Browser, Client, Page, PageError, only
 from tests.clients_agui.conftest import Mount, Visit
-from tests.clients_agui.steps import started
+from tests.clients_agui.steps import started, tool_call
 from tests.clients_agui.test_interrupts import INTERRUPT, QUESTION, approve, ask_name
 from tests.clients_agui.view import assistant, shown, user
 from tests.scripted_agent import RUN_FINISHED, RUN_STARTED, Script, ScriptedAgent, Step, run, text
@@ -87,6 +87,38 @@ def test_an_interrupt_of_an_older_agent_is_answered_in_the_page(
     page.shows("Hello Ada")
     command = agent.calls[1].input["forwardedProps"]["command"]
     assert command == {"resume": "Ada", "interruptEvent": QUESTION["value"]}
+
+
+def decorate(run_input: dict[str, Any]) -> list[Step]:
+    """Calls a tool of the server, one of the page and one that asks the user, and says what came of them."""
+    results = [message["content"] for message in run_input["messages"] if message["role"] == "tool"]
+    if results:
+        return run(*text("m1", ", ".join(sorted(results))))
+    names = ("price", "setTheme", "approve")
+    return run(*(step for name in names for step in tool_call(name, name, "{}", parent="m0")))
+
+
+@hooks
+def test_tools_of_the_server_of_the_page_and_of_the_user_answer_one_turn(
+    mount: Mount, visit: Visit, agent: ScriptedAgent
+) -> None:
+    def price() -> str:
+        return "12 €"
+
+    url = mount({"default": decorate}, actions=[price])
+    page = visit(url, thread="t1", tools=[{"name": "setTheme", "result": "dark"}], approves="approve")
+    sending = page.sending("Decorate")
+    page.do("respond", result="yes")
+    view = sending.result(20)
+    assert (view["messages"][-1], view["errors"]) == (assistant("12 €, dark, yes"), [])
+    assert len(agent.calls) == 2
+    page.close()
+    shown_again = visit(url, thread="t1").view()["messages"]
+    assert {m["toolCallId"]: m["content"] for m in shown_again if m["role"] == "tool"} == {
+        "price": "12 €",
+        "setTheme": "dark",
+        "approve": "yes",
+    }
 
 
 THREADS = {f"t{number}": f"m{number}" for number in range(1, 4)}
