@@ -272,10 +272,11 @@ async def test_an_agent_that_hangs_after_its_end_is_let_go() -> None:
     assert run.status is RunStatus.FINISHED
 
 
-async def test_an_agent_that_cancels_itself_fails() -> None:
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(3)])
+async def test_an_agent_that_cancels_itself_or_exits_fails_alone(error: BaseException) -> None:
     async def agent() -> Stream:
         yield events.text_start("m")
-        raise asyncio.CancelledError
+        raise error
 
     run, told = await whole(agent())
     assert run.status is RunStatus.FAILED

@@ -168,7 +168,10 @@ class Run(EventLog):
 
     async def _consume_traced(self, stream: AsyncIterator[Event]) -> None:
         with agent_span(self.agent_name):
-            await self._consume(stream)
+            try:
+                await self._consume(stream)
+            except SystemExit as error:  # the loop would end with it, and every other run
+                raise RuntimeError("the agent wanted to exit") from error
 
     async def _consume(self, stream: AsyncIterator[Event]) -> None:
         sequence, time = self._sequence, self._loop.time
