@@ -7,11 +7,11 @@ import pytest
 from copilotkit_runtime_py.limits import Limits
 from tests.clients_agui.browser import CORE_CLIENTS, OLDEST, Client, only
 from tests.clients_agui.conftest import Mount, Visit
-from tests.clients_agui.steps import event, started
 from tests.clients_agui.test_interrupts import ANSWERED, ASKED, INTERRUPT, RESUME, approve
+from tests.clients_agui.test_threads import IN_TWO_PARTS, WHOLE
 from tests.clients_agui.view import assistant, error, shown, user
 from tests.faults.process import WorkerProcess, no_orphans
-from tests.scripted_agent import RUN_FINISHED, RUN_STARTED, Script, ScriptedAgent, Step, run, text
+from tests.scripted_agent import ScriptedAgent, run, text
 from tests.servers import Redis
 
 pytestmark = pytest.mark.clients
@@ -30,20 +30,6 @@ def store(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
-def content(delta: str) -> Step:
-    return event("TEXT_MESSAGE_CONTENT", messageId="m1", delta=delta)
-
-
-IN_TWO_PARTS: Script = [
-    RUN_STARTED,
-    *started("m1", "one ", "two "),
-    {"gate": "go"},
-    content("three "),
-    content("four"),
-    event("TEXT_MESSAGE_END", messageId="m1"),
-    RUN_FINISHED,
-]
-WHOLE = shown(user("hi"), assistant("one two three four"))
 HALF = shown(user("hi"), assistant("one two "))
 
 

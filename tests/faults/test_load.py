@@ -130,3 +130,4 @@ async def test_a_thousand_connections_that_wait_are_cheap_and_leave_nothing(tmp_
                 assert watched.cpu_times().user - before < 1
             while watched.num_fds() > files + 5:
                 await worker.events("connect", "unknown", "c")
+        await worker.kill()
