@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from copilotkit_runtime_py import Limits, Retention
 from copilotkit_runtime_py.cli import cli
 from copilotkit_runtime_py.protocols.agui import routes
+from copilotkit_runtime_py.protocols.agui.info import CONTRACT_VERSION
 from copilotkit_runtime_py.protocols.agui.single_route import read_envelope
 from copilotkit_runtime_py.state_store.memory import MEMORY_RETENTION
 
@@ -179,6 +180,19 @@ def test_the_table_of_requests_is_that_of_the_code() -> None:
         verb, path = request.strip("`").split()
         operation = routes.match(path.partition("?")[0], verb).operation
         assert method.strip("`") == ("resource/request" if operation.startswith("threads/") else operation)
+
+
+def test_the_table_of_versions_is_that_of_the_package_and_its_tests() -> None:
+    versions, graphql, agui, frontends = table("compatibility.md", "copilotkit-runtime-py")[0]
+
+    assert PROJECT["version"].startswith(f"{versions}.")
+    assert (graphql, agui) == ("`CopilotRuntime` 1.10.6", f"`CopilotRuntime` {CONTRACT_VERSION}")
+    for folder in ("clients", "clients_agui", "browser/page-1.10", "browser/page-1.74"):
+        package = json.loads((ROOT / "tests" / folder / "package.json").read_text(encoding="utf-8"))
+        for name, pinned in package["dependencies"].items():
+            if name.startswith(("client-", "core-", "@copilotkit/react-core")):
+                version = pinned if name.startswith("@") else name.partition("-")[2]
+                assert version in frontends, name
 
 
 def test_the_envelopes_are_understood() -> None:

@@ -157,3 +157,42 @@ def test_the_start_path_works_beside_the_upstream_sdk(order: str, dist: Path, tm
     assert sdk.endswith("site-packages/copilotkit/__init__.py")
     with served(bin, "copilotkit.runtime_py.app.main:app", tmp_path) as client:
         assert agents(client) == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "use"),
+    [
+        ("chat", "from copilotkit_runtime_py.providers.chat import ChatProvider"),
+        ("crewai", "from copilotkit_runtime_py.providers.crewai import CopilotKitState, frontend_tools"),
+        ("langgraph", "from copilotkit_runtime_py.providers.langgraph import LangGraphProvider"),
+        ("mcp", "from copilotkit_runtime_py.mcp_servers import MCPServer; import mcp.client.session"),
+        ("otel", "import opentelemetry.trace; import copilotkit_runtime_py"),
+        ("postgres", "import copilotkit_runtime_py as c; c.open_state_store('postgresql://localhost/x')"),
+        ("redis", "import copilotkit_runtime_py as c; c.open_state_store('redis://localhost')"),
+    ],
+    ids=lambda value: value if value.isalpha() else "",
+)
+def test_an_extra_alone_brings_what_it_is_for(extra: str, use: str, dist: Path, tmp_path: Path) -> None:
+    bin = environment(tmp_path / "venv", f"{next(dist.glob('*.whl'))}[{extra}]")
+
+    run(str(bin / "python"), "-W", "ignore", "-c", use, cwd=tmp_path)
+
+
+def test_a_program_that_uses_the_wheel_is_checked_against_its_types(dist: Path, tmp_path: Path) -> None:
+    bin = environment(tmp_path / "venv", str(next(dist.glob("*.whl"))))
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from copilotkit_runtime_py import CopilotRuntime, RequestContext, create_router\n"
+        "runtime = CopilotRuntime(agents={'a': 'https://agents.example.com'}, on_busy_thread='enqueue')\n"
+        "create_router(runtime)\n"
+        "context: int = RequestContext().owner\n"
+        "CopilotRuntime(agents={}, on_busy_thread='never')\n",
+        encoding="utf-8",
+    )
+
+    options = ["--strict", "--python-executable", str(bin / "python"), "--cache-dir", str(tmp_path / "cache")]
+    mypy = [sys.executable, "-m", "mypy", *options, str(program)]
+    done = subprocess.run(mypy, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+
+    errors = [line.partition(": error: ")[0] for line in done.stdout.splitlines() if ": error: " in line]
+    assert errors == ["program.py:4", "program.py:5"], done.stdout
