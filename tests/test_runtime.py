@@ -12,7 +12,7 @@ import pytest
 from ag_ui.core import RunAgentInput
 
 from copilotkit_runtime_py import events
-from copilotkit_runtime_py.context import RequestContext
+from copilotkit_runtime_py.context import ANONYMOUS, RequestContext
 from copilotkit_runtime_py.errors import (
     AgentNotFoundError,
     CopilotKitError,
@@ -295,11 +295,31 @@ async def test_an_agents_own_memory_counts_more() -> None:
     assert kept is not None
     assert kept.messages[0] == USER
     said = {"id": "m9", "role": "assistant", "content": "elsewhere"}
-    memory = AgentSnapshot(state={"x": 1}, messages=[USER, said], interrupts=[{"id": "i", "reason": "x"}])
+    memory = AgentSnapshot(
+        state={"x": 1}, messages=[USER, said], interrupts=[{"id": "i", "reason": "x"}], owner="ann"
+    )
     agent.memory = {"t1": memory, "t2": memory}
     expected = AgentState(state=memory.state, messages=memory.messages, interrupts=memory.interrupts)
     assert await runtime.load_agent_state("a", "t1", ANN) == expected
     assert await runtime.load_agent_state("a", "t2", ANN) == expected
+
+
+@pytest.mark.parametrize("owner", [None, "bob"])
+async def test_what_an_agent_remembers_is_not_a_users_before_the_store_or_the_agent_says_so(
+    owner: str | None,
+) -> None:
+    agent = Remembering()
+    agent.memory = {"t1": AgentSnapshot(state={"secret": 1}, messages=[USER], owner=owner)}
+    runtime = CopilotRuntime({"a": agent})
+    assert await runtime.load_agent_state("a", "t1", ANN) is None
+    assert (await runtime.connect("a", "t1", ANN)).snapshot is None
+    with pytest.raises(ThreadNotFoundError):
+        await runtime.start(None, asked(), ANN)
+    with pytest.raises(ThreadNotFoundError):
+        await runtime.start_aside(None, asked(), ANN)
+    theirs = RequestContext(owner=owner or ANONYMOUS)
+    assert await runtime.load_agent_state("a", "t1", theirs) is not None
+    await whole(runtime, context=theirs)
 
 
 async def test_a_run_that_was_stopped_leaves_what_was_said() -> None:
@@ -568,7 +588,7 @@ class Knowing(Provider):
         return hello(input)
 
     async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
-        return AgentSnapshot() if thread_id in self.threads else None
+        return AgentSnapshot(owner=context.owner) if thread_id in self.threads else None
 
     async def forget(self, thread_id: str, context: RequestContext) -> None:
         self.threads.remove(thread_id)

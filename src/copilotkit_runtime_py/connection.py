@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from .active_runs import ActiveRuns
 from .agent_input import ids_of
-from .context import RequestContext
+from .context import ANONYMOUS, RequestContext
 from .errors import ThreadNotFoundError
 from .event_log import EventLog
-from .providers.base import Provider
+from .providers.base import AgentSnapshot, Provider
 from .state_store.base import AgentState, RunLog, StateStore
 
 
@@ -61,23 +61,63 @@ async def connect(
     return Connection(logs=[], snapshot=await recall(), run=run)
 
 
-async def load_agent_state(
-    store: StateStore, agent_name: str, agent: Provider, thread_id: str, context: RequestContext
+async def load_known(
+    store: StateStore,
+    active: ActiveRuns,
+    agent_name: str,
+    agent: Provider,
+    thread_id: str,
+    context: RequestContext,
 ) -> AgentState | None:
-    """Returns an agent's state and messages on a thread, or None where there is no such thread.
+    """Returns what the store keeps of a thread that a run is about to go on with, None of a new one.
 
-    An agent's own memory counts more than the store, which says whose the thread is: agents know no owners.
-    But what a user saw of a stopped answer is in the store alone, so where the store knows all messages that
-    the agent does, the conversation is the store's.
+    Raises:
+        ThreadNotFoundError: the thread is another owner's, as the store or the agent has it.
+    """
+    known = await store.load_state(context.owner, thread_id, agent_name)
+    if known is None and context.owner != ANONYMOUS:
+        await _remembered(active, agent, thread_id, context)
+    return known
+
+
+async def load_agent_state(
+    store: StateStore,
+    active: ActiveRuns,
+    agent_name: str,
+    agent: Provider,
+    thread_id: str,
+    context: RequestContext,
+) -> AgentState | None:
+    """Returns an agent's state and messages on a thread, or None where the caller has no such thread.
+
+    An agent's own memory counts more than the store, which says whose the thread is: not all agents know
+    owners. But what a user saw of a stopped answer is in the store alone, so where the store knows all
+    messages that the agent does, the conversation is the store's.
     """
     try:
+        snapshot = await _remembered(active, agent, thread_id, context)
         kept = await store.load_state(context.owner, thread_id, agent_name)
     except ThreadNotFoundError:
         return None
-    snapshot = await agent.snapshot(thread_id, context)
     if snapshot is None:
         return kept
     messages = snapshot.messages
     if kept is not None and ids_of(kept.messages) >= ids_of(messages):
         messages = kept.messages
     return AgentState(state=snapshot.state, messages=messages, interrupts=snapshot.interrupts)
+
+
+async def _remembered(
+    active: ActiveRuns, agent: Provider, thread_id: str, context: RequestContext
+) -> AgentSnapshot | None:
+    """Returns what the agent itself remembers of a thread.
+
+    Raises:
+        ThreadNotFoundError: the thread is another owner's, or neither the store nor the agent says that it is
+            the caller's. What is nobody's belongs to the anonymous user.
+    """
+    last = await active.last(context.owner, thread_id)
+    snapshot = await agent.snapshot(thread_id, context)
+    if snapshot is None or last is not None or context.owner == (snapshot.owner or ANONYMOUS):
+        return snapshot
+    raise ThreadNotFoundError(thread_id)

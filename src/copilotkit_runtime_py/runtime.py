@@ -14,7 +14,7 @@ from .actions import Tool
 from .active_runs import ActiveRuns, BusyThreadPolicy
 from .admission import check_size
 from .agent_input import for_agent, told_alike, told_of, unseen
-from .connection import Connection, connect, load_agent_state
+from .connection import Connection, connect, load_agent_state, load_known
 from .context import RequestContext
 from .directory import AgentDirectory, Authorize
 from .ending import Ending
@@ -229,7 +229,9 @@ class CopilotRuntime:
         """Claims the thread and starts the run."""
         name, owner = before.agent_name, before.context.owner
         record = RunRecord(id=input.run_id, thread_id=input.thread_id, agent_name=name, owner=owner)
-        known = await store.load_state(owner, record.thread_id, name)
+        known = None
+        if store is self.state_store:
+            known = await load_known(store, self._active, name, agent, record.thread_id, before.context)
         guard = Guard(self.guardrails, known)
         stream = guard.run(agent, for_agent(input, known), before.context)
         stream = told_alike(stream, before.input_messages, told["messages"])
@@ -291,7 +293,7 @@ class CopilotRuntime:
         self, name: str, input: RunAgentInput, context: RequestContext, place: Place
     ) -> Run:
         owner, thread_id, provider = context.owner, input.thread_id, self.agents[name]
-        known = await self.state_store.load_state(owner, thread_id, name)
+        known = await load_known(self.state_store, self._active, name, provider, thread_id, context)
         body = input.model_dump(mode="json", by_alias=True, exclude_none=True)
         await call_hook(self._hooks.on_before_request, BeforeRequest.of(body, name, context))
         is_new = known is None and await provider.snapshot(thread_id, context) is None
@@ -447,8 +449,9 @@ class CopilotRuntime:
             AgentNotFoundError: the caller has no agent of that name.
         """
         name = await self.agent_name(agent_name, context)
-        await self._active.last(context.owner, thread_id)
-        return await load_agent_state(self.state_store, name, self.agents[name], thread_id, context)
+        return await load_agent_state(
+            self.state_store, self._active, name, self.agents[name], thread_id, context
+        )
 
     async def drain(self, seconds: float) -> None:
         """Refuses new runs from now on, and waits for the end of those in progress.

@@ -21,11 +21,14 @@ class AgentSnapshot:
         state: the agent's state without its messages.
         messages: the conversation, as AG-UI messages in JSON form.
         interrupts: interrupts that wait for an answer, as AG-UI 1.0 `Interrupt` objects in JSON form.
+        owner: whose the thread is, where the agent keeps that. Otherwise the runtime's store has to know the
+            thread as the user's, unless all users are one.
     """
 
     state: Any = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     interrupts: list[dict[str, Any]] = field(default_factory=list)
+    owner: str | None = None
 
 
 class Provider(ABC):
@@ -73,7 +76,11 @@ class Provider(ABC):
         """Deletes what the agent itself remembers of a thread, which its owner deletes."""
 
     async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
-        """Returns what the agent itself remembers of a thread, or None where it keeps no memory of it."""
+        """Returns what the agent itself remembers of a thread, or None where it keeps no memory of it.
+
+        Raises:
+            ThreadNotFoundError: the agent knows that the thread is another owner's.
+        """
         return None
 
     async def aclose(self) -> None:  # noqa: B027 - most providers hold nothing

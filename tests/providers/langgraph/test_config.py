@@ -179,8 +179,11 @@ async def test_the_memory_of_another_users_thread_is_not_found() -> None:
     with pytest.raises(ThreadNotFoundError):
         await collect(provider, request(user("tell me", "u2")), bob)
 
-    assert await provider.snapshot("t", bob) is None
-    assert await provider.snapshot("t", ada) is not None
+    with pytest.raises(ThreadNotFoundError):
+        await provider.snapshot("t", bob)
+    known = await provider.snapshot("t", ada)
+    assert known is not None
+    assert known.owner == "ada"
 
 
 # Where the graph comes from

@@ -14,7 +14,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
 from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError
+from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError, ThreadNotFoundError
 from copilotkit_runtime_py.providers.base import Provider
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider, stored
 from copilotkit_runtime_py.providers.langgraph.memory import RecentThreads
@@ -136,10 +136,10 @@ async def test_another_users_thread_is_neither_shown_nor_forgotten(url: str) -> 
     async with serving(url) as provider:
         await collect(provider, request(user("milk", "1")), RequestContext(owner="alice"))
         await provider.forget("t", RequestContext(owner="bob"))
-        to_bob = await provider.snapshot("t", RequestContext(owner="bob"))
+        with pytest.raises(ThreadNotFoundError):
+            await provider.snapshot("t", RequestContext(owner="bob"))
         to_alice = await provider.snapshot("t", RequestContext(owner="alice"))
 
-    assert to_bob is None
     assert to_alice is not None
 
 

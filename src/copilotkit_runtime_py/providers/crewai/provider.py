@@ -111,6 +111,7 @@ class CrewAIProvider(Provider):
             state=visible_state(flow.state),
             messages=to_agui(conversation_of(flow.state) or ()),
             interrupts=[to_agui_interrupt(pending.context)] if pending is not None else [],
+            owner=context.owner,
         )
 
     async def _plan(self, made: Flow[Any] | Crew, run: CurrentRun, memory: ChatMemory) -> _Plan:

@@ -29,7 +29,7 @@ from ..base import AgentSnapshot, Provider
 from ..function import takes_context
 from ..langchain.messages import to_agui
 from .callbacks import RunCallbacks
-from .config import forwarded_props, run_config, run_context
+from .config import USER_KEY, forwarded_props, run_config, run_context
 from .interrupts import to_agui_interrupt
 from .mapper import STREAM_MODES, GraphMapper
 from .memory import RecentThreads
@@ -151,20 +151,22 @@ class LangGraphProvider(Provider):
     async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
         """Returns what the graph's checkpointer holds of a thread.
 
-        None without a checkpointer, for a thread that it does not know, and for another user's thread.
+        None without a checkpointer, and for a thread that it does not know.
+
+        Raises:
+            ThreadNotFoundError: it is another user's thread.
         """
         config = merge_configs(self._config, {"configurable": {"thread_id": thread_id}})
         async with self._graph(context) as graph:
-            try:
-                memory = await remembered(graph, config, context)
-            except ThreadNotFoundError:
-                return None
+            memory = await remembered(graph, config, context)
             if memory is None or memory.metadata is None:
                 return None
+            owner = memory.metadata.get(USER_KEY)
             return AgentSnapshot(
                 state=visible_state(memory.values, self._schema(graph)),
                 messages=to_agui(messages_of(memory)),
                 interrupts=[to_agui_interrupt(interrupt) for interrupt in pending_interrupts(memory)],
+                owner=owner if isinstance(owner, str) else None,
             )
 
     async def forget(self, thread_id: str, context: RequestContext) -> None:
