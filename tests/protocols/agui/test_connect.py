@@ -20,6 +20,7 @@ from copilotkit_runtime_py import (
     Retention,
 )
 from copilotkit_runtime_py import events as ev
+from copilotkit_runtime_py.compaction import LONG_LOG
 from copilotkit_runtime_py.state_store.base import AgentState
 from copilotkit_runtime_py.transcript import Transcript
 from tests.protocols.agui.exchange import Exchange
@@ -108,6 +109,19 @@ async def test_a_thread_is_replayed_compacted_and_in_order(single: bool) -> None
         ]
 
     assert without_input(replayed) == shown("r1") + shown("r2")
+
+
+async def test_a_run_of_very_many_events_is_replayed_as_any_other() -> None:
+    async def verbose(input: RunAgentInput) -> AsyncIterator[Event]:
+        yield ev.text_start("m")
+        for _ in range(LONG_LOG):
+            yield ev.text_content("m", "a")
+        yield ev.text_end("m")
+
+    async with serve({"agent": verbose}) as served:
+        live = await served.events(served.run(run="r1"))
+        replayed = await served.events(served.connect(run="c1"))
+    assert replayed == [*live[:2], ev.text_content("m", "a" * LONG_LOG), *live[-2:]]
 
 
 async def test_an_unknown_thread_is_an_empty_stream() -> None:
