@@ -40,7 +40,7 @@ def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0) -> Iterator[
         drains.add(loop.create_task(runtime.drain(patience)))
 
     def handle(number: int, frame: FrameType | None) -> None:
-        # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two. But
+        # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two.
         # uvicorn takes a SIGINT after a SIGTERM for the wish to drop all answers.
         received[number] += 1
         loop.call_soon_threadsafe(drain, seconds if received[number] == 1 else 0.0)
