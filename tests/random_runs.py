@@ -15,7 +15,7 @@ Event = dict[str, Any]
 # Halves of a surrogate pair come apart, as some models send them.
 _DELTAS = st.sampled_from(["a", "bc ", "é", "😀", "\ud83d", "\ude00", "\r\n", '"}'])
 _VALUES: st.SearchStrategy[Any] = st.one_of(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=2))
-_PATCHES = st.sampled_from(
+_PATCHES: st.SearchStrategy[list[Event]] = st.sampled_from(
     [
         [{"op": "add", "path": "/n", "value": 1}],
         [{"op": "replace", "path": "/n", "value": {"deep": True}}],  # may not apply
@@ -119,8 +119,7 @@ class _Writer:
 
     def _state(self) -> None:
         if self._draw(st.booleans()):
-            value: Any = self._draw(_VALUES)
-            self._log.append(events.state_snapshot({"n": value}))
+            self._log.append(events.state_snapshot({"n": self._draw(_VALUES)}))
         else:
             self._log.append(events.state_delta(self._draw(_PATCHES)))
 

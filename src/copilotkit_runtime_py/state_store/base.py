@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run as the store knows it.

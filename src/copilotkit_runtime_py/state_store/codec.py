@@ -22,9 +22,7 @@ def split(text: bytes) -> list[bytes]:
 
 def encode_state(state: AgentState) -> bytes:
     """Returns an agent's state as JSON."""
-    return bytes(
-        encode({"state": state.state, "messages": state.messages, "interrupts": state.interrupts})
-    )
+    return bytes(encode({"state": state.state, "messages": state.messages, "interrupts": state.interrupts}))
 
 
 def decode_state(text: bytes) -> AgentState:
