@@ -77,6 +77,8 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
+# Other tests of this process may have imported what a page wants rewritten.
+@pytest.mark.filterwarnings("ignore::pytest.PytestAssertRewriteWarning")
 @pytest.mark.parametrize("page", [page for page in PAGES if modules(page)], ids=lambda page: str(page.name))
 def test_every_python_block_runs_and_every_app_answers(page: Path, on_path: Path) -> None:
     sources = modules(page)
