@@ -120,7 +120,7 @@ async def measure_store(name: str, url: str, quick: bool) -> tuple[list[str], li
         await talk(runtime, "long", f"r{number}", CHUNKS, 0)
     with Meter() as connecting:
         connection = await runtime.connect("talker", "long", ANN)
-        size = sum(map(len, history(connection, None, asked("long", "c", 0, 0))))
+        size = sum(map(len, await history(connection, None, asked("long", "c", 0, 0))))
     await fill(store)
     with Meter() as listing:
         assert len(await store.list_threads("bob")) == THREADS
