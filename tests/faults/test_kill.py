@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,19 +16,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults, pytest.mark.timeout(180)]
 LEASE_SECONDS = 1.0
 ROUNDS = 3
 RUNS = 20
-
-
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param("postgres", marks=pytest.mark.postgres),
-        pytest.param("redis", marks=pytest.mark.redis),
-    ]
-)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'threads.db'}"
-    return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 async def test_no_event_that_was_seen_is_lost_when_a_worker_is_killed_and_no_thread_is_stuck(

@@ -14,7 +14,7 @@ MEMORY = "memory"
 
 
 def open_state_store(
-    url: str, *, retention: Retention | None = None, lease_seconds: float = 30.0
+    url: str, *, retention: Retention | None = None, lease_seconds: float = 15.0
 ) -> StateStore:
     """Returns the store at a URL. It connects when it is first used.
 

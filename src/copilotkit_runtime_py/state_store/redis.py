@@ -67,7 +67,7 @@ class RedisStateStore:
         self,
         url: str,
         *,
-        lease_seconds: float = 30.0,
+        lease_seconds: float = 15.0,
         retention: Retention | None = None,
         prefix: str = "copilotkit",
     ) -> None:

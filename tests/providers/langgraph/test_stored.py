@@ -54,20 +54,6 @@ async def serving(url: str | None, agent: Any = None, name: str = "shop") -> Asy
         await provider.aclose()
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param("postgres", marks=pytest.mark.postgres),
-        pytest.param("redis", marks=pytest.mark.redis),
-    ]
-)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'threads.db'}"
-    found: str = request.getfixturevalue(f"{request.param}_url")
-    return found
-
-
 async def test_a_graph_remembers_its_state_and_conversation_after_a_restart(url: str) -> None:
     async with serving(url) as provider:
         await collect(provider, request(user("milk", "1")))

@@ -36,7 +36,7 @@ class SQLStateStore:
         ConfigurationError: the URL names neither, or what it takes is not installed.
     """
 
-    def __init__(self, url: str, *, lease_seconds: float = 30.0, retention: Retention | None = None) -> None:
+    def __init__(self, url: str, *, lease_seconds: float = 15.0, retention: Retention | None = None) -> None:
         self._url = parse(url)
         self._lease_seconds = lease_seconds
         self._retention = retention or Retention()
