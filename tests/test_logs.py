@@ -173,7 +173,7 @@ def test_a_record_is_a_line_of_json() -> None:
 def test_the_command_hides_credentials_in_the_servers_own_records(
     format: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ["uvicorn", "uvicorn.access", "uvicorn.error", "copilotkit_runtime_py"]
+    names = [None, "uvicorn", "uvicorn.access", "uvicorn.error", "copilotkit_runtime_py"]
     loggers = [logging.getLogger(name) for name in names]
     before = [(each.handlers[:], each.level, each.propagate) for each in loggers]
     try:
@@ -181,6 +181,7 @@ def test_the_command_hides_credentials_in_the_servers_own_records(
         arguments = ("127.0.0.1:1", "GET", "/x?token=planted-token&page=2", "1.1", 200)
         logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', *arguments)
         logger.warning("for %s", "planted")
+        logging.getLogger("an_agent").warning("Authorization: Bearer planted-bearer")
     finally:
         for each, (handlers, level, propagate) in zip(loggers, before, strict=True):
             each.handlers, each.propagate = handlers, propagate
@@ -190,7 +191,8 @@ def test_the_command_hides_credentials_in_the_servers_own_records(
     assert "/x?token=***&page=2" in shown.out
     assert "for planted" in shown.err
     if format == "json":
-        assert json.loads(shown.err)["message"] == "for planted"
+        told = [json.loads(line)["message"] for line in shown.err.splitlines()]
+        assert told == ["for planted", "Authorization: Bearer ***"]
 
 
 def test_a_message_for_the_client_quotes_no_key() -> None:

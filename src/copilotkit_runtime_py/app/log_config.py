@@ -27,5 +27,7 @@ def log_config(format: LogFormat) -> dict[str, Any]:
     if format == "json":
         formatter = {"()": f"{_ROOT}.logs.JSONFormatter"}
         config["formatters"] = dict.fromkeys(config["formatters"], formatter)
+        # What agents and libraries log would stand between the objects as it is.
+        config["root"] = {"handlers": ["default"]}
     config["loggers"][_ROOT] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     return config
