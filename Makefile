@@ -11,7 +11,7 @@ PYTHON := .venv/bin/python
 export PATH := $(TOOLS)/bin:$(PATH)
 EXTRAS := --extra langgraph --extra langgraph-redis --extra chat --extra mcp --extra crewai --extra postgres --extra redis
 # Each file of tests stays in one process, so that what its tests share is made once.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Node projects of the tests and benchmarks: each has a lock file.
 NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)

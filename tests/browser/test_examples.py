@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -57,6 +58,7 @@ def test_the_page_of_an_example_chats_and_lets_the_agent_paint_it(origin: str, b
     vite = subprocess.Popen(
         ["node", "node_modules/vite/bin/vite.js", "preview", "--port", str(port), "--host", "127.0.0.1"],
         cwd=origin,
+        env={**os.environ, "NO_COLOR": "1"},  # on CI it colours what it prints, even into a pipe
         stdout=subprocess.PIPE,
         text=True,
     )
