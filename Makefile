@@ -31,9 +31,14 @@ help: ## Show this list
 demo: .venv/.demo ## Serve the demo agent, which needs no API key (make demo ARGS="--port 8080")
 	@.venv/bin/copilotkit-runtime-py demo $(ARGS)
 
+# CrewAI changes the process that imports it: it patches warnings, and its threads draw random numbers.
+CREWAI_TESTS := tests/providers/crewai tests/providers/parity tests/clients/test_frameworks.py \
+	tests/clients_agui/test_frameworks.py tests/browser/test_crewai.py
+
 .PHONY: test
 test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test ARGS="-k abort")
-	$(PYTHON) -m pytest $(PARALLEL) $(ARGS)
+	$(PYTHON) -m pytest $(PARALLEL) $(CREWAI_TESTS:%=--ignore %) $(ARGS) || [ $$? = 5 ]
+	$(PYTHON) -m pytest $(PARALLEL) $(CREWAI_TESTS) $(ARGS) || [ $$? = 5 ]
 
 .PHONY: unit
 unit: .venv/.dev ## Run the tests that need only Python, in under a minute

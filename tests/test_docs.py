@@ -79,11 +79,18 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 # Other tests of this process may have imported what a page wants rewritten.
 @pytest.mark.filterwarnings("ignore::pytest.PytestAssertRewriteWarning")
-@pytest.mark.parametrize("page", [page for page in PAGES if modules(page)], ids=lambda page: str(page.name))
+@pytest.mark.parametrize(
+    # CrewAI changes the process that imports it, so its page is tested with its provider.
+    "page",
+    [page for page in PAGES if modules(page) and page.name != "crewai.md"],
+    ids=lambda page: str(page.name),
+)
 def test_every_python_block_runs_and_every_app_answers(page: Path, on_path: Path) -> None:
+    run_blocks(page, on_path)
+
+
+def run_blocks(page: Path, on_path: Path) -> None:
     sources = modules(page)
-    if page.name == "crewai.md":
-        pytest.importorskip("copilotkit_runtime_py.providers.crewai", exc_type=ImportError)
     for name, source in sources.items():
         (on_path / f"{name}.py").write_text(source, encoding="utf-8")
 
@@ -129,9 +136,10 @@ def test_every_command_in_the_documentation_exists(words: list[str], tmp_path: P
 
 
 def check_cli(arguments: list[str]) -> None:
-    name, command, rest = cli.resolve_command(click.Context(cli), arguments)
+    parent = click.Context(cli, **cli.context_settings)
+    name, command, rest = cli.resolve_command(parent, arguments)
     assert command is not None
-    command.make_context(name, rest)
+    command.make_context(name, rest, parent=parent)
 
 
 def test_every_json_example_is_json() -> None:
