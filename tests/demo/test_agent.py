@@ -4,6 +4,7 @@ import pytest
 from ag_ui.core import RunAgentInput
 from langgraph.checkpoint.memory import InMemorySaver
 
+import copilotkit_runtime_py.demo.agent as demo
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.demo.agent import builder, chat_model, graph
 from copilotkit_runtime_py.demo.model import STORY, WELCOME, ScriptedChatModel
@@ -23,7 +24,7 @@ class Chat:
     """A client of the demo agent that keeps the conversation as frontends do."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("copilotkit_runtime_py.demo.agent.model", ScriptedChatModel(delay=0))
+        monkeypatch.setattr(demo, "model", ScriptedChatModel(delay=0))
         self._provider = LangGraphProvider(builder.compile(checkpointer=InMemorySaver()))
         self.messages: list[dict[str, Any]] = []
         self.state: Any = {}

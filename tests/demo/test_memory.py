@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+import copilotkit_runtime_py.demo.agent as demo
 from copilotkit_runtime_py.app.application import create_app
 from copilotkit_runtime_py.demo.model import ScriptedChatModel
 from copilotkit_runtime_py.settings import DEMO_AGENT, Settings
@@ -33,7 +34,7 @@ def text_of(events: list[dict[str, Any]]) -> str:
 def test_the_demo_asks_and_takes_the_answer(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("copilotkit_runtime_py.demo.agent.model", ScriptedChatModel(delay=0))
+    monkeypatch.setattr(demo, "model", ScriptedChatModel(delay=0))
     url = "memory" if store == "memory" else f"sqlite:///{tmp_path}/threads.db"
     settings = Settings(agents=dict([DEMO_AGENT]), store=url)
 
