@@ -77,8 +77,6 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-# Other tests of this process may have imported what a page wants rewritten.
-@pytest.mark.filterwarnings("ignore::pytest.PytestAssertRewriteWarning")
 @pytest.mark.parametrize(
     # CrewAI changes the process that imports it, so its page is tested with its provider.
     "page",
