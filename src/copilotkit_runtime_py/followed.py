@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from . import events
+from .backoff import pause_after
 from .errors import StoreUnavailableError
 from .event_log import Entry, EventLog
 from .logs import get_logger
@@ -78,8 +79,7 @@ class FollowedRun(EventLog):
                             failures = 0
                             await self._wait_for_news(lease)
                 except StoreUnavailableError:
-                    # The exponent has a bound, for an outage may be long.
-                    await asyncio.sleep(min(_FIRST_PAUSE * 2 ** min(failures, 10), _LONGEST_PAUSE))
+                    await asyncio.sleep(pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
                     failures += 1
         except Exception:
             logger.exception("run %s on thread %s cannot be followed any more", self.id, self.thread_id)

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final
 
 from . import events
+from .backoff import pause_after
 from .errors import RunLostError, StoreUnavailableError
 from .event_log import Entry
 from .logs import get_logger
@@ -167,8 +168,7 @@ class Journal:
     async def _wait_for_news(self) -> None:
         """Waits until there is something to write, the lease is to be renewed, or a failed write repeated."""
         if self._failures:
-            # The exponent has a bound, for an outage may be long.
-            await self._pause(min(_FIRST_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE))
+            await self._pause(pause_after(self._failures - 1, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
             return
         assert self._store.lease_seconds is not None
         with contextlib.suppress(TimeoutError):

@@ -11,6 +11,7 @@ from typing import Final
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisError
 
+from ..backoff import pause_after
 from ..errors import StoreUnavailableError
 from ..logs import get_logger
 from .base import Signal
@@ -112,8 +113,7 @@ class RedisSignals:
                     await self._pool.release(connection)
             except (RedisError, OSError) as error:
                 self._fail(error)
-            # The exponent has a bound, for an outage may be long.
-            await asyncio.sleep(min(_FIRST_PAUSE * 2 ** min(self._failures, 10), _LONGEST_PAUSE))
+            await asyncio.sleep(pause_after(self._failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
             self._failures += 1
 
     def _fail(self, error: Exception) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL
 
+from ...backoff import pause_after
 from ...errors import StoreUnavailableError
 from ...logs import get_logger
 from ..base import Signal
@@ -133,8 +134,7 @@ class SignalListener:
                     logger.warning("signals of other workers are not heard for now: %s", _line(error))
                 failures += 1
                 self._fail(_line(error))
-            # The exponent has a bound, for an outage may be long.
-            pause = min(_FIRST_PAUSE * 2 ** min(failures, 10), _LONGEST_PAUSE)
+            pause = pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
             await asyncio.sleep(pause * random.uniform(0.5, 1))
 
     def _ready(self) -> None:

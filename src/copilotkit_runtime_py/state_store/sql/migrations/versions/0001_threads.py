@@ -9,6 +9,13 @@ down_revision = None
 
 def upgrade() -> None:
     """Creates the tables."""
+    _create_threads()
+    _create_runs()
+    _create_batches()
+    _create_states()
+
+
+def _create_threads() -> None:
     op.create_table(
         "copilotkit_threads",
         sa.Column("id", sa.Text, primary_key=True),
@@ -24,6 +31,9 @@ def upgrade() -> None:
     )
     op.create_index("copilotkit_threads_of_owner", "copilotkit_threads", ["owner", "updated_at", "id"])
     op.create_index("copilotkit_threads_by_age", "copilotkit_threads", ["updated_at", "id"])
+
+
+def _create_runs() -> None:
     op.create_table(
         "copilotkit_runs",
         sa.Column(
@@ -45,6 +55,9 @@ def upgrade() -> None:
         sa.Column("bytes", sa.BigInteger, nullable=False),
         sa.Column("compacted", sa.LargeBinary),
     )
+
+
+def _create_batches() -> None:
     op.create_table(
         "copilotkit_batches",
         sa.Column("thread_id", sa.Text, primary_key=True),
@@ -58,6 +71,9 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
+
+
+def _create_states() -> None:
     op.create_table(
         "copilotkit_states",
         sa.Column(
