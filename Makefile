@@ -18,8 +18,8 @@ NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
 # Those that need neither Node, nor a browser, nor a server, nor a framework that is slow to start.
 CORE_TESTS := -m "not clients and not browser and not packaging and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
 # What Starlette does differently before 1.0: see docs/compatibility.md.
-STARLETTE_1_TESTS := tests/test_mounting.py::test_a_stream_passes_middleware_and_so_does_the_news_that_the_client_left \
-	tests/test_application.py::test_any_origin_is_let_in_without_credentials
+STARLETTE_1_TESTS := tests/app/test_mounting.py::test_a_stream_passes_middleware_and_so_does_the_news_that_the_client_left \
+	tests/app/test_application.py::test_any_origin_is_let_in_without_credentials
 APT_INSTALL := apt-get install --yes --quiet --no-install-recommends
 AS_ROOT := $(shell if [ "$$(id -u)" = 0 ]; then echo env; elif sudo -n true 2>/dev/null; then echo sudo; fi)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import copilotkit_runtime_py.protocols.graphql as graphql
-from copilotkit_runtime_py.protocols.graphql.document import DocumentCache
-from copilotkit_runtime_py.protocols.graphql.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache
+from copilotkit_runtime_py.protocols.graphql.executor.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.live import LiveList
 from copilotkit_runtime_py.protocols.graphql.inputs import GenerateCopilotResponseInput, LoadAgentStateInput
-from copilotkit_runtime_py.protocols.graphql.live import LiveList
 from copilotkit_runtime_py.protocols.graphql.multipart import MultipartEncoder
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import (

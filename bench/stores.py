@@ -14,7 +14,8 @@ from typing import Any
 from ag_ui.core import RunAgentInput
 
 from bench.compare import markdown
-from copilotkit_runtime_py import CopilotRuntime, Limits, RequestContext, events, open_state_store
+from copilotkit_runtime_py import CopilotRuntime, Limits, RequestContext, open_state_store
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.protocols.agui.feeds import history
 from copilotkit_runtime_py.state_store.base import AgentState, Retention, RunEnding, RunRecord, StateStore
 from tests.servers import Postgres, Redis

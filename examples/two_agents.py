@@ -13,7 +13,8 @@ from typing import Any
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI
 
-from copilotkit_runtime_py import CopilotRuntime, create_router, drain_on_signal, events
+from copilotkit_runtime_py import CopilotRuntime, create_router, drain_on_signal
+from copilotkit_runtime_py.agui import events
 
 
 def asked(input: RunAgentInput) -> str:

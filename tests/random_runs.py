@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py import events
-from copilotkit_runtime_py.parts import PARTS
-from copilotkit_runtime_py.transcript import Transcript
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.message_events import PARTS
+from copilotkit_runtime_py.agui.reducer import Transcript
 
 Event = dict[str, Any]
 

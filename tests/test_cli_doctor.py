@@ -18,7 +18,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from copilotkit_runtime_py import CopilotRuntime, create_router, events
+from copilotkit_runtime_py import CopilotRuntime, create_router
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.cli import cli
 from tests.serving import serving
 

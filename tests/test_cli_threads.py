@@ -10,7 +10,8 @@ from ag_ui.core import RunAgentInput
 from fastapi import FastAPI, Header
 from starlette.testclient import TestClient
 
-from copilotkit_runtime_py import CopilotRuntime, create_router, events, open_state_store
+from copilotkit_runtime_py import CopilotRuntime, create_router, open_state_store
+from copilotkit_runtime_py.agui import events
 from tests.test_cli import run
 
 GRAPH = """
@@ -159,7 +160,7 @@ def test_what_an_agent_remembers_goes_with_the_thread_where_the_agent_is_found(
     store: str, tmp_path: Path
 ) -> None:
     from copilotkit_runtime_py.providers.langgraph.provider import LangGraphProvider
-    from copilotkit_runtime_py.target import load_target
+    from copilotkit_runtime_py.providers.target import load_target
 
     (tmp_path / "graph.py").write_text(GRAPH)
     (tmp_path / "langgraph.json").write_text('{"graphs": {"greeter": "./graph.py:graph"}}')

@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from copilotkit_runtime_py.app.application import create_app
-from copilotkit_runtime_py.settings import Settings
+from copilotkit_runtime_py.app.settings import Settings
 from examples.fastapi_app import app as fastapi_app
 from examples.fastapi_auth import app as auth_app
 from examples.two_agents import app as two_agents_app

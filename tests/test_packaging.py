@@ -165,7 +165,7 @@ def test_the_start_path_works_beside_the_upstream_sdk(order: str, dist: Path, tm
         ("chat", "from copilotkit_runtime_py.providers.chat import ChatProvider"),
         ("crewai", "from copilotkit_runtime_py.providers.crewai import CopilotKitState, frontend_tools"),
         ("langgraph", "from copilotkit_runtime_py.providers.langgraph import LangGraphProvider"),
-        ("mcp", "from copilotkit_runtime_py.mcp_servers import MCPServer; import mcp.client.session"),
+        ("mcp", "from copilotkit_runtime_py.tools.mcp.servers import MCPServer; import mcp.client.session"),
         ("otel", "import opentelemetry.trace; import copilotkit_runtime_py"),
         ("postgres", "import copilotkit_runtime_py as c; c.open_state_store('postgresql://localhost/x')"),
         ("redis", "import copilotkit_runtime_py as c; c.open_state_store('redis://localhost')"),

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.context import ANONYMOUS, RequestContext
 from copilotkit_runtime_py.errors import (
     AgentNotFoundError,
@@ -21,10 +21,10 @@ from copilotkit_runtime_py.errors import (
     ThreadBusyError,
     ThreadNotFoundError,
 )
-from copilotkit_runtime_py.hooks import AfterRequest, BeforeRequest, RequestError, StopGeneration
+from copilotkit_runtime_py.hooks import AfterRequest, BeforeRequest, RequestFailed, StopGeneration
 from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.providers.base import AgentSnapshot, Provider
-from copilotkit_runtime_py.run import Run, RunStatus
+from copilotkit_runtime_py.runs.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, RunRecord
 from copilotkit_runtime_py.state_store.memory import MemoryStateStore
@@ -446,7 +446,7 @@ async def test_a_run_that_fails_is_told_of() -> None:
     diary = Diary()
     run = await whole(CopilotRuntime({"a": agent}, **diary.hooks()))
     assert run.error is not None
-    error = RequestError(error=run.error, thread_id="t1", run_id="r1", agent_name="a", context=ANN)
+    error = RequestFailed(error=run.error, thread_id="t1", run_id="r1", agent_name="a", context=ANN)
     assert diary.entries == [before(), error]
 
 
@@ -465,7 +465,7 @@ async def test_a_hook_may_refuse_a_run() -> None:
     runtime = CopilotRuntime({"a": agent}, **hooks)
     with pytest.raises(CopilotKitError, match="not today"):
         await runtime.start(None, asked(), ANN)
-    error = RequestError(error=refusal, thread_id="t1", run_id="r1", agent_name="a", context=ANN)
+    error = RequestFailed(error=refusal, thread_id="t1", run_id="r1", agent_name="a", context=ANN)
     assert (diary.entries, ran) == ([error], [])
     assert await runtime.load_agent_state("a", "t1", ANN) is None
 
@@ -486,7 +486,7 @@ async def test_a_request_that_is_refused_is_told_of(
     runtime = CopilotRuntime({"a": hello}, limits=limits, **diary.hooks())
     with pytest.raises(error_type) as raised:
         await runtime.start(name, input, ANN)
-    error = RequestError(error=raised.value, thread_id="t1", run_id="r1", agent_name=name, context=ANN)
+    error = RequestFailed(error=raised.value, thread_id="t1", run_id="r1", agent_name=name, context=ANN)
     assert diary.entries == [error]
 
 
@@ -512,7 +512,7 @@ async def test_hooks_that_fail_harm_nothing(caplog: pytest.LogCaptureFixture) ->
             await runtime.stop("t1", ANN)
         await run.wait()
         check_stream(told(run))
-    for name in ("AfterRequest", "StopGeneration", "RequestError"):
+    for name in ("AfterRequest", "StopGeneration", "RequestFailed"):
         assert f"the hook for {name} failed" in caplog.text
 
 

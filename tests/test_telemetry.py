@@ -17,9 +17,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from copilotkit_runtime_py import AgentError, CopilotRuntime, Limits, RequestContext, events, telemetry
-from copilotkit_runtime_py.logs import owner_hash
-from copilotkit_runtime_py.run import Run
+from copilotkit_runtime_py import AgentError, CopilotRuntime, Limits, RequestContext, telemetry
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.logs.records import owner_hash
+from copilotkit_runtime_py.runs.run import Run
 from tests import scripted_agent
 from tests.attacks import graphql
 from tests.protocols.agui.served import run_body, serve

@@ -10,14 +10,14 @@ from typing import Any, cast
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import ShuttingDownError, StoreUnavailableError, ThreadBusyError
-from copilotkit_runtime_py.event_log import EventLog
 from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.providers.base import Provider
-from copilotkit_runtime_py.replay import replay
-from copilotkit_runtime_py.run import Run, RunStatus
+from copilotkit_runtime_py.runs.event_log import EventLog
+from copilotkit_runtime_py.runs.replay import replay
+from copilotkit_runtime_py.runs.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store.base import Signal, StateStore
 from copilotkit_runtime_py.state_store.from_url import open_state_store

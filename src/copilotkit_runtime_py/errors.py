@@ -26,7 +26,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
-from .logs import get_logger, hide
+from .logs.records import get_logger, hide
 
 logger = get_logger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias, TypeVar
 
 from .context import RequestContext
-from .logs import get_logger
+from .logs.records import get_logger
 
 logger = get_logger(__name__)
 
@@ -71,7 +71,7 @@ class StopGeneration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestError:
+class RequestFailed:
     """A request failed.
 
     Attributes:
@@ -96,7 +96,7 @@ class Hooks:
     on_before_request: Hook[BeforeRequest] | None = None
     on_after_request: Hook[AfterRequest] | None = None
     on_stop_generation: Hook[StopGeneration] | None = None
-    on_error: Hook[RequestError] | None = None
+    on_error: Hook[RequestFailed] | None = None
 
 
 async def call_hook(hook: Hook[E] | None, event: E) -> None:

@@ -9,15 +9,8 @@ from typing import Any
 from ag_ui.core import RunAgentInput
 
 from . import telemetry
-from .action_loop import ActionSource
-from .actions import Tool
-from .active_runs import ActiveRuns, BusyThreadPolicy
-from .admission import check_size
-from .agent_input import for_agent, told_alike, told_of, unseen
-from .connection import Connection, connect, load_agent_state, load_known
+from .agui.input_checks import check_size
 from .context import RequestContext
-from .directory import AgentDirectory, Authorize
-from .ending import Ending
 from .errors import CopilotKitError, masked
 from .guardrails.guard import Guard
 from .guardrails.policy import Guardrails
@@ -26,22 +19,29 @@ from .hooks import (
     BeforeRequest,
     Hook,
     Hooks,
-    RequestError,
+    RequestFailed,
     StopGeneration,
     call_hook,
     tell_hook,
 )
-from .journal import Journal
 from .limits import Limits
-from .live_runs import LiveRuns, Place
-from .logs import get_logger, scope
+from .logs.records import get_logger, scope
 from .providers.base import Provider
+from .providers.directory import AgentDirectory, Authorize
 from .providers.resolve import AgentLike
-from .run import Run
+from .runs.capacity import LiveRuns, Place
+from .runs.completion import Ending
+from .runs.journal import Journal
+from .runs.prepare import for_agent, told_alike, told_of, unseen
+from .runs.run import Run
+from .runs.thread_locks import ActiveRuns, BusyThreadPolicy
+from .runs.thread_view import Connection, connect, load_agent_state, load_known
 from .state_store.base import AgentState, RunRecord, StateStore
 from .state_store.from_url import open_state_store
 from .state_store.memory import MemoryStateStore
-from .toolbox import Toolbox
+from .tools.actions import Tool
+from .tools.loop import ActionSource
+from .tools.registry import Toolbox
 from .transcription import TranscriptionService
 
 logger = get_logger(__name__)
@@ -98,7 +98,7 @@ class CopilotRuntime:
         on_before_request: Hook[BeforeRequest] | None = None,
         on_after_request: Hook[AfterRequest] | None = None,
         on_stop_generation: Hook[StopGeneration] | None = None,
-        on_error: Hook[RequestError] | None = None,
+        on_error: Hook[RequestFailed] | None = None,
         transcription_service: TranscriptionService | None = None,
         development: bool = False,
     ) -> None:
@@ -183,7 +183,7 @@ class CopilotRuntime:
                 return await self._start(name, input, context, as_sent or {}, place, store)
         except Exception as error:
             await self.report(
-                RequestError(
+                RequestFailed(
                     error=error,
                     thread_id=input.thread_id,
                     run_id=input.run_id,
@@ -481,7 +481,7 @@ class CopilotRuntime:
         """Returns what a client may see of an error; anything unexpected is logged under an id."""
         return masked(error, "a request", development=self.development)
 
-    async def report(self, error: RequestError) -> None:
+    async def report(self, error: RequestFailed) -> None:
         """Tells the `on_error` hook of a request that failed. `start` reports for itself."""
         telemetry.failed(error.error)
         await tell_hook(self._hooks.on_error, error)

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import AgentError, CopilotKitError, InternalError
-from .logs import owner_hash
+from .logs.records import owner_hash
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

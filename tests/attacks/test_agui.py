@@ -12,7 +12,8 @@ import pytest
 from ag_ui.core import RunAgentInput
 from starlette.types import Message
 
-from copilotkit_runtime_py import Limits, events
+from copilotkit_runtime_py import Limits
+from copilotkit_runtime_py.agui import events
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import Served, run_body, serve, without_input
 

@@ -9,8 +9,8 @@ import pytest
 from graphql import get_introspection_query
 
 from copilotkit_runtime_py import Limits
-from copilotkit_runtime_py.protocols.graphql import document
-from copilotkit_runtime_py.protocols.graphql.document import DocumentCache, RequestError
+from copilotkit_runtime_py.protocols.graphql.executor import document
+from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache, RequestError
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 
 

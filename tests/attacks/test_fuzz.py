@@ -24,8 +24,8 @@ from copilotkit_runtime_py import (
     Recording,
     Retention,
     create_router,
-    events,
 )
+from copilotkit_runtime_py.agui import events
 from tests.attacks.graphql import RUN, data
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import PATH, run_body

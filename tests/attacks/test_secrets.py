@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import AgentError, CopilotRuntime, Recording, RequestContext, events
-from copilotkit_runtime_py.logs import FIELDS
+from copilotkit_runtime_py import AgentError, CopilotRuntime, Recording, RequestContext
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.logs.records import FIELDS
 from tests.attacks import graphql
 from tests.protocols.agui.served import Served, run_body, serve
 

@@ -16,7 +16,8 @@ import uvicorn
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI
 
-from copilotkit_runtime_py import CopilotRuntime, Limits, RequestContext, create_router, events
+from copilotkit_runtime_py import CopilotRuntime, Limits, RequestContext, create_router
+from copilotkit_runtime_py.agui import events
 from tests.attacks.graphql import RUN, data
 from tests.protocols.agui.served import PATH, Served, run_body
 

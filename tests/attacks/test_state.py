@@ -11,8 +11,8 @@ from ag_ui.core import RunAgentInput
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py import events
-from copilotkit_runtime_py.patch import MAX_STATE_BYTES, patched
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.json_patch import MAX_STATE_BYTES, patched
 from tests.attacks.graphql import RUN, answer, ask, data
 from tests.protocols.agui.served import serve
 

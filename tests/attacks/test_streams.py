@@ -16,7 +16,8 @@ import pytest
 from ag_ui.core import RunAgentInput
 from blockbuster import blockbuster_ctx
 
-from copilotkit_runtime_py import Limits, events
+from copilotkit_runtime_py import Limits
+from copilotkit_runtime_py.agui import events
 from tests.attacks import graphql
 from tests.protocols.agui.served import serve
 

@@ -10,7 +10,8 @@ from ag_ui.core import RunAgentInput
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from copilotkit_runtime_py import BeforeRequest, CopilotRuntime, create_router, events
+from copilotkit_runtime_py import BeforeRequest, CopilotRuntime, create_router
+from copilotkit_runtime_py.agui import events
 from tests.browser.chat import OpenChat
 from tests.mcp_server import served
 

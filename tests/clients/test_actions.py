@@ -10,9 +10,10 @@ import pytest
 from ag_ui.core import RunAgentInput
 from pydantic import Field
 
-from copilotkit_runtime_py import ActionError, AgentTool, events
-from copilotkit_runtime_py.actions import Action, action_from
-from copilotkit_runtime_py.events import Event
+from copilotkit_runtime_py import ActionError, AgentTool
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.events import Event
+from copilotkit_runtime_py.tools.actions import Action, action_from
 from tests.clients.conftest import Serve
 from tests.clients.deviations import Change, Deviation, messages, succeeds
 from tests.clients.driver import VERSIONS, Clients, chat

@@ -5,10 +5,10 @@ from ag_ui.core import RunAgentInput
 from langgraph.checkpoint.memory import InMemorySaver
 
 import copilotkit_runtime_py.demo.agent as demo
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.demo.agent import builder, chat_model, graph
 from copilotkit_runtime_py.demo.model import STORY, WELCOME, ScriptedChatModel
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ from starlette.testclient import TestClient
 
 import copilotkit_runtime_py.demo.agent as demo
 from copilotkit_runtime_py.app.application import create_app
+from copilotkit_runtime_py.app.settings import DEMO_AGENT, Settings
 from copilotkit_runtime_py.demo.model import ScriptedChatModel
-from copilotkit_runtime_py.settings import DEMO_AGENT, Settings
 
 
 def say(client: TestClient, text: str, **fields: Any) -> list[dict[str, Any]]:

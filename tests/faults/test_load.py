@@ -13,11 +13,11 @@ import psutil
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.event_log import Subscription
 from copilotkit_runtime_py.limits import Limits
-from copilotkit_runtime_py.run import Run
+from copilotkit_runtime_py.runs.event_log import Subscription
+from copilotkit_runtime_py.runs.run import Run
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store.base import Retention
 from copilotkit_runtime_py.state_store.from_url import open_state_store

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import StoreUnavailableError
-from copilotkit_runtime_py.hooks import RequestError
-from copilotkit_runtime_py.journal import UNSAVED
+from copilotkit_runtime_py.hooks import RequestFailed
 from copilotkit_runtime_py.limits import Limits
-from copilotkit_runtime_py.run import Run, RunStatus
+from copilotkit_runtime_py.runs.journal import UNSAVED
+from copilotkit_runtime_py.runs.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store.from_url import open_state_store
 from tests.well_formed import check_stream
@@ -177,7 +177,7 @@ async def test_what_is_lost_for_good_is_told_to_the_operator(
     server: OwnServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     agent = Gated(1)
-    problems: list[RequestError] = []
+    problems: list[RequestFailed] = []
     runtime = runtime_on(server, agent, lease_seconds=1.0, on_error=problems.append)
     run = await runtime.start("a", asked(), ANN)
     await shown(run, 2)

@@ -10,7 +10,8 @@ import uvicorn
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI
 
-from copilotkit_runtime_py import CopilotRuntime, create_router, events
+from copilotkit_runtime_py import CopilotRuntime, create_router
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.state_store.from_url import open_state_store
 
 

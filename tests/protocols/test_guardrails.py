@@ -11,7 +11,8 @@ import anyio
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import RequestContext, RequestError, events
+from copilotkit_runtime_py import RequestContext, RequestFailed
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.errors import GuardrailsDeniedError
 from copilotkit_runtime_py.guardrails import (
     GuardrailInput,
@@ -136,7 +137,7 @@ both_contracts = pytest.mark.parametrize("ask", [asked_by_graphql, asked_by_agui
 @both_contracts
 async def test_a_denied_message_never_reaches_the_agent_nor_is_it_kept(ask: Ask) -> None:
     agent, judge = Agent(), Judge()
-    failures: list[RequestError] = []
+    failures: list[RequestFailed] = []
     async with serve({"agent": agent}, guardrails=Guardrails(judge), on_error=failures.append) as served:
         bad = user("sports cars")
         assert await ask(served, [bad]) == Outcome(error=(DENIED, "Let us not talk about cars."))

@@ -13,7 +13,8 @@ import pytest
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI, Header
 
-from copilotkit_runtime_py import CopilotRuntime, create_router, events
+from copilotkit_runtime_py import CopilotRuntime, create_router
+from copilotkit_runtime_py.agui import events
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import PATH, Event, Served, run_body
 

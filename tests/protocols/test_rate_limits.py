@@ -10,7 +10,8 @@ import pytest
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI, Request
 
-from copilotkit_runtime_py import CopilotRuntime, Limits, Recording, create_router, events
+from copilotkit_runtime_py import CopilotRuntime, Limits, Recording, create_router
+from copilotkit_runtime_py.agui import events
 from tests.attacks import graphql
 from tests.protocols.agui.served import PATH, Served, run_body
 

@@ -9,8 +9,8 @@ from ag_ui.core import Event as AGUIEvent
 from ag_ui.core import RunAgentInput
 from pydantic import TypeAdapter
 
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.base import Provider
 
 EVENT: TypeAdapter[Any] = TypeAdapter(AGUIEvent)

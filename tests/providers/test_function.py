@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from ag_ui.core import EventType, RunAgentInput, StateSnapshotEvent, TextMessageStartEvent
 
-from copilotkit_runtime_py import events
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.base import Provider
 from copilotkit_runtime_py.providers.function import AgentFunction, FunctionProvider, RunnableAgent
 

@@ -15,10 +15,10 @@ import pytest
 import trustme
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers import remote
 from copilotkit_runtime_py.providers.network import AsyncioBackend
 from copilotkit_runtime_py.providers.remote import RemoteProvider

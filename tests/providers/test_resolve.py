@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.base import AgentSnapshot, Provider
 from copilotkit_runtime_py.providers.function import FunctionProvider
 from copilotkit_runtime_py.providers.remote import RemoteProvider

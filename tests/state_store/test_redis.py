@@ -18,7 +18,8 @@ import redis
 import trustme
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import (
     ConfigurationError,
@@ -26,7 +27,6 @@ from copilotkit_runtime_py.errors import (
     StoreUnavailableError,
     ThreadBusyError,
 )
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store import redis as redis_store
 from copilotkit_runtime_py.state_store import redis_signals

@@ -13,17 +13,17 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
 from .. import CopilotRuntime, create_router
-from ..logs import get_logger
+from ..logs.records import get_logger
 from ..providers.base import Provider
 from ..providers.resolve import as_provider
-from ..settings import ANY_ORIGIN, DEMO_AGENT, LOCALHOST, Settings, SettingsError, find_config
+from ..providers.target import TargetError, load_target, missing_extra
 from ..state_store.base import Retention
 from ..state_store.from_url import MEMORY, open_state_store
 from ..state_store.memory import MEMORY_RETENTION
-from ..target import TargetError, load_target, missing_extra
 from .graceful_stop import drain_on_signal
 from .health import create_health_router
 from .hosts import LoopbackHosts
+from .settings import ANY_ORIGIN, DEMO_AGENT, LOCALHOST, Settings, SettingsError, find_config
 
 LOCALHOST_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 VERSION_HEADER = "x-copilotkit-runtime-version"

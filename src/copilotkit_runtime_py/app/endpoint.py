@@ -15,15 +15,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .. import logs, telemetry
+from .. import telemetry
 from ..context import RequestContext
-from ..headers import HeaderPolicy
-from ..logs import get_logger
-from ..protocols.agui.answers import json_response
+from ..logs import records as logs
+from ..logs.records import get_logger
 from ..protocols.agui.endpoint import AGUIEndpoint
 from ..protocols.graphql.http import GraphQLEndpoint
+from ..protocols.responses import json_response
 from ..runtime import CopilotRuntime
 from . import playground
+from .headers import HeaderPolicy
 from .hosts import is_local
 from .identity import Identify, Refusal, is_exposed, owner_of, refusal_of
 from .request_body import BodyError, read_body

@@ -7,9 +7,9 @@ working directory, else the demo agent where LangGraph is installed.
 from __future__ import annotations
 
 from ..errors import ConfigurationError
-from ..settings import Settings, SettingsError
-from ..target import TargetError
+from ..providers.target import TargetError
 from .application import create_app, with_agents
+from .settings import Settings, SettingsError
 
 try:
     app = create_app(with_agents(Settings.from_environment()))

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..limits import Limits
-from ..protocols.agui.answers import json_response
+from ..protocols.responses import json_response
 
 # No body is longer than a number of so many digits says.
 _MAX_DIGITS: Final = 18

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from ..app.settings import Settings, parse_agents
 from ..providers.base import Provider
-from ..settings import Settings, parse_agents
 from . import options
 from .plain_errors import plain_errors
 
@@ -34,7 +34,7 @@ _KINDS = {
 def command(agents: tuple[str, ...], config: Path | None, default_agent: str | None, as_json: bool) -> None:
     """List the agents that 'serve' would serve with the same options."""
     from ..app.application import load_agents  # late: it imports all that serves
-    from ..directory import AgentDirectory
+    from ..providers.directory import AgentDirectory
 
     config = options.config_for(agents, config)
     # What the agents' modules print is none of the list.

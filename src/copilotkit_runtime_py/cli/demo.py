@@ -7,7 +7,7 @@ import shlex
 
 import click
 
-from ..settings import DEMO_AGENT, Settings
+from ..app.settings import DEMO_AGENT, Settings
 from . import options
 from .listener import listen_near, url_of
 from .plain_errors import plain_errors

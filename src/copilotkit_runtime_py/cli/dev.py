@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..app.hosts import is_loopback
-from ..settings import Settings, parse_agents
+from ..app.settings import Settings, parse_agents
 from . import options
 from .listener import listen_near, url_of
 from .plain_errors import plain_errors

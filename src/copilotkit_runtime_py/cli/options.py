@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from ..app.hosts import is_loopback
-from ..settings import DEFAULT_ENDPOINT, DRAIN_SECONDS, LOCALHOST, find_config
+from ..app.settings import DEFAULT_ENDPOINT, DRAIN_SECONDS, LOCALHOST, find_config
 from .listener import DEFAULT_PORT
 from .store import DEFAULT_STORE
 

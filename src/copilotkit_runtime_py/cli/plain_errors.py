@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import click
 
+from ..app.settings import SettingsError
 from ..errors import ConfigurationError
-from ..settings import SettingsError
-from ..target import TargetError
+from ..providers.target import TargetError
 
 
 @contextlib.contextmanager

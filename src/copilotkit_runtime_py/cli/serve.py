@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..app.log_config import LogFormat
-from ..settings import Settings, SettingsError, parse_agents
+from ..app.settings import Settings, SettingsError, parse_agents
+from ..logs.config import LogFormat
 from ..state_store.from_url import MEMORY, scheme_of
 from . import options
 from .listener import DEFAULT_PORT, listen, url_of

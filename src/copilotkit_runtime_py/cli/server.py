@@ -15,8 +15,8 @@ import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from ..app.hosts import is_loopback
-from ..app.log_config import LogFormat, log_config
-from ..settings import Settings
+from ..app.settings import Settings
+from ..logs.config import LogFormat, log_config
 
 SHUTDOWN_SECONDS = 3
 RELOAD_SECONDS = 1.0

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import click
 
+from ..app.settings import Settings, SettingsError, find_config, parse_agents
 from ..context import ANONYMOUS, RequestContext
 from ..errors import ConfigurationError, StoreUnavailableError, ThreadNotFoundError
-from ..replay import replay
-from ..settings import Settings, SettingsError, find_config, parse_agents
+from ..runs.replay import replay
 from ..state_store.base import AgentState, RunLog, StateStore, ThreadRecord
 from ..state_store.from_url import MEMORY, open_state_store, scheme_of, sqlite_path
 from . import options

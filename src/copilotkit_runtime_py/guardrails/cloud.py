@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import httpx
 import orjson
 
-from ..events import encode
+from ..agui.events import encode
 from .base import GuardrailInput, Verdict
 
 CLOUD_URL: Final = "https://api.cloud.copilotkit.ai"

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from ag_ui.core import RunAgentInput
 
+from ..agui.events import Event
 from ..context import RequestContext
 from ..errors import GuardrailsDeniedError, GuardrailsUnavailableError
-from ..events import Event
 from ..providers.base import Provider
 from ..state_store.base import AgentState
 from .base import GuardrailMessage, Verdict

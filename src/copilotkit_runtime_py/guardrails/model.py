@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, Field
 
-from ..events import encode
+from ..agui.events import encode
 from .base import GuardrailInput, Verdict
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, TypeAlias
 
+from ..agui.events import encode
 from ..context import RequestContext
 from ..errors import ConfigurationError, InvalidRequestError
-from ..events import encode
-from ..logs import get_logger
+from ..logs.records import get_logger
 from .base import GuardrailInput, GuardrailMessage, Validator, Verdict
 
 logger = get_logger(__name__)

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..logs import get_logger
+from ..logs.records import get_logger
 
 logger = get_logger(__name__)
 

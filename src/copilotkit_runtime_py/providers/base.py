@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from ag_ui.core import RunAgentInput
 
+from ..agui.events import Event
 from ..context import RequestContext
-from ..events import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..logs import get_logger
+from ..logs.records import get_logger
 
 logger = get_logger(__name__)
 

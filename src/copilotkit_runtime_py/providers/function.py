@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeAlias
 from ag_ui.core import RunAgentInput
 from pydantic import BaseModel
 
+from ..agui.events import Event, event_from
 from ..context import RequestContext
-from ..events import Event, event_from
 from .base import Provider
 
 AgentEvent: TypeAlias = BaseModel | Mapping[str, Any]

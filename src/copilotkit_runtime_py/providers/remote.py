@@ -21,12 +21,12 @@ import orjson
 from ag_ui.core import RunAgentInput
 
 from .. import telemetry
-from ..compat import RemoteEvents, remote_input
+from ..agui.events import Event, as_text, well_formed
+from ..agui.sse import EventStreamParser, EventTooLargeError
+from ..agui.versions import RemoteEvents, remote_input
 from ..context import RequestContext
 from ..errors import AgentError
-from ..events import Event, as_text, well_formed
-from ..logs import get_logger
-from ..sse import EventStreamParser, EventTooLargeError
+from ..logs.records import get_logger
 from .base import Provider
 from .network import AsyncioBackend
 

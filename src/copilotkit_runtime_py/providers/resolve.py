@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 from ag_ui.core import RunAgentInput
 
+from ..agui.events import Event
 from ..context import RequestContext
 from ..errors import ProtocolViolationError
-from ..events import Event
 from .base import AgentSnapshot, Provider
 from .function import AgentFunction, FunctionProvider, RunnableAgent, close_stream, takes_context
 from .remote import RemoteProvider

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..events import decode, encode
+from ..agui.events import decode, encode
 from .base import AgentState
 
 _SEPARATOR = b"\n"

@@ -22,7 +22,7 @@ from ..errors import (
     ThreadBusyError,
     ThreadNotFoundError,
 )
-from ..logs import get_logger
+from ..logs.records import get_logger
 from . import redis_scripts as scripts
 from .base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from .codec import decode_state, encode_state, join, split

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from ..backoff import pause_after
 from ..errors import StoreUnavailableError
-from ..logs import get_logger
+from ..logs.records import get_logger
 from .base import Signal
 from .signals import SignalBoard
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import anyio
 from starlette.types import ASGIApp, Message
 
-from copilotkit_runtime_py.sse import EventStreamParser
+from copilotkit_runtime_py.agui.sse import EventStreamParser
 
 PATIENCE = 10
 

@@ -19,10 +19,10 @@ from copilotkit_runtime_py import (
     RequestContext,
     Retention,
 )
-from copilotkit_runtime_py import events as ev
-from copilotkit_runtime_py.compaction import LONG_LOG
+from copilotkit_runtime_py.agui import events as ev
+from copilotkit_runtime_py.agui.compaction import LONG_LOG
+from copilotkit_runtime_py.agui.reducer import Transcript
 from copilotkit_runtime_py.state_store.base import AgentState
-from copilotkit_runtime_py.transcript import Transcript
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import Event, owned, serve, without_input
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events as ev
+from copilotkit_runtime_py.agui import events as ev
 from tests.protocols.agui.served import Event, serve
 
 pytestmark = pytest.mark.anyio

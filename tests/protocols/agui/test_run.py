@@ -18,7 +18,7 @@ from copilotkit_runtime_py import (
     Limits,
     RequestContext,
 )
-from copilotkit_runtime_py import events as ev
+from copilotkit_runtime_py.agui import events as ev
 from copilotkit_runtime_py.providers.remote import RemoteProvider
 from tests.protocols.agui.served import Event, owned, run_body, serve, without_input
 from tests.scripted_agent import ScriptedAgent

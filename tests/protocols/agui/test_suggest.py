@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import events as ev
+from copilotkit_runtime_py.agui import events as ev
 from tests.protocols.agui.served import Event, run_body, serve
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import pytest
 from ag_ui.core import RunAgentInput
 
 from copilotkit_runtime_py import CopilotRuntime
-from copilotkit_runtime_py import events as ev
+from copilotkit_runtime_py.agui import events as ev
 from tests.protocols.agui.served import Event, Served, owned, run_body, serve, without_input
 
 pytestmark = pytest.mark.anyio

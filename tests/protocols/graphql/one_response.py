@@ -6,7 +6,7 @@ from typing import Any
 
 from graphql import parse
 
-from copilotkit_runtime_py.protocols.graphql.document import Document, Operation
+from copilotkit_runtime_py.protocols.graphql.executor.document import Document, Operation
 from copilotkit_runtime_py.protocols.graphql.inputs import GenerateCopilotResponseInput, LoadAgentStateInput
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import (

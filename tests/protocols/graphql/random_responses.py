@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList
+from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.scalars import JSON
 from copilotkit_runtime_py.protocols.graphql.types import (
     ActionExecutionMessageOutput,

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from copilotkit_runtime_py.protocols.graphql.document import DocumentCache, RequestError
+from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache, RequestError
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 
 from .one_response import DATA

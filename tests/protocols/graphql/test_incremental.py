@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import copilotkit_runtime_py.protocols.graphql as package
-from copilotkit_runtime_py.protocols.graphql.document import DocumentCache
-from copilotkit_runtime_py.protocols.graphql.incremental import Execution
-from copilotkit_runtime_py.protocols.graphql.live import LiveList
+from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache
+from copilotkit_runtime_py.protocols.graphql.executor.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.live import LiveList
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import (
     CopilotKitLangGraphInterruptEvent,

@@ -4,9 +4,9 @@ import pytest
 from graphql import GraphQLError
 
 from copilotkit_runtime_py.errors import AgentNotFoundError
-from copilotkit_runtime_py.protocols.graphql.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.inputs import LoadAgentStateInput
-from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.types import (
     CopilotKitLangGraphInterruptEvent,
     CopilotKitLangGraphInterruptEventData,

@@ -26,10 +26,10 @@ from graphql.execution import experimental_execute_incrementally
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py.events import encode
-from copilotkit_runtime_py.protocols.graphql.document import Document
-from copilotkit_runtime_py.protocols.graphql.incremental import Execution
-from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList
+from copilotkit_runtime_py.agui.events import encode
+from copilotkit_runtime_py.protocols.graphql.executor.document import Document
+from copilotkit_runtime_py.protocols.graphql.executor.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import CopilotResponse
 

@@ -1,6 +1,6 @@
 import pytest
 
-from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList
+from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 
 
 def test_a_closed_list_takes_no_more_items() -> None:

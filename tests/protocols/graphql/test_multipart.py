@@ -2,12 +2,8 @@ import json
 
 import pytest
 
-from copilotkit_runtime_py.events import encode
-from copilotkit_runtime_py.protocols.graphql.multipart import (
-    Encoder,
-    MultipartEncoder,
-    SSEEncoder,
-)
+from copilotkit_runtime_py.agui.events import encode
+from copilotkit_runtime_py.protocols.graphql.multipart import Encoder, MultipartEncoder, SSEEncoder
 
 
 def encoded(encoder: Encoder, *payloads: object) -> bytes:

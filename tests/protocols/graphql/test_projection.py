@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from copilotkit_runtime_py import events
-from copilotkit_runtime_py.event_log import Entry
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.protocols.graphql.projection import (
     ACTION,
     ARGUMENTS_CUT,
@@ -27,6 +26,7 @@ from copilotkit_runtime_py.protocols.graphql.projection import (
     StartAction,
     StartText,
 )
+from copilotkit_runtime_py.runs.event_log import Entry
 
 Event = dict[str, Any]
 

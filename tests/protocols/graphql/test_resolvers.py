@@ -13,10 +13,11 @@ import pytest
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI
 
-from copilotkit_runtime_py import CopilotRuntime, create_router, events
+from copilotkit_runtime_py import CopilotRuntime, create_router
+from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentNotFoundError, InvalidRequestError, MissingApiKeyError
-from copilotkit_runtime_py.hooks import RequestError
+from copilotkit_runtime_py.hooks import RequestFailed
 from copilotkit_runtime_py.protocols.graphql.inputs import (
     AgentSessionInput,
     AgentStateInput,
@@ -324,7 +325,7 @@ async def test_an_answer_resumes_the_interrupt_that_waits() -> None:
 async def test_a_request_that_is_refused_is_told_of_once(
     fields: Mapping[str, Any], error_type: type[Exception]
 ) -> None:
-    told: list[RequestError] = []
+    told: list[RequestFailed] = []
     runtime = CopilotRuntime({"a": hello}, on_error=told.append)
     with pytest.raises(error_type) as raised:
         await Exchange(runtime).resolvers.generate_copilot_response(request(**fields), None)

@@ -11,7 +11,7 @@ import pytest
 
 from copilotkit_runtime_py.errors import AgentError
 from copilotkit_runtime_py.limits import Limits
-from copilotkit_runtime_py.protocols.graphql.live import Deferred, LiveList
+from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.projection import (
     ACTION,
     TEXT,
@@ -44,7 +44,7 @@ from copilotkit_runtime_py.protocols.graphql.types import (
     SuccessResponseStatus,
     TextMessageOutput,
 )
-from copilotkit_runtime_py.run import Run
+from copilotkit_runtime_py.runs.run import Run
 
 
 async def nothing(run: Run) -> None:

@@ -14,8 +14,8 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import Field
 
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.base import Provider
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from copilotkit_runtime_py.action_loop import ActionProvider
-from copilotkit_runtime_py.actions import action_from
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.chat import ChatProvider
+from copilotkit_runtime_py.tools.actions import action_from
+from copilotkit_runtime_py.tools.loop import ActionProvider
 from tests.providers.emitted import collect, of_type, text_of
 
 from .scripted import ScriptedModel, asks, calls, tool, user

@@ -11,9 +11,9 @@ import anyio.to_thread
 import pytest
 from ag_ui.core import RunAgentInput
 
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.chat import ChatProvider
 from tests.providers.chat.scripted import asks, show, tool, user
 from tests.providers.chat.vendors import KEY, VENDORS, Calls, Vendor

@@ -22,8 +22,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.errors import AgentError
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.chat import ChatProvider
 from copilotkit_runtime_py.providers.resolve import as_provider
 from tests.providers.chat.scripted import ScriptedModel, asks, calls, show

@@ -10,9 +10,9 @@ pytest.importorskip("copilotkit_runtime_py.providers.crewai", exc_type=ImportErr
 
 from crewai.flow.flow import Flow, start
 
-from copilotkit_runtime_py.action_loop import ActionProvider
-from copilotkit_runtime_py.actions import action_from
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
+from copilotkit_runtime_py.tools.actions import action_from
+from copilotkit_runtime_py.tools.loop import ActionProvider
 from tests.providers.emitted import collect, messages, of_type, text_of
 
 from .scripted import MARKS, calling, in_turn, request, user

@@ -11,8 +11,8 @@ pytest.importorskip("copilotkit_runtime_py.providers.crewai", exc_type=ImportErr
 from crewai import Agent, Crew, Task
 from crewai.flow.flow import Flow, start
 
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
 from tests.providers.emitted import collect, messages, of_type, text_of
 

@@ -12,8 +12,8 @@ pytest.importorskip("anthropic")
 from crewai import LLM, Agent, Crew, Task
 from crewai.flow.flow import Flow, start
 
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
 from tests.protocols.agui.served import serve
 from tests.providers.chat.vendors import KEY, VENDORS, Calls, Vendor

@@ -13,10 +13,10 @@ from crewai import Agent, Crew, Task
 from crewai.flow.flow import Flow, start
 
 from copilotkit_runtime_py import CopilotRuntime
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
-from copilotkit_runtime_py.events import Event
 from copilotkit_runtime_py.providers.crewai import CopilotKitState
-from copilotkit_runtime_py.run import Run, RunStatus
+from copilotkit_runtime_py.runs.run import Run, RunStatus
 from tests.providers.emitted import text_of
 from tests.well_formed import check_models, check_stream
 

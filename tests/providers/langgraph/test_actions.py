@@ -10,9 +10,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
-from copilotkit_runtime_py.action_loop import ActionProvider
-from copilotkit_runtime_py.actions import AgentTool, action_from
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from copilotkit_runtime_py.tools.actions import AgentTool, action_from
+from copilotkit_runtime_py.tools.loop import ActionProvider
 from tests.providers.emitted import collect, messages, of_type, text_of
 
 from .scripted import ScriptedModel, calling, in_turn, request, user

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 
-from copilotkit_runtime_py.events import Event
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 from tests.providers.emitted import collect, of_type, snapshots
 

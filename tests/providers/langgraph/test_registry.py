@@ -12,7 +12,7 @@ from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 from copilotkit_runtime_py.providers.langgraph.memory import RecentThreads
 from copilotkit_runtime_py.providers.langgraph.registry import load_config
-from copilotkit_runtime_py.target import TargetError
+from copilotkit_runtime_py.providers.target import TargetError
 from tests.providers.emitted import collect, interrupts, messages, snapshots
 
 from .scripted import request, user

@@ -12,7 +12,7 @@ import pytest
 from ag_ui.core import RunAgentInput
 
 from copilotkit_runtime_py import CopilotRuntime
-from copilotkit_runtime_py import events as ev
+from copilotkit_runtime_py.agui import events as ev
 from tests.protocols.agui.served import Served
 from tests.providers.parity.contracts import CONTRACTS, Chat
 from tests.providers.parity.script import Part

@@ -12,7 +12,7 @@ import click
 import httpx
 
 from ...app.hosts import is_loopback
-from ...settings import ANY_ORIGIN, LOCALHOST, SettingsError, check_origin
+from ...app.settings import ANY_ORIGIN, LOCALHOST, SettingsError, check_origin
 from .. import options
 from ..printable import in_a_line
 from . import agui, connection, cors, graphql, streaming

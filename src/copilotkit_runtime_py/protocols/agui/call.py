@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from ...admission import check_id
+from ...agui.input_checks import check_id
 from ...context import RequestContext
 from ...errors import InvalidRequestError
 from ...limits import Limits
-from .answers import HTTPError, invalid_request
+from ..responses import HTTPError, invalid_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

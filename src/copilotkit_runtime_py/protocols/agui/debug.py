@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ...event_log import Subscription
-from ...events import encode
-from ...run import Run
+from ...agui.events import encode
+from ...agui.sse import KEEP_ALIVE
+from ...runs.event_log import Subscription
+from ...runs.run import Run
 from ...runtime import CopilotRuntime
-from ...sse import KEEP_ALIVE
 
 _CONNECTED = b": connected\n\n"
 

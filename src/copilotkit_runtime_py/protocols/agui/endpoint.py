@@ -9,8 +9,9 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ... import sse
-from ...admission import check_id
+from ...agui import sse
+from ...agui.events import encode, run_error
+from ...agui.input_checks import check_id
 from ...context import RequestContext
 from ...errors import (
     AgentNotFoundError,
@@ -19,12 +20,11 @@ from ...errors import (
     RateLimitError,
     ThreadNotFoundError,
 )
-from ...events import encode, run_error
-from ...hooks import RequestError
+from ...hooks import RequestFailed
 from ...runtime import CopilotRuntime
 from ...telemetry import annotate
+from ..responses import HTTPError, error_body, invalid_request, json_response, not_found
 from ..stream import EVENT_STREAM_HEADERS, Feed, StreamResponse
-from .answers import HTTPError, error_body, invalid_request, json_response, not_found
 from .call import Call
 from .debug import DebugFeed
 from .event_id import parse_event_id
@@ -126,7 +126,7 @@ class AGUIEndpoint:
             return error.response()
         except Exception as error:
             await self._runtime.report(
-                RequestError(
+                RequestFailed(
                     error=error,
                     thread_id=call.params.get("threadId"),
                     agent_name=call.params.get("agentId"),

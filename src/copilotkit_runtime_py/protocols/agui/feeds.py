@@ -8,13 +8,13 @@ from typing import Final
 
 from ag_ui.core import RunAgentInput
 
-from ...compaction import LONG_LOG
-from ...connection import Connection
-from ...event_log import Entry, EventLog
-from ...events import encode
-from ...replay import replayed, snapshot
-from ...run import Run
-from ...sse import KEEP_ALIVE
+from ...agui.compaction import LONG_LOG
+from ...agui.events import encode
+from ...agui.sse import KEEP_ALIVE
+from ...runs.event_log import Entry, EventLog
+from ...runs.replay import replayed, snapshot
+from ...runs.run import Run
+from ...runs.thread_view import Connection
 from .event_id import EventId
 
 # Frames that wait together are sent in pieces of this size, so that a slow reader costs no large copies.

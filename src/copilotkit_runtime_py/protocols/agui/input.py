@@ -9,11 +9,11 @@ from typing import Any, Final
 from ag_ui.core import RunAgentInput
 from pydantic import ValidationError
 
-from ...admission import check_input
-from ...compat import received_input, translated_messages
+from ...agui.input_checks import check_input
+from ...agui.versions import received_input, translated_messages
 from ...errors import InvalidRequestError
 from ...limits import Limits
-from .answers import HTTPError
+from ..responses import HTTPError
 from .call import Call
 
 _SUGGESTION_TOOL: Final = "copilotkitSuggest"

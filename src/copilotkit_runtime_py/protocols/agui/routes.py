@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from .answers import HTTPError, not_found
+from ..responses import HTTPError, not_found
 
 
 class Match(NamedTuple):

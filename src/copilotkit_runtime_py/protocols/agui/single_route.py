@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from .answers import invalid_request
+from ..responses import invalid_request
 from .routes import match_resource
 
 # method -> (the params that it needs, whether it needs a body)

@@ -9,12 +9,12 @@ from typing import Any, Final, TypeAlias
 
 from starlette.responses import Response
 
-from ...admission import check_id
+from ...agui.input_checks import check_id
 from ...errors import AgentNotFoundError, CopilotKitError, ThreadNotFoundError
-from ...replay import replay
+from ...runs.replay import replay
 from ...runtime import CopilotRuntime
 from ...state_store.base import RunLog, ThreadRecord
-from .answers import HTTPError, json_response
+from ..responses import HTTPError, json_response
 from .call import Call
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

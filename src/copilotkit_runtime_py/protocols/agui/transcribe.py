@@ -14,9 +14,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from ...errors import CopilotKitError, RateLimitError, masked
-from ...logs import get_logger, hide
+from ...logs.records import get_logger, hide
 from ...transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
-from .answers import json_response
+from ..responses import json_response
 from .call import Call
 
 logger = get_logger(__name__)

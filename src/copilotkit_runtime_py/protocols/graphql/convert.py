@@ -11,9 +11,9 @@ import orjson
 from ag_ui.core import RunAgentInput
 from pydantic import ValidationError
 
-from ...admission import check_input
+from ...agui.events import as_text, interrupt_text
+from ...agui.input_checks import check_input
 from ...errors import InvalidRequestError
-from ...events import as_text, interrupt_text
 from ...limits import Limits
 from .inputs import (
     ActionInput,

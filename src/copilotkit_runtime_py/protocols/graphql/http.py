@@ -10,14 +10,14 @@ from graphql import GraphQLError, GraphQLSyntaxError, OperationType, get_operati
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...admission import check_depth
+from ...agui.events import encode
+from ...agui.input_checks import check_depth
 from ...context import RequestContext
 from ...errors import CopilotKitError, InvalidRequestError
-from ...events import encode
 from ...runtime import CopilotRuntime
 from ..stream import StreamResponse
-from .document import DocumentCache, Operation, RequestError
-from .feed import ExecutionFeed
+from .executor.document import DocumentCache, Operation, RequestError
+from .executor.feed import ExecutionFeed
 from .multipart import Encoder, JSONEncoder, MultipartEncoder, SSEEncoder
 from .negotiation import Form, negotiate
 from .request import GraphQLRequest, HTTPError, from_body, from_query_string

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from ...events import encode
+from ...agui.events import encode
 
 _PART_HEAD: Final = b"\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n"
 _DELIMITER: Final = b"\r\n---"

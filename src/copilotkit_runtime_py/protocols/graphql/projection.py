@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic_core import from_json
 
-from ...event_log import Entry
-from ...events import Event, as_text, encode, interrupt_text
-from ...patch import patched
+from ...agui.events import Event, as_text, encode, interrupt_text
+from ...agui.json_patch import patched
+from ...runs.event_log import Entry
 from .convert import flat_messages
 
 # What the AG-UI contract calls a fault of the event stream itself; this contract has no name for it.

@@ -9,12 +9,12 @@ from typing import Any
 from ag_ui.core import RunAgentInput
 from strawberry import UNSET
 
-from ...admission import check_id
+from ...agui.events import encode
+from ...agui.input_checks import check_id
 from ...context import RequestContext
 from ...errors import MissingApiKeyError
-from ...events import encode
-from ...hooks import RequestError
-from ...run import Run
+from ...hooks import RequestFailed
+from ...runs.run import Run
 from ...runtime import CopilotRuntime
 from .convert import flat_messages, run_input, without_instructions
 from .inputs import (
@@ -25,12 +25,7 @@ from .inputs import (
 )
 from .projection import Projection
 from .response import ResponseBuilder
-from .types import (
-    Agent,
-    AgentsResponse,
-    CopilotResponse,
-    LoadAgentStateResponse,
-)
+from .types import Agent, AgentsResponse, CopilotResponse, LoadAgentStateResponse
 
 
 class RunResponse:
@@ -144,7 +139,7 @@ class RequestResolvers:
             agent_name = await runtime.agent_name(requested, context)
             input = await self._run_input(data, agent_name, context)
         except Exception as error:
-            await runtime.report(RequestError(error=error, context=context))
+            await runtime.report(RequestFailed(error=error, context=context))
             raise
         run = await runtime.start(agent_name, input, context, keep=_is_conversation(data))
         response = RunResponse(run, input.state, self._wake)

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from ...agui.events import as_text
 from ...errors import CopilotKitError, GuardrailsDeniedError
-from ...events import as_text
-from ...run import Run
-from .live import LiveList
+from ...runs.run import Run
+from .executor.live import LiveList
 from .projection import (
     ACTION,
     TEXT,

@@ -20,12 +20,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from .inputs import GenerateCopilotResponseInput, LoadAgentStateInput
 from .scalars import SCALAR_MAP, JSONObject
-from .types import (
-    UNREFERENCED_TYPES,
-    AgentsResponse,
-    CopilotResponse,
-    LoadAgentStateResponse,
-)
+from .types import UNREFERENCED_TYPES, AgentsResponse, CopilotResponse, LoadAgentStateResponse
 
 
 class Resolvers(Protocol):

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from .live import Deferred, LiveList
+from .executor.live import Deferred, LiveList
 from .scalars import JSON
 
 

@@ -13,10 +13,10 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 
+from ...agui.events import Event
 from ...context import RequestContext
 from ...errors import ConfigurationError
-from ...events import Event
-from ...logs import get_logger
+from ...logs.records import get_logger
 from ..base import Provider
 from ..langchain.message_stream import MessageStream
 from .conversation import conversation

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ...events import arguments_text
+from ...agui.events import arguments_text
 
 
 @dataclass(frozen=True, slots=True)

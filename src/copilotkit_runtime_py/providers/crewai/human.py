@@ -10,7 +10,7 @@ from crewai.flow.async_feedback import ConsoleProvider, HumanFeedbackPending, Pe
 from crewai.flow.flow_config import flow_config
 from pydantic_core import to_json
 
-from ... import events
+from ...agui import events
 from ...errors import ConfigurationError
 from .current import RUN, emit
 from .feed import Unanswerable

@@ -10,7 +10,7 @@ from ag_ui.core import RunAgentInput
 from crewai.flow.async_feedback import PendingFeedbackContext
 from pydantic_core import to_jsonable_python
 
-from ...events import as_text
+from ...agui.events import as_text
 
 REASON = "crewai:human_feedback"
 """The `reason` of these interrupts, as upstream's adapter names it."""

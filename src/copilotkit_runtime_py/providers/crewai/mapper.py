@@ -12,8 +12,8 @@ from ag_ui.core import RunAgentInput
 from crewai.flow.async_feedback import PendingFeedbackContext
 from pydantic_core import to_json
 
-from ... import events
-from ...events import Event
+from ...agui import events
+from ...agui.events import Event
 from .answers import Answers
 from .current import tool_names
 from .interrupts import to_agui_interrupt

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 from crewai.utilities.string_utils import sanitize_tool_name
 
-from ... import events
-from ...events import Event
+from ...agui import events
+from ...agui.events import Event
 from .answers import called_tools
 
 # How an agent whose model knows no tool calls writes: https://arxiv.org/abs/2210.03629 (ReAct), which CrewAI

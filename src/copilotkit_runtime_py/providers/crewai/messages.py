@@ -22,7 +22,7 @@ from ag_ui.core import (
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from ...events import arguments_text
+from ...agui.events import arguments_text
 from .answers import Answer, CalledTool, called_tools
 
 

@@ -17,9 +17,9 @@ from crewai.flow.flow import Flow
 from crewai.flow.persistence import FlowPersistence
 from crewai.flow.persistence.factory import default_flow_persistence
 
+from ...agui.events import Event
 from ...context import RequestContext
 from ...errors import AgentError
-from ...events import Event
 from ..base import AgentSnapshot, Provider
 from .console import keep_quiet
 from .crew import crew_inputs, prepare_crew

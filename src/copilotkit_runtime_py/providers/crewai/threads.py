@@ -11,7 +11,7 @@ from typing import Any
 
 from crewai.flow.flow import Flow
 
-from ...logs import get_logger
+from ...logs.records import get_logger
 from .feed import Stopped
 
 logger = get_logger(__name__)

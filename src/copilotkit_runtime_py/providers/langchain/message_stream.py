@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 
-from ... import events
-from ...events import Event
+from ...agui import events
+from ...agui.events import Event
 from .content import reasoning_of, text_of, tool_text
 from .messages import reasoning_id
 

@@ -21,7 +21,7 @@ from langchain_core.messages import ToolMessage as LangChainToolMessage
 from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.messages.tool import tool_call
 
-from ...events import arguments_text
+from ...agui.events import arguments_text
 from .content import reasoning_of, text_of, to_blocks, to_parts, tool_text
 
 

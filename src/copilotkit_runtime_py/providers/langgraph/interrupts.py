@@ -9,7 +9,7 @@ from typing import Any
 from ag_ui.core import ResumeEntry, RunAgentInput
 from langgraph.types import Interrupt
 
-from ...events import as_text
+from ...agui.events import as_text
 from .config import forwarded_props
 from .state import to_json
 

@@ -10,8 +10,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage, convert_to_messages
 from langgraph.types import Interrupt, StreamMode
 
-from ... import events
-from ...events import Event
+from ...agui import events
+from ...agui.events import Event
 from ..langchain.message_stream import MessageStream
 from ..langchain.messages import to_agui
 from .callbacks import DispatchedEvent

@@ -22,9 +22,9 @@ from langgraph.errors import GraphRecursionError
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 
+from ...agui.events import Event
 from ...context import RequestContext
 from ...errors import AgentError, ConfigurationError, ThreadNotFoundError
-from ...events import Event
 from ..base import AgentSnapshot, Provider
 from ..function import takes_context
 from ..langchain.messages import to_agui

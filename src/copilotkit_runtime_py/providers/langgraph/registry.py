@@ -20,7 +20,7 @@ from langgraph.pregel import Pregel
 
 from ...context import ANONYMOUS, RequestContext
 from ...errors import ConfigurationError
-from ...target import TargetError, load_target
+from ..target import TargetError, load_target
 from .config import USER_KEY
 from .memory import RecentThreads
 from .provider import LangGraphProvider

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ...errors import InvalidRequestError, StoreUnavailableError
-from ...logs import get_logger
+from ...logs.records import get_logger
 from ..base import Signal
 
 logger = get_logger(__name__)

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from ...backoff import pause_after
 from ...errors import StoreUnavailableError
-from ...logs import get_logger
+from ...logs.records import get_logger
 from ..base import Signal
 from ..signals import SignalBoard
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from sqlalchemy import Connection
 
 from ...errors import StoreUnavailableError
-from ...logs import get_logger
+from ...logs.records import get_logger
 from ..base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from . import log, threads
 from .address import parse

@@ -7,18 +7,7 @@ from dataclasses import replace
 
 from ...errors import RunLostError, ThreadBusyError
 from ...state_store.base import AgentState
-from .steps import (
-    LONG_LEASE,
-    SHORT_LEASE,
-    OpenStore,
-    begin,
-    end,
-    ending,
-    expire,
-    last_log,
-    raises,
-    whole_run,
-)
+from .steps import LONG_LEASE, SHORT_LEASE, OpenStore, begin, end, ending, expire, last_log, raises, whole_run
 
 
 async def a_producer_holds_its_run_for_as_long_as_the_store_says(open_store: OpenStore) -> None:

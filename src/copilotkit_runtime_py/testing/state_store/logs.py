@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...agui.events import encode
 from ...errors import RunLostError
-from ...events import encode
 from ...state_store.base import StateStore
 from .steps import OpenStore, begin, ending, last_log, raises, whole_run
 

@@ -1,0 +1,197 @@
+"""The differences between AG-UI 0.1 and 1.0, in both directions.
+
+Inside, everything is AG-UI 1.0. Frontends of CopilotKit 1.50 to 1.75 and many agents speak 0.1 (`@ag-ui/core`
+0.0.x, `ag-ui-protocol` 0.1.x).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+import orjson
+from ag_ui.core import RunAgentInput
+
+from ..logs.records import get_logger
+from .events import Event, as_text
+
+logger = get_logger(__name__)
+
+# All that AG-UI 0.1 knows of a RunAgentInput. Peers of that version refuse other members.
+_INPUT_OF_0_1: Final = {
+    "thread_id",
+    "run_id",
+    "tools",
+    "context",
+    "forwarded_props",
+    "state",
+    "messages",
+    "resume",
+}
+_INPUT: Final = (
+    "threadId",
+    "runId",
+    "parentRunId",
+    "protocolVersion",
+    "state",
+    "messages",
+    "tools",
+    "context",
+    "forwardedProps",
+    "resume",
+)
+_ROLES: Final = {"developer", "system", "assistant", "user", "tool", "activity", "reasoning"}
+_PARTS: Final = {"text", "image", "audio", "video", "document"}
+
+# event type of 0.1 -> (event type of 1.0, what its id names)
+_THINKING: Final = {
+    "THINKING_START": ("REASONING_START", "phase"),
+    "THINKING_TEXT_MESSAGE_START": ("REASONING_MESSAGE_START", "message"),
+    "THINKING_TEXT_MESSAGE_CONTENT": ("REASONING_MESSAGE_CONTENT", "message"),
+    "THINKING_TEXT_MESSAGE_END": ("REASONING_MESSAGE_END", "message"),
+    "THINKING_END": ("REASONING_END", "phase"),
+}
+
+
+def received_input(body: dict[str, Any]) -> dict[str, Any]:
+    """Returns the `RunAgentInput` of a client of either version as AG-UI 1.0 has it, not yet validated.
+
+    Null members are absent ones. Members, message roles and content parts that a newer version may have are
+    left out, and `binary` parts become images, audio, video or documents.
+    """
+    known = {name: body[name] for name in _INPUT if body.get(name) is not None}
+    known.setdefault("forwardedProps", {})
+    messages = known.get("messages")
+    if isinstance(messages, list):
+        known["messages"] = [_message(message) for message in messages if not _is_unknown(message)]
+    return known
+
+
+def translated_messages(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns the messages, by id, that `received_input` gives other content parts, as the client sent them.
+
+    Readers are told of these: the clients of CopilotKit 1.50 know `binary` parts and no others.
+    """
+    messages = body.get("messages")
+    return {
+        message["id"]: _without_nulls(message) | {"content": [*map(_without_nulls, message["content"])]}
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, dict) and isinstance(message.get("id"), str) and _has_binary_part(message)
+    }
+
+
+def remote_input(input: RunAgentInput) -> bytes:
+    """Returns an input as agents of both versions take it, as JSON.
+
+    The optional members of 1.0 are required by some 0.1 servers, and activity messages unknown to them.
+    """
+    messages = [message for message in input.messages if message.role != "activity"]
+    if len(messages) < len(input.messages):
+        input = input.model_copy(update={"messages": messages})
+    body = input.model_dump(mode="json", by_alias=True, exclude_none=True, include=_INPUT_OF_0_1)
+    return orjson.dumps({"state": {}, "tools": [], "context": [], "forwardedProps": {}} | body)
+
+
+class RemoteEvents:
+    """Translates the events of one run of an agent of either version to AG-UI 1.0."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+
+    def translate(self, event: Event) -> Event:
+        """Returns the event as AG-UI 1.0 has it: `THINKING_*` of 0.1 is `REASONING_*` with ids."""
+        kind = event.get("type")
+        known = _THINKING.get(kind) if isinstance(kind, str) else None
+        if known is None:
+            return event
+        kind, named = known
+        if kind in ("REASONING_START", "REASONING_MESSAGE_START"):
+            self._ids[named] = str(uuid.uuid4())
+        translated = {name: value for name, value in event.items() if name != "title"}
+        translated |= {"type": kind, "messageId": self._ids.get(named, "")}
+        if kind == "REASONING_MESSAGE_START":
+            translated["role"] = "reasoning"
+        return translated
+
+
+def portable(event: Event) -> Event:
+    """Returns an event, in plain JSON without nulls, as clients of both versions accept it.
+
+    Clients of 0.1 know no cancelled outcome, no members of a successful one, and tool results as text only.
+    """
+    kind = event["type"]
+    if kind == "TOOL_CALL_RESULT" and not isinstance(event["content"], str):
+        return event | {"content": _text_of(event["content"])}
+    if kind == "RUN_FINISHED" and isinstance(event.get("outcome"), dict):
+        outcome = event["outcome"].get("type")
+        if outcome == "success":
+            return event | {"outcome": {"type": "success"}}
+        if outcome == "cancelled":
+            return {name: value for name, value in event.items() if name != "outcome"}
+    return event
+
+
+def _text_of(content: Any) -> str:
+    parts = content if isinstance(content, list) else [content]
+    texts = [
+        part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts
+    ]
+    known = [text for text in texts if isinstance(text, str)]
+    return "".join(known) if len(known) == len(parts) else as_text(content)
+
+
+def _is_unknown(message: Any) -> bool:
+    """Whether a message is of a kind that AG-UI 1.0 does not have."""
+    role = message.get("role") if isinstance(message, dict) else None
+    if isinstance(role, str) and role not in _ROLES:
+        logger.debug("left out a message of the unknown role %.80r", role)
+        return True
+    return False
+
+
+def _message(message: Any) -> Any:
+    if not isinstance(message, dict):
+        return message
+    known = {name: value for name, value in message.items() if value is not None}
+    content = known.get("content")
+    if isinstance(content, list):
+        known["content"] = [part for part in map(_part, content) if part is not None]
+    return known
+
+
+def _has_binary_part(message: dict[str, Any]) -> bool:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else ()
+    return any(isinstance(part, dict) and part.get("type") == "binary" for part in parts)
+
+
+def _without_nulls(value: Any) -> Any:
+    return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+def _part(part: Any) -> Any:
+    """Returns a content part as AG-UI 1.0 has it, or None for one of an unknown type."""
+    if not isinstance(part, dict):
+        return part
+    kind = part.get("type")
+    if kind == "binary" and isinstance(part.get("mimeType"), str):
+        return _from_binary(part, part["mimeType"])
+    if isinstance(kind, str) and kind not in _PARTS:
+        logger.debug("left out a content part of the unknown type %.80r", kind)
+        return None
+    return {name: value for name, value in part.items() if value is not None}
+
+
+def _from_binary(part: dict[str, Any], mime_type: str) -> dict[str, Any]:
+    kind = mime_type.partition("/")[0]
+    source: dict[str, Any] | None = None
+    for field, source_type in (("data", "data"), ("url", "url"), ("id", "file")):
+        if source is None and part.get(field):
+            source = {"type": source_type, "value": part[field], "mimeType": mime_type}
+    converted: dict[str, Any] = {
+        "type": kind if kind in ("image", "audio", "video") else "document",
+        "source": source,
+    }
+    if part.get("filename"):
+        converted["metadata"] = {"filename": part["filename"]}
+    return converted

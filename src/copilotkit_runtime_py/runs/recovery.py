@@ -1,0 +1,73 @@
+"""What becomes of a run whose producer is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import uuid
+from typing import Any, Final
+
+from ..agui import events
+from ..agui.events import Event
+from ..agui.normalizer import EventSequence
+from ..errors import RunLostError
+from ..logs.records import get_logger
+from ..state_store.base import AgentState, RunEnding, RunLog, StateStore
+from .completion import ending_of
+
+logger = get_logger(__name__)
+
+_MESSAGE: Final = "The server that ran this was lost before the end."
+
+
+async def recover(store: StateStore, owner: str, thread_id: str) -> None:
+    """Ends the thread's last run, if its lease has run out, with an error that says so.
+
+    Whoever comes across such a run does this; where several do at once, one of them succeeds.
+    """
+    logs = await store.read_runs(owner, thread_id, since=-1)
+    if not logs or logs[0].lease is None or logs[0].lease > 0:
+        return
+    log = logs[0]
+    run = dataclasses.replace(log.run, producer=uuid.uuid4().hex)
+    known = await store.load_state(run.owner, run.thread_id, run.agent_name)
+    # Beside the loop, which others need meanwhile.
+    closing, ending = await asyncio.to_thread(_ended, log, known)
+    try:
+        await store.append(run, len(log.events), closing, ending=ending)
+    except RunLostError:
+        return
+    logger.warning("run %s on thread %s was ended: its worker is gone", run.id, run.thread_id)
+
+
+def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEnding]:
+    """Returns the events that bring a log to its end, as JSON, and what the run leaves then."""
+    told = [events.decode(data) for data in log.events]
+    closing = _closing(log.run.thread_id, log.run.id, told)
+    messages, state = _before(told, known)
+    return [events.encode(event) for event in closing], ending_of([*told, *closing], messages, state)
+
+
+def _closing(thread_id: str, run_id: str, told: list[Event]) -> list[Event]:
+    """Returns the events that bring a log to its end."""
+    sequence = EventSequence(thread_id, run_id, framed=False)
+    again: list[Event] = []
+    for event in told:
+        sequence.push(event, again)
+    closing: list[Event] = []
+    calls = sequence.unanswered_calls
+    sequence.end(events.run_error(_MESSAGE, events.INTERRUPTED), closing)
+    answer = {"status": "error", "reason": "missing_terminal_event", "message": _MESSAGE}
+    sequence.answer_calls(calls, answer, closing)
+    assert sequence.terminal is not None
+    return [*closing, sequence.terminal]
+
+
+def _before(told: list[Event], known: AgentState | None) -> tuple[list[dict[str, Any]], Any]:
+    """Returns the conversation and the state with which the run began."""
+    input = (told[0].get("input") if told else None) or {}
+    messages = list(known.messages) if known is not None else []
+    ids = {message["id"] for message in messages}
+    messages += [message for message in input.get("messages", ()) if message["id"] not in ids]
+    state = input.get("state")
+    return messages, state if state is not None or known is None else known.state

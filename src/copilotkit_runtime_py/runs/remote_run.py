@@ -1,0 +1,136 @@
+"""A run that another worker produces."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from ..agui import events
+from ..backoff import pause_after
+from ..errors import StoreUnavailableError
+from ..logs.records import get_logger
+from ..state_store.base import RunLog, Signal, StateStore
+from .event_log import Entry, EventLog
+from .recovery import recover
+
+logger = get_logger(__name__)
+
+# How long to wait before reading is tried again, in seconds: the first time, and at most.
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+# How long a run is followed without readers, in seconds: one who reloads a page leaves and comes back.
+_LINGER: Final = 10.0
+# How long a worker has to renew its lease after an outage of the store, in seconds.
+_GRACE: Final = 5.0
+
+
+class FollowedRun(EventLog):
+    """A run of another worker, as its log in the store grows.
+
+    It is followed while somebody reads it. If its worker dies, it is brought to its end here.
+
+    Args:
+        store: the store.
+        log: the run, as it was found.
+        on_end: called once it is not followed any more.
+    """
+
+    def __init__(self, store: StateStore, log: RunLog, on_end: Callable[[FollowedRun], None]) -> None:
+        super().__init__(log.run.number)
+        self.id = log.run.id
+        self.owner = log.run.owner
+        self.thread_id = log.run.thread_id
+        self._store = store
+        self._on_end = on_end
+        self._news = asyncio.Event()
+        self._task = asyncio.create_task(self._follow(), name=f"follow run {self.id}")
+        self._left()
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Waits for the end of the run, at most so long. Returns whether it came."""
+        news = asyncio.Event()
+        reader = self.subscribe(news.set, len(self.entries))
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.ended:
+                    await news.wait()
+                    news.clear()
+        except TimeoutError:
+            return False
+        finally:
+            reader.close()
+        return True
+
+    async def aclose(self) -> None:
+        """Stops to follow; readers are left without the run's end."""
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+    async def _follow(self) -> None:
+        failures = 0
+        try:
+            while not self.ended:
+                try:
+                    async with self._store.watch(self.thread_id, self._on_signal):
+                        while not self.ended:
+                            lease = await self._read(grace=_GRACE if failures else 0.0)
+                            failures = 0
+                            await self._wait_for_news(lease)
+                except StoreUnavailableError:
+                    await asyncio.sleep(pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
+                    failures += 1
+        except Exception:
+            logger.exception("run %s on thread %s cannot be followed any more", self.id, self.thread_id)
+        finally:
+            self.end()
+            self._on_end(self)
+
+    async def _read(self, *, grace: float) -> float | None:
+        """Takes over what is new, and ends a run whose worker is gone. Returns for how long it is leased.
+
+        Args:
+            grace: how long the worker may still renew a lease that has run out, in seconds.
+        """
+        self._news.clear()
+        logs = await self._store.read_runs(
+            self.owner, self.thread_id, since=self.number, position=len(self.entries)
+        )
+        log = logs[0] if logs else None
+        if log is None or log.run.number != self.number or log.compacted:
+            # The thread was deleted, or this worker is so far behind that the log was compacted. A reader
+            # that comes back gets everything there is.
+            self.end()
+            return None
+        self.entries += [Entry(events.decode(data), data, False) for data in log.events]
+        if log.ended:
+            self.end()
+        self.show()
+        if log.lease is not None and log.lease <= 0:
+            if grace:
+                return grace
+            await recover(self._store, self.owner, self.thread_id)
+            self._news.set()
+        return log.lease
+
+    async def _wait_for_news(self, lease: float | None) -> None:
+        """Waits for a signal, but no longer than the run's worker holds it."""
+        if self.ended:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(lease):
+                await self._news.wait()
+
+    def _on_signal(self, signal: Signal) -> None:
+        if signal is Signal.EVENTS:
+            self._news.set()
+
+    def _left(self) -> None:
+        if not self.is_read and not self.ended:
+            asyncio.get_running_loop().call_later(_LINGER, self._stop_unread)
+
+    def _stop_unread(self) -> None:
+        if not self.is_read and not self.ended:
+            self._on_end(self)
+            self._task.cancel()

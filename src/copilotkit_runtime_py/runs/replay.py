@@ -1,0 +1,60 @@
+"""What a reader gets of runs that are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..agui import events
+from ..agui.compaction import compact, rest, shown
+from ..agui.events import Event
+from ..state_store.base import AgentState, RunLog
+
+
+def replay(logs: Sequence[RunLog]) -> list[Event]:
+    """Returns the events that show the runs of a thread again, compacted.
+
+    Only the last run's interrupts wait for an answer.
+    """
+    return [events.decode(data) for log in logs for _, data in replayed(log, pending=log is logs[-1])]
+
+
+def replayed(log: RunLog, *, pending: bool, after: int = -1, seen: int = -1) -> Iterator[tuple[int, bytes]]:
+    """Yields the events that show a run again, compacted, each as JSON, with their places in that form.
+
+    Args:
+        log: the run.
+        pending: it is the thread's last run: its interrupts wait for an answer.
+        after: the place, in the compacted form, of the last event that the reader has.
+        seen: the place, in the whole log, of the last event that the reader has.
+    """
+    lines = log.events
+    if not log.compacted:
+        lines = [piece.encode() for piece in compact(map(events.decode, log.events), pending=pending)]
+    for place, line in enumerate(lines):
+        data = b""
+        if place > after:
+            data = shown(line) if seen < 0 else rest(line, seen)
+        if data:
+            yield place, data
+
+
+def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: bool) -> list[Event]:
+    """Returns the events that show what an agent remembers of a thread, as one run.
+
+    Args:
+        state: what the agent remembers.
+        thread_id: the thread.
+        run_id: the run's id.
+        knows_outcome: the reader is told of interrupts by the run's outcome too. Others are told so only
+            where a graph's interrupts are not among them: their frontends expect `on_interrupt` alone.
+    """
+    shown = [events.run_started(thread_id, run_id)]
+    if state.state:
+        shown.append(events.state_snapshot(state.state))
+    shown.append(events.messages_snapshot(state.messages))
+    shown.extend(
+        events.custom("on_interrupt", events.interrupt_text(interrupt)) for interrupt in state.interrupts
+    )
+    tells_outcome = knows_outcome or not any(map(events.is_graph_interrupt, state.interrupts))
+    shown.append(events.run_finished(thread_id, run_id, state.interrupts if tells_outcome else None))
+    return shown

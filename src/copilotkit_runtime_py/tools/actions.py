@@ -1,0 +1,275 @@
+"""Backend actions: functions of the server that agents may call as tools."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, NotRequired, TypeAlias, get_type_hints
+
+import anyio.to_thread
+import docstring_parser
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import PydanticSerializationError, from_json, to_jsonable_python
+from typing_extensions import TypedDict
+
+from ..agui.events import as_text, well_formed
+from ..context import RequestContext
+from ..errors import ActionError, masked
+from ..logs.records import get_logger
+from ..telemetry import tool_span
+
+logger = get_logger(__name__)
+
+Handler: TypeAlias = Callable[[dict[str, Any], RequestContext], Awaitable[Any]]
+"""Runs an action with the arguments that the model gave, a JSON object."""
+
+_NO_PARAMETERS: Final = {"type": "object", "properties": {}, "required": []}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A function of the server that agents may call as a tool.
+
+    Attributes:
+        name: what models call it.
+        description: what models are told of it.
+        parameters: the JSON schema of its arguments.
+        handler: what runs it. An `ActionError` is told to model and client; of any other exception they
+            learn an error id only.
+        timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
+        agents: the names of the agents that may call it, or None for all.
+    """
+
+    name: str
+    handler: Handler
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: _NO_PARAMETERS)
+    timeout: float | None = None
+    agents: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTool:
+    """An agent that other agents may hand the conversation over to, as a tool without arguments.
+
+    The call is answered with `"<name> agent started"`, the agent runs within the same run, and the run ends
+    when it does (an agent as a tool of CopilotRuntime 1.10.6).
+
+    Attributes:
+        name: the agent's registered name, and the tool's.
+        description: what models are told of it, or None for the agent's own description.
+        agents: the names of the agents that may hand over to it, or None for all but itself.
+    """
+
+    name: str
+    description: str | None = None
+    agents: Collection[str] | None = None
+
+
+Tool: TypeAlias = Action | AgentTool
+"""What the server offers to agents."""
+
+
+def action_from(
+    function: Callable[..., Any],
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout: float | None = None,
+    agents: Collection[str] | None = None,
+) -> Action:
+    """Returns the action that calls a typed function, plain or async.
+
+    The parameters' schema comes from the signature, their descriptions from the docstring (Google, NumPy or
+    reST style) or from `pydantic.Field`. A parameter annotated `RequestContext` gets the context of the
+    request and is no part of the schema. Arguments are validated before the function is called. A plain
+    function runs in a thread, which goes on unheard after a timeout or a stop: Python cannot end it.
+
+    Args:
+        function: the function. What it returns is told as JSON; a text as it is, and nothing for None.
+        name: the tool's name, if not the function's.
+        description: what models are told, if not the docstring's text.
+        timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
+        agents: the names of the agents that may call it, or None for all.
+
+    Raises:
+        TypeError: the function takes `*args`, `**kwargs` or positional-only arguments, which no schema can
+            tell, or a parameter's type has no JSON schema.
+    """
+    tool = name or _name_of(function)
+    docstring = docstring_parser.parse(inspect.getdoc(function) or "")
+    context_names, members = _parameters(function, {p.arg_name: p.description for p in docstring.params})
+    arguments: TypeAdapter[dict[str, Any]] = TypeAdapter(TypedDict(tool, members))  # type: ignore[operator]
+    try:
+        schema = arguments.json_schema(schema_generator=_WithoutTitles)
+    except Exception as error:
+        raise TypeError(f"the parameters of the action '{tool}' have no JSON schema: {error}") from error
+    schema.pop("title", None)
+    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object with an async `__call__`
+    )
+
+    async def handler(given: dict[str, Any], context: RequestContext) -> Any:
+        try:
+            values = arguments.validate_python(given)
+        except ValidationError as error:
+            raise ActionError(_problems(error), "INVALID_ARGUMENTS") from error
+        call = functools.partial(function, **values, **dict.fromkeys(context_names, context))
+        if is_async:
+            return await call()
+        result = await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
+        return await result if inspect.isawaitable(result) else result
+
+    return Action(
+        name=tool,
+        description=_text_of(docstring) if description is None else description,
+        parameters={"properties": {}, "required": [], **schema},
+        handler=handler,
+        timeout=timeout,
+        agents=agents,
+    )
+
+
+async def call_action(
+    action: Action,
+    arguments: str,
+    context: RequestContext,
+    *,
+    default_timeout: float | None,
+    development: bool = False,
+) -> str:
+    """Calls an action and returns its result as a text: JSON, or the text that it returned.
+
+    A failure is a result, too: `{"error": {"code", "message"}, "result": ""}`, as CopilotRuntime 1.10.6 and
+    its clients have it (`ResultMessage.encodeResult`).
+
+    Args:
+        action: the action.
+        arguments: the JSON text that the model wrote. No text is an empty object.
+        context: who asks.
+        default_timeout: seconds that the call may take if the action sets no bound of its own.
+        development: the text of an unexpected exception is told.
+    """
+    timeout = default_timeout if action.timeout is None else action.timeout
+    try:
+        given = _decoded(arguments)
+        with tool_span(action.name):
+            async with asyncio.timeout(timeout):
+                result = await _result(action, given, context)
+        return _told(result)
+    except TimeoutError:
+        logger.warning("the action %s took more than %s seconds", action.name, timeout)
+        return error_result("TIMEOUT", f"The action took more than {timeout:g} seconds.")
+    except ActionError as error:
+        return error_result(error.action_code, error.message)
+    except Exception as error:
+        return error_result("HANDLER_ERROR", _masked(action, error, development))
+
+
+async def _result(action: Action, given: dict[str, Any], context: RequestContext) -> Any:
+    """Runs an action. A timeout, a cancellation or an exit of its own is a failure like any other."""
+    try:
+        return await action.handler(given, context)
+    except (TimeoutError, SystemExit) as error:
+        raise _Failed from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _Failed from error
+
+
+def error_result(code: str, message: str) -> str:
+    """Returns what model and client are told of a call that failed."""
+    return as_text({"error": {"code": code, "message": message}, "result": ""})
+
+
+class _Failed(Exception):
+    """Carries what an action raised as its cause."""
+
+
+class _WithoutTitles(GenerateJsonSchema):
+    """A model reads the names of the parameters; titles made of them would only cost tokens."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def _parameters(
+    function: Callable[..., Any], descriptions: Mapping[str, str | None]
+) -> tuple[list[str], dict[str, Any]]:
+    """Returns the names of the parameters that get the context, and the other parameters' types."""
+    target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+    hints = get_type_hints(getattr(target, "func", target), include_extras=True)
+    context_names: list[str] = []
+    members: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        name, hint = parameter.name, hints.get(parameter.name, Any)
+        if hint is RequestContext or hint == RequestContext | None:
+            context_names.append(name)
+            continue
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise TypeError(f"{_name_of(function)}: the parameter '{parameter}' cannot be part of a schema")
+        told: dict[str, Any] = {}
+        if description := descriptions.get(name):
+            told["description"] = description
+        if parameter.default is not parameter.empty:
+            told["json_schema_extra"] = _default(parameter.default)
+            hint = NotRequired[_annotated(hint, told)]
+        else:
+            hint = _annotated(hint, told)
+        members[name] = hint
+    return context_names, members
+
+
+def _annotated(hint: Any, told: dict[str, Any]) -> Any:
+    metadata = getattr(hint, "__metadata__", ())
+    if any(getattr(each, "description", None) for each in metadata):
+        told.pop("description", None)
+    return Annotated[hint, Field(**told)] if told else hint
+
+
+def _default(value: Any) -> dict[str, Any]:
+    try:
+        return {"default": to_jsonable_python(value)}
+    except PydanticSerializationError:
+        return {}
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _text_of(docstring: docstring_parser.Docstring) -> str:
+    texts = (docstring.short_description, docstring.long_description)
+    return "\n\n".join(text for text in texts if text)
+
+
+def _decoded(arguments: str) -> dict[str, Any]:
+    try:
+        given = from_json(arguments) if arguments else {}
+    except ValueError as error:
+        raise ActionError("Failed to parse action arguments", "INVALID_ARGUMENTS") from error
+    if not isinstance(given, dict):
+        raise ActionError("The arguments are no JSON object", "INVALID_ARGUMENTS")
+    return given
+
+
+def _problems(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems)
+
+
+def _told(result: Any) -> str:
+    if result is None:
+        return ""
+    return well_formed(as_text(to_jsonable_python(result, by_alias=True)))
+
+
+def _masked(action: Action, error: Exception, development: bool) -> str:
+    cause = error.__cause__ if isinstance(error, _Failed) and error.__cause__ is not None else error
+    return masked(cause, f"the action {action.name}", development=development).message

@@ -1,0 +1,238 @@
+"""MCP servers whose tools agents may call as backend actions. Needs the `mcp` extra."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal, TypeAlias
+
+import httpx
+from mcp import McpError, StdioServerParameters, types
+from mcp.client.sse import sse_client
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from pydantic import ValidationError
+
+from ...context import RequestContext
+from ...errors import ActionError, ConfigurationError
+from ...logs.records import get_logger
+from ..actions import Action, Handler
+from .results import watched
+from .session import Connect, ConnectionLostError, Incoming, MCPSession, Outgoing, SessionTerminatedError
+
+logger = get_logger(__name__)
+
+Transport: TypeAlias = Literal["http", "sse"]
+
+# Model vendors take no other names for tools.
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_RETRY_SECONDS: Final = 10.0
+_IDLE_SECONDS: Final = 300.0
+
+
+class MCPTools:
+    """The tools of one server, as backend actions.
+
+    The connection is opened by the first run, kept, and opened anew after it broke. While the server cannot
+    be reached, runs go on without its tools.
+
+    Args:
+        name: what tells the server's tools from others of the same name.
+        connect: opens a connection.
+        tools: the names of the tools to offer, or None for all.
+        agents: the names of the agents that may call them, or None for all.
+        timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
+        connect_timeout: seconds that a run waits for the connection and the list of tools.
+        closing_seconds: how long closing the connection may take before it is dropped.
+    """
+
+    properties: Collection[str] = ()
+
+    def __init__(
+        self,
+        name: str,
+        connect: Connect,
+        *,
+        tools: Collection[str] | None,
+        agents: Collection[str] | None,
+        timeout: float | None,
+        connect_timeout: float,
+        closing_seconds: float = 5.0,
+    ) -> None:
+        self.name = name
+        self._connect = connect
+        self._tools = tools
+        self._agents = agents
+        self._timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._closing_seconds = closing_seconds
+        self._session: MCPSession | None = None
+        self._retry_at = 0.0
+
+    @asynccontextmanager
+    async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:
+        """Yields the server's tools as actions; none while it cannot be reached."""
+        tools = await self._list_tools()
+        offered = tools if self._tools is None else [tool for tool in tools if tool.name in self._tools]
+        yield [self._action(tool) for tool in offered if tool.name]
+
+    async def aclose(self) -> None:
+        """Closes the connection. The server can still be used, and is connected to anew."""
+        self._retry_at = 0.0
+        session, self._session = self._session, None
+        if session is not None:
+            await session.aclose()
+
+    async def _list_tools(self) -> Sequence[types.Tool]:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._retry_at:
+            return ()
+        session = self._open()
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                return await session.tools()
+        except (ConnectionLostError, McpError, ValidationError, TimeoutError) as error:
+            logger.warning("the MCP server %s tells no tools: %r", self.name, error)
+            self._retry_at = loop.time() + _RETRY_SECONDS
+            await session.aclose()
+            return ()
+
+    def _open(self) -> MCPSession:
+        if self._session is None or not self._session.usable:
+            self._session = MCPSession(self._connect, closing_seconds=self._closing_seconds)
+        return self._session
+
+    def _action(self, tool: types.Tool) -> Action:
+        async def handler(arguments: dict[str, Any], context: RequestContext) -> Any:
+            try:
+                return told(await self._call(tool.name, arguments))
+            except ConnectionLostError as error:
+                raise ActionError("The connection to the tool's server broke.") from error
+            except McpError as error:
+                raise ActionError(error.error.message, "TOOL_ERROR") from error
+
+        return action_of(tool, handler, timeout=self._timeout, agents=self._agents)
+
+    async def _call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
+        session = self._open()
+        try:
+            return await session.call(name, arguments)
+        except SessionTerminatedError:
+            await session.aclose()
+            return await self._open().call(name, arguments)
+
+
+class MCPServer(MCPTools):
+    """A server that the operator trusts: at a URL, or a command that is run.
+
+    Args:
+        name: what tells its tools from others of the same name.
+        url: where it is.
+        transport: what it speaks at the URL: streamable HTTP, or the older server-sent events.
+        headers: sent with every request, such as a service token.
+        command: the program to run instead, which speaks over its standard streams.
+        args: the program's arguments.
+        env: the program's environment. Without it, it gets a few variables such as `PATH`, and no secrets.
+        tools: the names of the tools to offer, or None for all.
+        agents: the names of the agents that may call them, or None for all.
+        timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
+        connect_timeout: seconds that a run waits for the connection and the list of tools.
+
+    Raises:
+        ConfigurationError: not one of `url` and `command` is given, or the name is no part of a tool's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        url: str | None = None,
+        transport: Transport = "http",
+        headers: Mapping[str, str] | None = None,
+        command: str | None = None,
+        args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        tools: Collection[str] | None = None,
+        agents: Collection[str] | None = None,
+        timeout: float | None = None,
+        connect_timeout: float = 10.0,
+    ) -> None:
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(f"'{name}' is no part of a tool's name: use letters, digits, _ and -.")
+        connect: Connect
+        if url is not None and command is None:
+            timeouts = httpx.Timeout(connect_timeout, read=_IDLE_SECONDS)
+            given = dict(headers or {})
+            connect = connection(url, transport, lambda: httpx.AsyncClient(headers=given, timeout=timeouts))
+        elif command is not None and url is None:
+            program = StdioServerParameters(
+                command=command, args=list(args), env=None if env is None else dict(env)
+            )
+            connect = lambda: stdio_client(program)  # noqa: E731
+        else:
+            raise ConfigurationError(f"The MCP server '{name}' needs either a url or a command.")
+        super().__init__(
+            name, connect, tools=tools, agents=agents, timeout=timeout, connect_timeout=connect_timeout
+        )
+
+
+def connection(url: str, transport: Transport, make_client: Callable[[], httpx.AsyncClient]) -> Connect:
+    """Returns what opens a connection to a server at a URL."""
+
+    def client_for_events(
+        headers: dict[str, str] | None = None,
+        timeout: httpx.Timeout | None = None,
+        auth: httpx.Auth | None = None,
+    ) -> httpx.AsyncClient:
+        return make_client()
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[tuple[Incoming, Outgoing]]:
+        if transport == "sse":
+            async with sse_client(url, httpx_client_factory=client_for_events) as streams:
+                yield streams
+        else:
+            async with (
+                watched(make_client)() as client,
+                streamable_http_client(url, http_client=client) as (incoming, outgoing, _),
+            ):
+                yield incoming, outgoing
+
+    return connect
+
+
+def action_of(
+    tool: types.Tool, handler: Handler, *, timeout: float | None, agents: Collection[str] | None = None
+) -> Action:
+    """Returns the action that stands for a tool of a server."""
+    return Action(
+        name=re.sub(r"[^a-zA-Z0-9_-]", "_", tool.name)[:64],
+        description=tool.description or tool.title or "",
+        parameters={"type": "object", "properties": {}, **tool.inputSchema},
+        handler=handler,
+        timeout=timeout,
+        agents=agents,
+    )
+
+
+def told(result: types.CallToolResult) -> Any:
+    """Returns what model and client are told of a tool's result.
+
+    That is its text if it has one text and nothing else, else its structured content if there is some, else
+    all its texts, or the list of its parts in the form of the protocol.
+
+    Raises:
+        ActionError: the tool says that it failed.
+    """
+    texts = [part.text for part in result.content if isinstance(part, types.TextContent)]
+    if result.isError:
+        raise ActionError("\n".join(texts) or "The tool failed.", "TOOL_ERROR")
+    if len(texts) == len(result.content) == 1:
+        return texts[0]
+    if result.structuredContent is not None:
+        return result.structuredContent
+    if len(texts) == len(result.content):
+        return "\n".join(texts)
+    return [part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in result.content]

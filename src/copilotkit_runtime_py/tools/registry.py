@@ -1,0 +1,140 @@
+"""What the server offers to its agents: actions, other agents, and the tools of MCP servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar, overload
+
+from ..errors import ConfigurationError
+from ..limits import Limits
+from ..providers.base import Provider
+from .actions import Action, AgentTool, Tool, action_from
+from .loop import ActionProvider, ActionSource
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Toolbox:
+    """The tools of a runtime.
+
+    Args:
+        tools: actions, functions that become actions, and agents that others may hand over to.
+        sources: where more actions come from.
+        agents: every agent of the runtime.
+        limits: the bounds of calls.
+        development: the text of unexpected exceptions reaches model and client.
+
+    Attributes:
+        properties: the forwarded properties that are for sources only; they may hold keys.
+
+    Raises:
+        ConfigurationError: two tools have one name, or a tool names an agent that is not registered.
+    """
+
+    def __init__(
+        self,
+        tools: Iterable[Tool | Callable[..., Any]],
+        sources: Iterable[ActionSource],
+        *,
+        agents: Mapping[str, Provider],
+        limits: Limits,
+        development: bool,
+    ) -> None:
+        self._tools: dict[str, Tool] = {}
+        self._sources = tuple(sources)
+        self.properties = {name for source in self._sources for name in source.properties}
+        self._agents = agents
+        self._limits = limits
+        self._development = development
+        for tool in tools:
+            self._add(tool if isinstance(tool, Action | AgentTool) else action_from(tool))
+
+    @overload
+    def action(self, function: F, /) -> F: ...
+
+    @overload
+    def action(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout: float | None = None,
+        agents: Collection[str] | None = None,
+    ) -> Callable[[F], F]: ...
+
+    def action(
+        self,
+        function: F | None = None,
+        /,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout: float | None = None,
+        agents: Collection[str] | None = None,
+    ) -> F | Callable[[F], F]:
+        """Offers a function to agents, as a decorator with or without arguments; see `action_from`.
+
+        Raises:
+            ConfigurationError: there is a tool of that name.
+            TypeError: the function's parameters cannot be told in a schema.
+        """
+
+        def register(function: F) -> F:
+            self._add(
+                action_from(function, name=name, description=description, timeout=timeout, agents=agents)
+            )
+            return function
+
+        return register if function is None else register(function)
+
+    def agent_tool(
+        self, name: str, *, description: str | None = None, agents: Collection[str] | None = None
+    ) -> None:
+        """Lets other agents hand over to an agent; see `AgentTool`.
+
+        Raises:
+            ConfigurationError: there is no agent of that name, or a tool of that name.
+        """
+        self._add(AgentTool(name=name, description=description, agents=agents))
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether an agent may hand over to another one."""
+        return any(isinstance(tool, AgentTool) for tool in self._tools.values())
+
+    def equip(self, name: str, allowed: Mapping[str, Provider] | None = None) -> Provider:
+        """Returns the provider of an agent, with the tools that it may call.
+
+        Args:
+            name: the agent's name.
+            allowed: the agents that the caller of the request may use, or None for all.
+        """
+        provider = self._agents[name]
+        if not self._tools and not self._sources:
+            return provider
+        agents = self._agents if allowed is None else allowed
+        tools = [each for each in self._tools.values() if isinstance(each, Action) or each.name in agents]
+        return ActionProvider(
+            provider,
+            name=name,
+            actions=tools,
+            sources=self._sources,
+            agents=agents,
+            limits=self._limits,
+            development=self._development,
+        )
+
+    async def aclose(self) -> None:
+        """Releases what the sources hold."""
+        async with AsyncExitStack() as stack:
+            for source in self._sources:
+                stack.push_async_callback(source.aclose)
+
+    def _add(self, tool: Tool) -> None:
+        if tool.name in self._tools:
+            raise ConfigurationError(f"There are two tools of the name '{tool.name}'.")
+        if isinstance(tool, AgentTool) and tool.name not in self._agents:
+            raise ConfigurationError(f"The agent '{tool.name}' is not registered, so it is no tool.")
+        self._tools[tool.name] = tool

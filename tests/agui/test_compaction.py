@@ -1,0 +1,122 @@
+"""Whatever a reader has of a run that is over, what it gets of the compacted form completes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.compaction import compact
+from copilotkit_runtime_py.agui.message_events import PARTS
+from copilotkit_runtime_py.agui.reducer import Transcript
+from copilotkit_runtime_py.runs.replay import replayed
+from copilotkit_runtime_py.state_store.base import RunLog, RunRecord
+from tests.random_runs import runs
+from tests.well_formed import check_stream
+
+Event = dict[str, Any]
+RECORD = RunRecord(id="r", thread_id="t", agent_name="a", owner="ann", number=1)
+
+
+def whole(log: list[Event]) -> RunLog:
+    return RunLog(run=RECORD, events=[events.encode(event) for event in log])
+
+
+def compacted(log: list[Event]) -> RunLog:
+    lines = [piece.encode() for piece in compact(log)]
+    return RunLog(run=RECORD, events=lines, compacted=True)
+
+
+def conversation(told: list[Event]) -> tuple[list[Event], Any, list[Event]]:
+    """The messages, the state and all else that events leave a frontend with."""
+    transcript = Transcript([], told[0]["input"]["state"])
+    others = []
+    for event in told:
+        transcript.add(event)
+        if event["type"].startswith(("CUSTOM", "RAW", "ACTIVITY", "STEP", "REASONING_START")):
+            others.append(event)
+    left = transcript.result()
+    return left.messages, left.state, others
+
+
+def without_interrupts(log: list[Event]) -> list[Event]:
+    """The log as it reads once its interrupts do not wait any more."""
+    return [event for event in log if event.get("name") != "on_interrupt"]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(log=runs(), data=st.data())
+def test_what_a_reader_saw_and_the_rest_amount_to_the_whole_at_every_place(
+    log: list[Event], data: st.DataObject
+) -> None:
+    log = without_interrupts(log)
+    kept = data.draw(st.sampled_from([compacted, whole]))(log)
+    for seen in range(-1, len(log)):
+        rest = [events.decode(line) for _, line in replayed(kept, pending=False, seen=seen)]
+        assert conversation(log[: seen + 1] + rest) == conversation(log)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(log=runs(), data=st.data())
+def test_a_reader_who_comes_back_again_and_again_ends_up_with_the_whole(
+    log: list[Event], data: st.DataObject
+) -> None:
+    log = without_interrupts(log)
+    seen = data.draw(st.integers(-1, len(log) - 1))
+    told, after = log[: seen + 1], -1
+    while True:
+        kept = data.draw(st.sampled_from([compacted, whole]))(log)
+        rest = list(replayed(kept, pending=data.draw(st.booleans()), after=after, seen=seen))
+        read = data.draw(st.integers(1, max(len(rest), 1)))
+        told = told + [events.decode(line) for _, line in rest[:read]]
+        if read >= len(rest):
+            break
+        after = rest[read - 1][0]
+    assert conversation(told) == conversation(log)
+
+
+@given(log=runs())
+def test_a_compacted_run_is_well_formed(log: list[Event]) -> None:
+    check_stream([events.decode(line) for _, line in replayed(compacted(log), pending=False)])
+    check_stream([events.decode(line) for _, line in replayed(whole(log), pending=True)])
+
+
+@given(log=runs())
+def test_a_compacted_run_has_one_event_for_the_state_and_no_delta_that_could_be_joined(
+    log: list[Event],
+) -> None:
+    told = [events.decode(line) for _, line in replayed(compacted(log), pending=False)]
+    assert sum(event["type"].startswith("STATE_") for event in told) <= 1
+    grown: set[tuple[str, str]] = set()
+    for event in told:
+        action, part, field = PARTS.get(event["type"], ("", "", ""))
+        if action == "grow":
+            assert (part, event[field]) not in grown
+            grown.add((part, event[field]))
+        elif event["type"] == "MESSAGES_SNAPSHOT":
+            grown.clear()
+
+
+def test_a_snapshot_that_came_while_a_message_grew_does_not_cut_it_off() -> None:
+    asked: Event = {"messages": [], "state": {}}
+    log = [
+        {**events.run_started("t", "r"), "input": asked},
+        events.text_start("m"),
+        events.text_content("m", "one "),
+        events.text_content("m", "two "),
+        events.messages_snapshot([{"id": "m", "role": "assistant", "content": "one two "}]),
+        events.text_content("m", "three "),
+        events.text_content("m", "four"),
+        events.text_end("m"),
+        events.run_finished("t", "r"),
+    ]
+    told = [events.decode(line) for _, line in replayed(compacted(log), pending=False)]
+    assert told == [
+        *log[:2],
+        events.text_content("m", "one two "),
+        log[4],
+        events.text_content("m", "three four"),
+        *log[7:],
+    ]

@@ -1,0 +1,631 @@
+"""Whatever an agent yields, a valid AG-UI stream comes out."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from ag_ui.core import EventType
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.normalizer import EventSequence
+from copilotkit_runtime_py.errors import ProtocolViolationError
+from tests.well_formed import check_models, check_stream
+
+Event = dict[str, Any]
+
+STARTED = {"type": "RUN_STARTED", "threadId": "t1", "runId": "r1"}
+FINISHED = {"type": "RUN_FINISHED", "threadId": "t1", "runId": "r1"}
+
+
+def stream(*yielded: Event, framed: bool = False) -> list[Event]:
+    """The whole stream of an agent that yields these events and ends."""
+    sequence = EventSequence("t1", "r1", framed=framed)
+    out: list[Event] = []
+    for event in yielded:
+        sequence.push(event, out)
+    sequence.finish(out)
+    assert sequence.terminal is not None
+    return [*out, sequence.terminal]
+
+
+def violation(*yielded: Event, framed: bool = True) -> str:
+    """The text of the violation that the last of these events is."""
+    sequence = EventSequence("t1", "r1", framed=framed)
+    out: list[Event] = []
+    for event in yielded[:-1]:
+        sequence.push(event, out)
+    with pytest.raises(ProtocolViolationError) as raised:
+        sequence.push(yielded[-1], out)
+    assert raised.value.agent_code == "INCOMPLETE_STREAM"
+    return raised.value.message
+
+
+def reasoning_start(id: str) -> Event:
+    return {"type": "REASONING_MESSAGE_START", "messageId": id, "role": "reasoning"}
+
+
+def reasoning_content(id: str, delta: str) -> Event:
+    return {"type": "REASONING_MESSAGE_CONTENT", "messageId": id, "delta": delta}
+
+
+def reasoning_end(id: str) -> Event:
+    return {"type": "REASONING_MESSAGE_END", "messageId": id}
+
+
+WHOLE = [
+    events.text_start("m1"),
+    events.text_content("m1", "a"),
+    events.tool_call_start("c1", "search", "m1"),
+    events.tool_call_args("c1", "{}"),
+    events.text_content("m1", "b"),
+    events.tool_call_end("c1"),
+    events.text_end("m1"),
+    events.tool_call_result("r1", "c1", "found"),
+    reasoning_start("m1"),
+    reasoning_content("m1", "hm"),
+    reasoning_end("m1"),
+    events.step_started("s"),
+    events.state_snapshot({"a": None}),
+    events.state_delta([{"op": "add", "path": "/b", "value": None}]),
+    events.messages_snapshot([{"id": "m1", "role": "assistant", "content": "ab"}]),
+    events.custom("x", None),
+    {"type": "RAW", "event": None},
+    events.step_finished("s"),
+]
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_well_formed_stream_passes_unchanged(framed: bool) -> None:
+    assert stream(STARTED, *WHOLE, FINISHED, framed=framed) == [STARTED, *WHOLE, FINISHED]
+
+
+def test_an_agent_that_only_talks_gets_its_frame() -> None:
+    assert stream(*WHOLE) == [STARTED, *WHOLE, FINISHED]
+
+
+def test_an_agent_that_says_nothing_has_a_run() -> None:
+    assert stream() == [STARTED, FINISHED]
+
+
+def test_what_an_unframed_agent_leaves_open_is_closed_before_the_end() -> None:
+    left = [
+        events.step_started("s"),
+        events.text_start("m1"),
+        events.tool_call_start("c1", "f"),
+        reasoning_start("m2"),
+    ]
+    closed = [
+        events.text_end("m1"),
+        events.tool_call_end("c1"),
+        reasoning_end("m2"),
+        events.step_finished("s"),
+    ]
+    assert stream(*left) == [STARTED, *left, *closed, FINISHED]
+    assert stream(*left, FINISHED) == [STARTED, *left, *closed, FINISHED]
+
+
+def test_ids_that_the_agent_leaves_out_of_its_frame_are_supplied() -> None:
+    assert stream({"type": "RUN_STARTED"}, {"type": "RUN_FINISHED", "result": None}, framed=True) == [
+        STARTED,
+        {**FINISHED, "result": None},
+    ]
+
+
+def test_the_agents_own_ids_are_kept() -> None:
+    started, finished = events.run_started("t9", "r9"), events.run_finished("t9", "r9")
+    assert stream(started, finished, framed=True) == [started, finished]
+
+
+def test_run_started_tells_the_input_unless_the_agent_does() -> None:
+    out: list[Event] = []
+    EventSequence("t1", "r1", framed=False, input={"messages": []}).push(events.text_start("m"), out)
+    assert out[0] == {**STARTED, "input": {"messages": []}}
+    out.clear()
+    own = {**STARTED, "input": {"messages": [{"id": "u"}]}}
+    EventSequence("t1", "r1", framed=False, input={"messages": []}).push(own, out)
+    assert out == [own]
+
+
+def test_an_agent_that_tells_its_input_tells_nothing_of_the_servers_properties() -> None:
+    out: list[Event] = []
+    own = {**STARTED, "input": {"messages": [], "forwardedProps": {"plan": "pro", "key": "secret"}}}
+    asked = {"messages": [], "forwardedProps": {"plan": "pro"}}
+    EventSequence("t1", "r1", framed=False, input=asked).push(own, out)
+    assert out == [{**STARTED, "input": asked}]
+
+
+def test_nothing_follows_a_terminal_event() -> None:
+    assert stream(FINISHED, events.text_start("m"), {"type": 5}, events.run_error("late")) == [
+        STARTED,
+        FINISHED,
+    ]
+    sequence = EventSequence("t1", "r1", framed=False)
+    out: list[Event] = []
+    sequence.push(events.text_start("m"), out)
+    sequence.push(events.run_error("boom"), out)
+    sequence.push(events.text_content("m", "late"), out)
+    sequence.end(FINISHED, out)
+    assert (out, sequence.terminal) == ([STARTED, events.text_start("m")], events.run_error("boom"))
+
+
+def test_an_error_may_come_first_even_from_a_framed_agent() -> None:
+    assert stream(events.run_error("boom"), framed=True) == [STARTED, events.run_error("boom")]
+
+
+def test_an_agents_numeric_error_code_is_a_text() -> None:
+    assert stream({"type": "RUN_ERROR", "message": "no", "code": 503})[-1] == events.run_error("no", "503")
+
+
+def test_null_members_are_dropped_except_where_null_is_a_value() -> None:
+    nulls = {"timestamp": None, "rawEvent": None, "metadata": None}
+    assert stream(
+        {"type": "TEXT_MESSAGE_START", "messageId": "m", "role": None, "name": None, **nulls},
+        {"type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": "a", **nulls},
+        {"type": "TEXT_MESSAGE_END", "messageId": "m", **nulls},
+        {"type": "TOOL_CALL_START", "toolCallId": "c", "toolCallName": "f", "parentMessageId": None},
+        {"type": "TOOL_CALL_END", "toolCallId": "c"},
+        {"type": "MESSAGES_SNAPSHOT", "messages": [{"id": "m", "role": "assistant", "content": None}]},
+        {"type": "STATE_SNAPSHOT", "snapshot": {"a": None}},
+        {"type": "CUSTOM", "name": "x", "value": None},
+        {"type": "RUN_FINISHED", "outcome": None},
+    ) == [
+        STARTED,
+        events.text_start("m"),
+        events.text_content("m", "a"),
+        events.text_end("m"),
+        events.tool_call_start("c", "f"),
+        events.tool_call_end("c"),
+        events.messages_snapshot([{"id": "m", "role": "assistant"}]),
+        events.state_snapshot({"a": None}),
+        events.custom("x", None),
+        FINISHED,
+    ]
+
+
+def test_required_members_with_one_meaning_are_supplied() -> None:
+    assert stream(
+        {"type": "TEXT_MESSAGE_START", "messageId": "m"},
+        {"type": "TEXT_MESSAGE_END", "messageId": "m"},
+        {"type": "REASONING_MESSAGE_START", "messageId": "m"},
+        {"type": "REASONING_MESSAGE_END", "messageId": "m"},
+        {"type": "TOOL_CALL_RESULT", "messageId": "r", "toolCallId": "c"},
+        {"type": "STATE_SNAPSHOT"},
+        {"type": "CUSTOM", "name": "x"},
+        {"type": "RAW"},
+        {"type": "ACTIVITY_SNAPSHOT", "messageId": "a", "activityType": "x", "content": {}},
+    ) == [
+        STARTED,
+        events.text_start("m"),
+        events.text_end("m"),
+        reasoning_start("m"),
+        reasoning_end("m"),
+        events.tool_call_result("r", "c", ""),
+        events.state_snapshot(None),
+        events.custom("x", None),
+        {"type": "RAW", "event": None},
+        {"type": "ACTIVITY_SNAPSHOT", "messageId": "a", "activityType": "x", "content": {}, "replace": True},
+        FINISHED,
+    ]
+
+
+def test_a_tool_result_in_parts_becomes_a_text() -> None:
+    def result(content: Any) -> Any:
+        event = {"type": "TOOL_CALL_RESULT", "messageId": "r", "toolCallId": "c", "content": content}
+        return stream(event)[1]["content"]
+
+    image = {"type": "image", "source": {"type": "url", "value": "https://x.test/y.png"}}
+    assert result([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]) == "ab"
+    assert result([image]) == events.as_text([image])
+    assert result({"temperature": 20}) == '{"temperature":20}'
+
+
+def test_empty_deltas_are_left_out() -> None:
+    assert stream(
+        events.text_start("m"),
+        events.text_content("m", ""),
+        events.text_end("m"),
+        {"type": "TEXT_MESSAGE_CHUNK", "messageId": "n", "delta": ""},
+    ) == [
+        STARTED,
+        events.text_start("m"),
+        events.text_end("m"),
+        events.text_start("n"),
+        events.text_end("n"),
+        FINISHED,
+    ]
+
+
+def test_types_of_a_newer_or_an_older_peer_are_skipped() -> None:
+    assert stream({"type": "HOLOGRAM", "messageId": 5}, {"type": "THINKING_START", "title": "x"}) == [
+        STARTED,
+        FINISHED,
+    ]
+
+
+def text_chunk(**fields: Any) -> Event:
+    return {"type": "TEXT_MESSAGE_CHUNK", **fields}
+
+
+def call_chunk(**fields: Any) -> Event:
+    return {"type": "TOOL_CALL_CHUNK", **fields}
+
+
+def reasoning_chunk(**fields: Any) -> Event:
+    return {"type": "REASONING_MESSAGE_CHUNK", **fields}
+
+
+def test_chunks_become_messages() -> None:
+    stamped = {"metadata": {"k": "v"}}
+    assert stream(
+        text_chunk(messageId="m1", role="user", name="Ann", delta="a", **stamped),
+        text_chunk(delta="b"),
+        text_chunk(messageId="m1", delta="c"),
+        text_chunk(messageId="m2", delta="d"),
+        call_chunk(toolCallId="c1", toolCallName="f", parentMessageId="m2", delta="{"),
+        call_chunk(delta="}"),
+        reasoning_chunk(messageId="t1", delta="hm"),
+        reasoning_chunk(delta="!"),
+    ) == [
+        STARTED,
+        {**events.text_start("m1", "user"), "name": "Ann", **stamped},
+        {**events.text_content("m1", "a"), **stamped},
+        events.text_content("m1", "b"),
+        events.text_content("m1", "c"),
+        events.text_end("m1"),
+        events.text_start("m2"),
+        events.text_content("m2", "d"),
+        events.text_end("m2"),
+        events.tool_call_start("c1", "f", "m2"),
+        events.tool_call_args("c1", "{"),
+        events.tool_call_args("c1", "}"),
+        events.tool_call_end("c1"),
+        reasoning_start("t1"),
+        reasoning_content("t1", "hm"),
+        reasoning_content("t1", "!"),
+        reasoning_end("t1"),
+        FINISHED,
+    ]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        {"type": "RAW", "event": {"x": 1}},
+        {"type": "ACTIVITY_SNAPSHOT", "messageId": "a", "activityType": "x", "content": {}, "replace": True},
+        {"type": "ACTIVITY_DELTA", "messageId": "a", "activityType": "x", "patch": []},
+        {
+            "type": "REASONING_ENCRYPTED_VALUE",
+            "subtype": "message",
+            "entityId": "m",
+            "encryptedValue": "x",
+        },
+    ],
+    ids=lambda event: str(event["type"]),
+)
+def test_what_says_nothing_may_stand_between_two_chunks(between: Event) -> None:
+    assert stream(text_chunk(messageId="m", delta="a"), between, text_chunk(delta="b")) == [
+        STARTED,
+        events.text_start("m"),
+        events.text_content("m", "a"),
+        between,
+        events.text_content("m", "b"),
+        events.text_end("m"),
+        FINISHED,
+    ]
+
+
+def test_any_other_event_ends_a_chunked_message() -> None:
+    assert stream(text_chunk(messageId="m", delta="a"), events.custom("x", 1)) == [
+        STARTED,
+        events.text_start("m"),
+        events.text_content("m", "a"),
+        events.text_end("m"),
+        events.custom("x", 1),
+        FINISHED,
+    ]
+
+
+def test_chunks_and_plain_events_of_other_messages_interleave() -> None:
+    assert stream(
+        events.text_start("m1"),
+        text_chunk(messageId="m2", delta="x"),
+        events.text_content("m1", "y"),
+        events.text_end("m1"),
+    ) == [
+        STARTED,
+        events.text_start("m1"),
+        events.text_start("m2"),
+        events.text_content("m2", "x"),
+        events.text_end("m2"),
+        events.text_content("m1", "y"),
+        events.text_end("m1"),
+        FINISHED,
+    ]
+
+
+CALL = "TOOL_CALL"
+ORDER = {
+    "before the run": (
+        [events.text_start("m")],
+        "First event must be 'RUN_STARTED'",
+    ),
+    "a second run": (
+        [STARTED, STARTED],
+        "Cannot send 'RUN_STARTED' while a run is still active. The previous run must be finished with "
+        "'RUN_FINISHED' before starting a new run.",
+    ),
+    "content without a message": (
+        [STARTED, events.text_content("m", "x")],
+        "Cannot send 'TEXT_MESSAGE_CONTENT' event: No active text message found with ID 'm'. Start a text "
+        "message with 'TEXT_MESSAGE_START' first.",
+    ),
+    "an end without a message": (
+        [STARTED, events.text_end("m")],
+        "Cannot send 'TEXT_MESSAGE_END' event: No active text message found with ID 'm'. Start a text "
+        "message with 'TEXT_MESSAGE_START' first.",
+    ),
+    "a message twice": (
+        [STARTED, events.text_start("m"), events.text_start("m")],
+        "Cannot send 'TEXT_MESSAGE_START' event: A text message with ID 'm' is already in progress. "
+        "Complete it with 'TEXT_MESSAGE_END' first.",
+    ),
+    "a chunk of an open message": (
+        [STARTED, events.text_start("m"), text_chunk(messageId="m", delta="x")],
+        "Cannot send 'TEXT_MESSAGE_START' event: A text message with ID 'm' is already in progress. "
+        "Complete it with 'TEXT_MESSAGE_END' first.",
+    ),
+    "arguments without a call": (
+        [STARTED, events.tool_call_args("c", "x")],
+        "Cannot send 'TOOL_CALL_ARGS' event: No active tool call found with ID 'c'. Start a tool call with "
+        "'TOOL_CALL_START' first.",
+    ),
+    "a call twice": (
+        [STARTED, events.tool_call_start("c", "f"), events.tool_call_start("c", "f")],
+        "Cannot send 'TOOL_CALL_START' event: A tool call with ID 'c' is already in progress. Complete it "
+        "with 'TOOL_CALL_END' first.",
+    ),
+    "reasoning without a start": (
+        [STARTED, reasoning_content("m", "x")],
+        "Cannot send 'REASONING_MESSAGE_CONTENT' event: No active reasoning message found with ID 'm'. "
+        "Start a reasoning message with 'REASONING_MESSAGE_START' first.",
+    ),
+    "a step twice": (
+        [STARTED, events.step_started("s"), events.step_started("s")],
+        "Step \"s\" is already active for 'STEP_STARTED'",
+    ),
+    "an unknown step's end": (
+        [STARTED, events.step_finished("s")],
+        "Cannot send 'STEP_FINISHED' for step \"s\" that was not started",
+    ),
+    "the end in a message": (
+        [STARTED, events.text_start("m"), events.text_start("n"), FINISHED],
+        "Cannot send 'RUN_FINISHED' while text messages are still active: m, n",
+    ),
+    "the end in a call": (
+        [STARTED, events.tool_call_start("c", "f"), FINISHED],
+        "Cannot send 'RUN_FINISHED' while tool calls are still active: c",
+    ),
+    "the end in a step": (
+        [STARTED, events.step_started("s"), FINISHED],
+        "Cannot send 'RUN_FINISHED' while steps are still active: s",
+    ),
+    "a first chunk without an id": (
+        [STARTED, text_chunk(delta="x")],
+        "First TEXT_MESSAGE_CHUNK must have a messageId",
+    ),
+    "a first call chunk without a name": (
+        [STARTED, call_chunk(toolCallId="c", delta="x")],
+        "First TOOL_CALL_CHUNK must have a toolCallName",
+    ),
+    "a chunk of another kind without an id": (
+        [STARTED, text_chunk(messageId="m", delta="x"), reasoning_chunk(delta="y")],
+        "First REASONING_MESSAGE_CHUNK must have a messageId",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ORDER)
+def test_a_wrong_order_is_named_as_agui_clients_name_it(case: str) -> None:
+    yielded, text = ORDER[case]
+    assert violation(*yielded) == text
+
+
+def test_a_framed_agent_that_hangs_up_is_at_fault() -> None:
+    sequence = EventSequence("t1", "r1", framed=True)
+    out: list[Event] = []
+    sequence.push(STARTED, out)
+    sequence.push(text_chunk(messageId="m", delta="x"), out)
+    with pytest.raises(ProtocolViolationError, match=r"^Run ended without emitting a terminal event$"):
+        sequence.finish(out)
+    assert out[-1] == events.text_end("m")
+
+
+MALFORMED: dict[str, tuple[Event, str]] = {
+    "no type": ({}, "The agent sent an event without a type"),
+    "a type that is no text": ({"type": ["TEXT_MESSAGE_START"]}, "The agent sent an event without a type"),
+    "a missing id": (
+        {"type": "TEXT_MESSAGE_START"},
+        "The agent sent a malformed TEXT_MESSAGE_START event: messageId: Field required",
+    ),
+    "a snake-case id": (
+        {"type": "TEXT_MESSAGE_START", "message_id": "m"},
+        "The agent sent a malformed TEXT_MESSAGE_START event: messageId: Field required",
+    ),
+    "an id that is no text": (
+        {"type": "TEXT_MESSAGE_CONTENT", "messageId": ["m"], "delta": "x"},
+        "The agent sent a malformed TEXT_MESSAGE_CONTENT event: messageId: Input should be a valid string",
+    ),
+    "a delta that is no text": (
+        {"type": "TEXT_MESSAGE_CHUNK", "messageId": "m", "delta": 5},
+        "The agent sent a malformed TEXT_MESSAGE_CHUNK event: delta: Input should be a valid string",
+    ),
+    "a parent that is no text": (
+        {"type": "TOOL_CALL_START", "toolCallId": "c", "toolCallName": "f", "parentMessageId": 5},
+        "The agent sent a malformed TOOL_CALL_START event: parentMessageId: Input should be a valid string",
+    ),
+    "a run id that is no text": (
+        {"type": "RUN_STARTED", "runId": 5},
+        "The agent sent a malformed RUN_STARTED event: runId: Input should be a valid string",
+    ),
+    "a patch that is no list": (
+        {"type": "STATE_DELTA", "delta": {"a": 1}},
+        "The agent sent a malformed STATE_DELTA event: delta: Input should be a valid list",
+    ),
+    "messages that are no list": (
+        {"type": "MESSAGES_SNAPSHOT", "messages": None},
+        "The agent sent a malformed MESSAGES_SNAPSHOT event: messages: Field required",
+    ),
+    "a message without an id": (
+        {"type": "MESSAGES_SNAPSHOT", "messages": [{"role": "user", "content": "x"}]},
+        "The agent sent a malformed MESSAGES_SNAPSHOT event: messages.0.id: Field required",
+    ),
+    "a call without a function": (
+        events.messages_snapshot([{"id": "m", "role": "assistant", "toolCalls": [{"id": "c"}]}]),
+        "The agent sent a malformed MESSAGES_SNAPSHOT event: messages.0.toolCalls.0.function: Field required",
+    ),
+    "an interrupt without a reason": (
+        {"type": "RUN_FINISHED", "outcome": {"type": "interrupt", "interrupts": [{"id": "i"}]}},
+        "The agent sent a malformed RUN_FINISHED event: outcome.interrupt.interrupts.0.reason: "
+        "Field required",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_event_is_refused(case: str) -> None:
+    event, text = MALFORMED[case]
+    assert violation(event, framed=False) == text
+
+
+def test_messages_of_any_version_pass_in_a_snapshot() -> None:
+    told: list[dict[str, Any]] = [
+        {"id": "h", "role": "hologram", "content": {"x": 1}},
+        {"id": "b", "role": "user", "content": [{"type": "binary", "mimeType": "image/png", "data": "eA=="}]},
+    ]
+    assert stream(events.messages_snapshot(told))[1] == events.messages_snapshot(told)
+
+
+def test_an_event_is_the_sequences_own() -> None:
+    state = {"items": [1]}
+    content = events.text_content("m", "a")
+    sequence = EventSequence("t1", "r1", framed=False)
+    out: list[Event] = []
+    sequence.push(events.text_start("m"), out)
+    sequence.push(content, out)
+    sequence.push(events.state_snapshot(state), out)
+    content["delta"] = "changed"
+    state["items"].append(2)
+    assert out[2:] == [events.text_content("m", "a"), events.state_snapshot({"items": [1]})]
+
+
+def test_objects_in_an_event_become_json() -> None:
+    class Kind(str):
+        pass
+
+    from ag_ui.core import UserMessage
+
+    message = UserMessage(id="u", role="user", content="hi")
+    state = {1: (message,), "kind": Kind("x"), "not": float("nan")}
+    assert stream(events.state_snapshot(state))[1] == events.state_snapshot(
+        {"1": [message.model_dump(mode="json", by_alias=True)], "kind": "x", "not": None}
+    )
+
+
+def test_an_object_without_a_json_form_is_an_error_of_the_agent() -> None:
+    sequence = EventSequence("t1", "r1", framed=False)
+    with pytest.raises((TypeError, ValueError)):
+        sequence.push(events.state_snapshot(object()), [])
+
+
+def test_what_else_a_delta_says_is_kept() -> None:
+    content = {**events.text_content("m", "x"), "timestamp": 15, "metadata": {"k": "v"}}
+    assert stream(events.text_start("m"), content)[2] == content
+
+
+def test_an_enum_is_a_type() -> None:
+    assert stream({"type": EventType.CUSTOM, "name": "x"})[1] == events.custom("x", None)
+
+
+def test_half_of_an_emoji_passes_in_every_kind_of_event() -> None:
+    high, low = "\ud83e", "\udd8a"
+    assert stream(
+        text_chunk(messageId="m", delta=high),
+        text_chunk(delta=low),
+        {**events.tool_call_result("r", "c", high), "timestamp": 1},
+        events.state_snapshot({"x": high}),
+    ) == [
+        STARTED,
+        events.text_start("m"),
+        events.text_content("m", high),
+        events.text_content("m", low),
+        events.text_end("m"),
+        {**events.tool_call_result("r", "c", high), "timestamp": 1},
+        events.state_snapshot({"x": high}),
+        FINISHED,
+    ]
+
+
+def test_a_time_that_agui_does_not_take_is_dropped() -> None:
+    assert stream({**events.custom("x", 1), "timestamp": 1.5})[1] == events.custom("x", 1)
+    assert stream({**events.custom("x", 1), "timestamp": 15})[1] == {**events.custom("x", 1), "timestamp": 15}
+
+
+JUNK = st.sampled_from([None, 0, 1.5, "", "m1", True, [], ["m1"], {}, {"type": "interrupt"}, {"a": [None]}])
+ID = st.sampled_from(["m1", "m2", "c1"])
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "messageId": ID,
+    "toolCallId": ID,
+    "toolCallName": ID,
+    "parentMessageId": ID,
+    "stepName": ID,
+    "name": ID,
+    "delta": st.sampled_from(["", "x", "\ud83e", []]),
+    "role": st.sampled_from(["assistant", "user", "reasoning", "tool"]),
+    "message": ID,
+    "content": st.sampled_from(["x", [{"type": "text", "text": "x"}], {}]),
+    "messages": st.just([{"id": "m1", "role": "assistant", "content": "x"}]),
+    "metadata": st.just({"k": "v"}),
+    "activityType": ID,
+    "patch": st.just([]),
+    "snapshot": st.just({"a": 1}),
+    "outcome": st.just({"type": "success"}),
+    "subagentRunId": ID,
+    "entityId": ID,
+    "encryptedValue": ID,
+    "subtype": st.just("message"),
+}
+TYPE = st.sampled_from([*(type.value for type in EventType), "THINKING_START", "HOLOGRAM"])
+
+
+@st.composite
+def any_event(draw: st.DrawFn) -> Any:
+    """An event with most of the members that its type needs, or junk in their place."""
+    event: dict[str, Any] = {"type": draw(st.one_of(TYPE, JUNK) if draw(st.integers(0, 20)) == 0 else TYPE)}
+    for name, good in FIELDS.items():
+        chance = draw(st.integers(0, 30))
+        if chance == 0:
+            event[name] = draw(JUNK)
+        elif chance > 3:
+            event[name] = draw(good)
+    return event
+
+
+@given(st.lists(any_event(), max_size=25), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_any_list_of_events_makes_a_well_formed_stream(yielded: list[Any], framed: bool) -> None:
+    sequence = EventSequence("t1", "r1", framed=framed)
+    out: list[Event] = []
+    for event in yielded:
+        # A refused event leaves the sequence as it was.
+        with contextlib.suppress(ProtocolViolationError):
+            sequence.push(event, out)
+    sequence.end(FINISHED, out)
+    sequence.close_open(out)
+    assert sequence.terminal is not None
+    whole = [*out, sequence.terminal]
+    check_stream(whole)
+    check_models(whole)

@@ -1,0 +1,108 @@
+"""Which agent answers to a name, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from ag_ui.core import RunAgentInput
+
+from copilotkit_runtime_py import RequestContext
+from copilotkit_runtime_py.errors import AgentNotFoundError, ConfigurationError
+from copilotkit_runtime_py.providers.directory import AgentDirectory
+
+pytestmark = pytest.mark.anyio
+
+ANN = RequestContext(owner="ann")
+BOB = RequestContext(owner="bob")
+
+
+async def hello(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+    yield {"type": "RUN_STARTED"}
+
+
+def directory(*registered: str, default: str | None = None, authorize: Any = None) -> AgentDirectory:
+    return AgentDirectory(dict.fromkeys(registered, hello), default=default, authorize=authorize)
+
+
+def anns_only(context: RequestContext, name: str) -> bool:
+    return context.owner == "ann" or not name.startswith("ann")
+
+
+async def anns_only_says_the_database(context: RequestContext, name: str) -> bool:
+    return anns_only(context, name)
+
+
+async def test_a_name_is_its_agent() -> None:
+    assert await directory("a", "default", default="a").name("default", ANN) == "default"
+    assert await directory("a", "b").name("b", ANN) == "b"
+
+
+@pytest.mark.parametrize("name", [None, "default"])
+async def test_nobody_in_particular_is_the_default_agent(name: str | None) -> None:
+    assert await directory("a", "b", default="b").name(name, ANN) == "b"
+    assert await directory("a", "default").name(name, ANN) == "default"
+    assert await directory("only").name(name, ANN) == "only"
+
+
+async def test_an_unknown_agent_is_told_who_is_there() -> None:
+    with pytest.raises(AgentNotFoundError) as raised:
+        await directory("a", "b").name("ghost", ANN)
+    assert raised.value.message == (
+        "Agent 'ghost' was not found. Available agents are: a, b. Please verify the agent name in your "
+        "configuration and ensure it matches one of the available agents.\n\nSee more: "
+        "[https://docs.copilotkit.ai/coagents/troubleshooting/common-issues#i-am-getting-agent-not-found-error]"
+        "(https://docs.copilotkit.ai/coagents/troubleshooting/common-issues#i-am-getting-agent-not-found-error)"
+    )
+    with pytest.raises(AgentNotFoundError, match="Please set up at least one agent before proceeding"):
+        await directory().name("ghost", ANN)
+    with pytest.raises(AgentNotFoundError, match="'default'"):
+        await directory("a", "b").name("default", ANN)
+
+
+async def test_without_a_default_the_request_has_to_name_an_agent() -> None:
+    with pytest.raises(ConfigurationError, match="Name one of: a, b"):
+        await directory("a", "b").name(None, ANN)
+    with pytest.raises(ConfigurationError, match="no agent is registered"):
+        await directory().name(None, ANN)
+
+
+def test_a_default_agent_has_to_be_registered() -> None:
+    with pytest.raises(ConfigurationError, match="The default agent 'ghost' is not registered"):
+        directory("a", default="ghost")
+
+
+@pytest.mark.parametrize("authorize", [anns_only, anns_only_says_the_database])
+async def test_an_agent_that_a_caller_may_not_use_is_not_there_for_them(authorize: Any) -> None:
+    agents = directory("anns", "all", "more", default="anns", authorize=authorize)
+    assert list(await agents.offered(ANN)) == ["anns", "all", "more"]
+    assert list(await agents.offered(BOB)) == ["all", "more"]
+    assert await agents.name("anns", ANN) == "anns"
+    with pytest.raises(AgentNotFoundError) as refused:
+        await agents.name("anns", BOB)
+    with pytest.raises(AgentNotFoundError) as unknown:
+        await agents.name("gone", BOB)
+    assert refused.value.message == unknown.value.message.replace("gone", "anns")
+
+
+@pytest.mark.parametrize("name", [None, "default"])
+async def test_the_default_is_among_the_agents_that_the_caller_may_use(name: str | None) -> None:
+    agents = directory("anns", "all", default="anns", authorize=anns_only)
+    assert await agents.name(name, ANN) == "anns"
+    assert await agents.name(name, BOB) == "all"
+    agents = directory("anns", "b", "c", default="anns", authorize=anns_only)
+    with pytest.raises((AgentNotFoundError, ConfigurationError)) as raised:
+        await agents.name(name, BOB)
+    assert "b, c" in raised.value.message
+    assert "anns" not in raised.value.message
+
+
+async def test_a_rule_that_fails_lets_nobody_in() -> None:
+    def broken(context: RequestContext, name: str) -> bool:
+        raise LookupError(name)
+
+    agents = directory("a", authorize=broken)
+    for name in ("a", "default", None):
+        with pytest.raises(LookupError):
+            await agents.name(name, ANN)
