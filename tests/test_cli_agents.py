@@ -1,10 +1,13 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from click import Context
 from graphql import build_schema
 
-from copilotkit_runtime_py.cli import cli
+from copilotkit_runtime_py.cli import COMMANDS, cli
 from tests.test_cli import AGENT, run
 
 GRAPH = """
@@ -24,10 +27,32 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_command_has_one_line_of_help() -> None:
+    names = ["agents", "demo", "dev", "doctor", "init", "schema", "serve", "threads"]
+    context = Context(cli)
+
     output = run("--help").output
 
-    assert list(cli.commands) == ["agents", "demo", "dev", "doctor", "init", "schema", "serve", "threads"]
-    assert all(f"  {name} " in output for name in cli.commands)
+    assert cli.list_commands(context) == names
+    for name in names:
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.help is not None
+        assert command.help.splitlines()[0] == COMMANDS[name]
+        assert f"  {name} " in output
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    heavy = ("ag_ui", "asyncio", "fastapi", "httpx", "pydantic", "starlette", "uvicorn")
+    script = (
+        "import sys; from click.testing import CliRunner; from copilotkit_runtime_py.cli import cli; "
+        "before = set(sys.modules); CliRunner().invoke(cli, ['--help']); "
+        f"print([m for m in {heavy} if m in sys.modules and m not in before], "
+        f"[m for m in before if m.startswith('copilotkit_runtime_py.')])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[] ['copilotkit_runtime_py.cli']\n"
 
 
 def test_agents_are_listed_with_their_kind_and_target(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def command(
     store: str | None,
     reload: bool,
 ) -> None:
-    """Serve agents while you write them: with reload, error texts and a playground.
+    """Serve agents while you write them, with reload, error texts and a playground.
 
     The text of exceptions reaches the page, and the page can watch the events of all runs.
     """

@@ -59,7 +59,8 @@ def run(
     Raises:
         SettingsError, TargetError, ConfigurationError: see `create_app`; not with `reload`.
     """
-    from ..app.application import create_app  # late: it imports all that serves
+    click.echo("Starting …", err=True)
+    from ..app.application import create_app  # late: it imports everything that serves requests
 
     if reload:
         # Whoever changes a file does not want to wait for the runs of the old code.
