@@ -26,7 +26,7 @@ from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.providers.base import AgentSnapshot, Provider
 from copilotkit_runtime_py.runs.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
-from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, RunRecord
+from copilotkit_runtime_py.state_store.base import AgentState, AppendResult, RunEnding, RunRecord
 from copilotkit_runtime_py.state_store.memory import MemoryStateStore
 from tests.well_formed import check_stream
 
@@ -533,7 +533,7 @@ async def test_a_thread_outlives_a_run_that_cannot_be_kept(caplog: pytest.LogCap
     class Full(MemoryStateStore):
         async def append(
             self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-        ) -> bool:
+        ) -> AppendResult:
             if run.id == "r1" and events:
                 raise RuntimeError("the disk is full")
             return await super().append(run, position, events, ending=ending)

@@ -19,7 +19,7 @@ from copilotkit_runtime_py.runs.event_log import EventLog
 from copilotkit_runtime_py.runs.replay import replay
 from copilotkit_runtime_py.runs.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
-from copilotkit_runtime_py.state_store.base import Signal, StateStore
+from copilotkit_runtime_py.state_store.base import AppendResult, Signal, StateStore
 from copilotkit_runtime_py.state_store.from_url import open_state_store
 from tests.well_formed import check_stream
 
@@ -82,7 +82,7 @@ class Mortal:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def append(self, *args: Any, **kwargs: Any) -> bool:
+    async def append(self, *args: Any, **kwargs: Any) -> AppendResult:
         if not self._alive:
             raise StoreUnavailableError
         return await self._store.append(*args, **kwargs)

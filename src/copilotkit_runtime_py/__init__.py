@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .providers.base import AgentSnapshot, Provider
     from .runtime import CopilotRuntime
-    from .state_store.base import AgentState, Retention, RunRecord, StateStore
+    from .state_store.base import AgentState, AppendResult, Retention, RunRecord, StateStore
     from .state_store.from_url import open_state_store
     from .state_store.memory import MemoryStateStore
     from .tools.actions import Action, AgentTool
@@ -37,6 +37,7 @@ __all__ = [
     "AgentSnapshot",
     "AgentState",
     "AgentTool",
+    "AppendResult",
     "BeforeRequest",
     "ClientMCPServers",
     "CopilotKitError",
@@ -75,7 +76,7 @@ _MODULES: Final = {
     "limits": ("Limits",),
     "providers.base": ("AgentSnapshot", "Provider"),
     "runtime": ("CopilotRuntime",),
-    "state_store.base": ("AgentState", "Retention", "RunRecord", "StateStore"),
+    "state_store.base": ("AgentState", "AppendResult", "Retention", "RunRecord", "StateStore"),
     "state_store.from_url": ("open_state_store",),
     "state_store.memory": ("MemoryStateStore",),
     "tools.actions": ("Action", "AgentTool"),

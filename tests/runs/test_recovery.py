@@ -13,7 +13,14 @@ from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.agui.compaction import shown
 from copilotkit_runtime_py.agui.reducer import Transcript
 from copilotkit_runtime_py.runs.recovery import recover
-from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, RunLog, RunRecord, StateStore
+from copilotkit_runtime_py.state_store.base import (
+    AgentState,
+    AppendResult,
+    RunEnding,
+    RunLog,
+    RunRecord,
+    StateStore,
+)
 from tests.random_runs import runs
 from tests.well_formed import check_models, check_stream
 
@@ -39,12 +46,12 @@ class LostRun:
 
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-    ) -> bool:
+    ) -> AppendResult:
         assert position == len(self.log)
         assert run.producer != RECORD.producer
         self.log += events
         self.ending = ending
-        return False
+        return AppendResult(stop_requested=False)
 
 
 def ended(store: LostRun) -> list[Event]:

@@ -13,6 +13,7 @@ import pytest
 from copilotkit_runtime_py.errors import CopilotKitError
 from copilotkit_runtime_py.state_store.base import (
     AgentState,
+    AppendResult,
     Retention,
     RunEnding,
     RunLog,
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.anyio
 class AddsAtTheEnd(MemoryStateStore):
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-    ) -> bool:
+    ) -> AppendResult:
         (log,) = await self.read_runs(run.owner, run.thread_id, since=-1)
         return await super().append(run, len(log.events), events, ending=ending)
 
@@ -39,7 +40,7 @@ class AddsAtTheEnd(MemoryStateStore):
 class AsksNotWhoWrites(MemoryStateStore):
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-    ) -> bool:
+    ) -> AppendResult:
         (log,) = await self.read_runs(run.owner, run.thread_id, since=-1)
         run = replace(run, producer=log.run.producer)
         return await super().append(run, position, events, ending=ending)
@@ -48,7 +49,7 @@ class AsksNotWhoWrites(MemoryStateStore):
 class EndsInTwoSteps(MemoryStateStore):
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-    ) -> bool:
+    ) -> AppendResult:
         await super().append(run, position, events)
         await asyncio.sleep(0)
         return await super().append(run, position, events, ending=ending)

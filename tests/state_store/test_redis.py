@@ -70,7 +70,7 @@ async def test_a_run_whose_log_the_server_lost_is_lost_to_its_producer() -> None
     with Redis() as server:
         async with opened(server.url) as store:
             run = await store.begin_run(record())
-            assert not await store.append(run, 0, [b"1"])
+            assert not (await store.append(run, 0, [b"1"])).stop_requested
 
             server.stop()
             with pytest.raises(StoreUnavailableError):
@@ -152,7 +152,7 @@ async def test_a_server_that_does_not_answer_is_given_up(
                 pass
         own_redis.resume()
 
-        assert not await store.append(run, 0, [b"1"])
+        assert not (await store.append(run, 0, [b"1"])).stop_requested
         assert [log.events for log in await fresh.read_runs("ann", "t")] == [[b"1"]]
 
 
@@ -175,7 +175,7 @@ async def test_signals_reach_other_stores(redis_url: str) -> None:
             assert await request.next() is Signal.EVENTS
             assert await reader.request_stop("ann", "t")
             assert await request.next() is Signal.STOP
-            assert await producer.append(run, 1, [])
+            assert (await producer.append(run, 1, [])).stop_requested
 
 
 async def test_a_watcher_hears_from_the_first_moment_however_many_come_and_go(redis_url: str) -> None:

@@ -134,7 +134,7 @@ async def test_everything_outlives_the_process(url: str) -> None:
         ]
         assert await store.list_threads("ann") == [thread]
         assert await store.load_state("ann", "t", "a") == AgentState(state={"n": 2})
-        assert await store.append(third, 1, [])
+        assert (await store.append(third, 1, [])).stop_requested
 
 
 def test_a_store_that_was_closed_is_opened_by_its_next_use_on_any_loop(url: str) -> None:
@@ -260,7 +260,7 @@ async def test_a_run_is_over_though_nothing_could_be_deleted(
     monkeypatch.setattr(sql_store, "evict", fail)
     async with opened(url, retention=Retention(max_threads=1)) as store:
         run = await store.begin_run(record())
-        assert not await store.append(run, 0, [b"1"], ending=ending())
+        assert not (await store.append(run, 0, [b"1"], ending=ending())).stop_requested
 
         assert (await store.read_runs("ann", "t"))[0].ended
     assert "what exceeds the retention could not be deleted for now" in caplog.text

@@ -193,7 +193,7 @@ class Journal:
         try:
             async with asyncio.timeout(self._patience):
                 with append_timed():
-                    asked_to_stop = await self._store.append(self._record, self._kept, data, ending=ending)
+                    result = await self._store.append(self._record, self._kept, data, ending=ending)
         except RunLostError as error:
             await self._lose(error)
             return
@@ -214,7 +214,7 @@ class Journal:
         if self._kept < len(log):
             self._news.set()
         run.show(min(self._kept, len(run.entries)))
-        if asked_to_stop:
+        if result.stop_requested:
             run.stop()
 
     async def _lose(self, error: RunLostError) -> None:

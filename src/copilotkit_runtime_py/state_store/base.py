@@ -87,6 +87,17 @@ class RunLog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppendResult:
+    """What a producer learns from a write to its run's log.
+
+    Attributes:
+        stop_requested: someone asked the run to stop.
+    """
+
+    stop_requested: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadRecord:
     """A thread as its owner sees it in a list.
 
@@ -176,7 +187,7 @@ class StateStore(Protocol):
 
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-    ) -> bool:
+    ) -> AppendResult:
         """Adds events to the log of a run that is not over, and renews its lease.
 
         What is said again changes nothing: events whose places are taken are skipped, and a run that the same
@@ -190,9 +201,6 @@ class StateStore(Protocol):
             events: the events, each as JSON, which may be none: that renews the lease only.
             ending: ends the run, all in one step, and frees the thread. The logs of the runs before it give
                 way to their compacted forms.
-
-        Returns:
-            Whether somebody asked the run to stop.
 
         Raises:
             RunLostError: the run is over, its thread is deleted, or another producer holds it.

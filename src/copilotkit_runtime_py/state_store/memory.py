@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ..errors import RunLostError, ThreadBusyError, ThreadNotFoundError
-from .base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
+from .base import AgentState, AppendResult, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from .codec import decode_state, encode_state
 from .signals import SignalBoard
 
@@ -134,14 +134,14 @@ class MemoryStateStore:
 
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-    ) -> bool:
+    ) -> AppendResult:
         """See `StateStore.append`."""
         thread = self._owned(run.owner, run.thread_id)
         kept = thread.run(run.number) if thread else None
         if thread is None or kept is None or kept.record.producer != run.producer:
             raise RunLostError
         if kept is not thread.active:
-            return kept.stop_requested
+            return AppendResult(stop_requested=kept.stop_requested)
         length = len(kept.events)
         if not 0 <= position <= length:
             raise ValueError(f"events for place {position} of a log of {length}")
@@ -154,7 +154,7 @@ class MemoryStateStore:
         if new or ending is not None:
             self._make_room()
             self._board.give(run.thread_id, Signal.EVENTS)
-        return kept.stop_requested
+        return AppendResult(stop_requested=kept.stop_requested)
 
     async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
         """See `StateStore.request_stop`."""

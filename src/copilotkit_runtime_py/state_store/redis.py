@@ -24,7 +24,7 @@ from ..errors import (
 )
 from ..logs.records import get_logger
 from . import redis_scripts as scripts
-from .base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
+from .base import AgentState, AppendResult, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from .codec import decode_state, encode_state, join, split
 from .redis_signals import RedisSignals
 
@@ -141,7 +141,7 @@ class RedisStateStore:
 
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-    ) -> bool:
+    ) -> AppendResult:
         """See `StateStore.append`."""
         arguments: list[Any] = [
             _digest(run.owner),
@@ -159,7 +159,7 @@ class RedisStateStore:
         answer = await self._call(self._append, run.thread_id, *arguments)
         match answer:
             case [b"ok", stop]:
-                return bool(stop)
+                return AppendResult(stop_requested=bool(stop))
             case [b"gap", length]:
                 raise ValueError(f"events for place {position} of a log of {length}")
         raise RunLostError

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from ...errors import StoreUnavailableError
 from ...logs.records import get_logger
-from ..base import AgentState, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
+from ..base import AgentState, AppendResult, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from . import log, threads
 from .address import parse
 from .database import Database
@@ -73,7 +73,7 @@ class SQLStateStore:
 
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
-    ) -> bool:
+    ) -> AppendResult:
         """See `StateStore.append`."""
         lease = self._lease_seconds
 
@@ -91,7 +91,7 @@ class SQLStateStore:
             self._database.give(run.thread_id, Signal.EVENTS)
         if ending is not None:
             await self._evict()
-        return stop
+        return AppendResult(stop_requested=stop)
 
     async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
         """See `StateStore.request_stop`."""

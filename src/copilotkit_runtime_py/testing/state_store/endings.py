@@ -19,7 +19,7 @@ async def a_run_ends_with_its_last_events_and_its_state(open_store: OpenStore) -
     store, other = open_store(), open_store()
     run = await begin(store)
     await store.append(run, 0, [b"1"])
-    assert await store.append(run, 1, [b"2", b"3"], ending=ending("left")) is False
+    assert (await store.append(run, 1, [b"2", b"3"], ending=ending("left"))).stop_requested is False
     for worker in (store, other):
         log = await last_log(worker)
         assert (list(log.events), log.lease, log.ended) == ([b"1", b"2", b"3"], None, True)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from ...errors import RunLostError, ThreadBusyError
-from ...state_store.base import AgentState
+from ...state_store.base import AgentState, AppendResult
 from .steps import LONG_LEASE, SHORT_LEASE, OpenStore, begin, end, ending, expire, last_log, raises, whole_run
 
 
@@ -132,7 +132,7 @@ async def of_many_who_take_over_at_once_exactly_one_wins(open_store: OpenStore) 
         ),
         return_exceptions=True,
     )
-    (winner,) = [place for place, answer in enumerate(answers) if answer is False]
+    (winner,) = [place for place, answer in enumerate(answers) if isinstance(answer, AppendResult)]
     assert sum(isinstance(answer, RunLostError) for answer in answers) == 9, answers
     log = await last_log(short)
     assert (log.run.producer, list(log.events), log.ended) == (f"p{winner}", [b"1", b"%d" % winner], True)
@@ -151,8 +151,10 @@ async def a_producer_and_who_takes_over_do_not_both_write(open_store: OpenStore)
             other.append(rival, 0, [b'"rival"'], ending=ending("rival")),
             return_exceptions=True,
         )
-        assert sorted(type(answer).__name__ for answer in answers) == ["RunLostError", "bool"], answers
-        winner = "own" if answers[0] is False else "rival"
+        assert sorted(type(answer).__name__ for answer in answers) == ["AppendResult", "RunLostError"], (
+            answers
+        )
+        winner = "own" if isinstance(answers[0], AppendResult) else "rival"
         assert list((await last_log(store)).events) == [f'"{winner}"'.encode()]
         assert await store.load_state("ann", "t1", "a") == AgentState(state=winner)
 

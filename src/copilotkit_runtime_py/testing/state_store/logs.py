@@ -53,7 +53,7 @@ async def a_batch_that_is_said_again_is_kept_once(open_store: OpenStore) -> None
     store, other = open_store(), open_store()
     run = await begin(store)
     for worker in (store, store, other):
-        assert await worker.append(run, 0, [b"1", b"2"]) is False
+        assert (await worker.append(run, 0, [b"1", b"2"])).stop_requested is False
     assert await _events(store) == [b"1", b"2"]
 
 
@@ -86,7 +86,7 @@ async def a_batch_of_none_adds_nothing(open_store: OpenStore) -> None:
     store = open_store()
     run = await begin(store)
     for position, events in ((0, []), (0, [b"1"]), (1, []), (0, [])):
-        assert await store.append(run, position, events) is False
+        assert (await store.append(run, position, events)).stop_requested is False
     assert await _events(store) == [b"1"]
 
 

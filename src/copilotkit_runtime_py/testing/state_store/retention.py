@@ -79,7 +79,7 @@ async def a_thread_with_a_run_in_progress_stays(open_store: OpenStore) -> None:
     for place in range(3):
         await whole_run(store, f"t{place}", event)
     assert "busy" in await thread_ids(store)
-    assert await store.append(busy, 1, [b"2"]) is False
+    assert (await store.append(busy, 1, [b"2"])).stop_requested is False
     assert list((await last_log(store, "busy")).events) == [event, b"2"]
 
 

@@ -147,7 +147,7 @@ async def another_owners_thread_does_not_exist(open_store: OpenStore) -> None:
         assert await store.read_runs(owner, "t1") == []
         assert await store.request_stop(owner, "t1") is False
     assert await store.list_threads("ann") == before
-    assert await store.append(run, 1, [b"2"], ending=ending()) is False
+    assert (await store.append(run, 1, [b"2"], ending=ending())).stop_requested is False
 
 
 async def a_thread_is_deleted_while_its_run_is_in_progress(open_store: OpenStore) -> None:

@@ -38,7 +38,7 @@ async def a_producer_hears_that_it_is_asked_to_stop_elsewhere(open_store: OpenSt
     async with hearing(store) as heard:
         assert await other.request_stop("ann", "t1", run.id) is True
         await heard.wait(Signal.STOP)
-    assert await store.append(run, 0, []) is True
+    assert (await store.append(run, 0, [])).stop_requested is True
 
 
 async def nothing_is_missed_of_what_happens_elsewhere_once_the_watch_has_begun(open_store: OpenStore) -> None:
