@@ -13,6 +13,7 @@ from crewai.utilities.string_utils import sanitize_tool_name
 
 from ...agui import events
 from ...agui.events import Event
+from ..streamed_calls import StreamedCall, StreamedCalls
 from .answers import called_tools
 
 # How an agent whose model knows no tool calls writes: https://arxiv.org/abs/2210.03629 (ReAct), which CrewAI
@@ -42,7 +43,8 @@ class _Open:
         text: whether a text message is open.
         said: the text that was shown.
         reasoning: whether a reasoning message is open.
-        calls: its tool calls by the model's own index.
+        streamed_calls: its tool calls as the model streams them.
+        calls: these calls as events show them.
         parts: how many text messages it has had.
     """
 
@@ -52,7 +54,8 @@ class _Open:
     text: bool = False
     said: list[str] = field(default_factory=list)
     reasoning: bool = False
-    calls: dict[int, _Call] = field(default_factory=dict)
+    streamed_calls: StreamedCalls = field(default_factory=StreamedCalls)
+    calls: dict[StreamedCall, _Call] = field(default_factory=dict)
     parts: int = 0
     streamed: bool = False
 
@@ -87,7 +90,9 @@ class MessageStream:
         found: list[Event] = []
         answer.streamed = True
         if event.tool_call is not None:
-            self._call(answer, event.tool_call, event.chunk or "", found)
+            part = event.tool_call
+            named = {"id": part.id, "index": part.index, "name": part.function.name, "args": event.chunk}
+            self._call(answer, named, found)
         elif event.chunk:
             self._text(answer, event.chunk, found)
         return found
@@ -115,8 +120,8 @@ class MessageStream:
             if isinstance(event.response, str):
                 self._text(answer, event.response, found)
             for index, call in enumerate(called_tools(event.response)):
-                self._start_call(answer, index, call.id, call.name, found)
-                self._grow_call(answer.calls[index], call.arguments, found)
+                whole = {"id": call.id, "index": index, "name": call.name, "args": call.arguments}
+                self._call(answer, whole, found)
         return found + self.end(event.call_id)
 
     def end(self, call_id: str) -> list[Event]:
@@ -224,25 +229,26 @@ class MessageStream:
 
     # Tool calls
 
-    def _call(self, answer: _Open, part: Any, delta: str, found: list[Event]) -> None:
-        if part.index not in answer.calls:
-            if not part.function.name:
-                return
-            self._start_call(answer, part.index, part.id, part.function.name, found)
-        self._grow_call(answer.calls[part.index], delta, found)
-
-    def _start_call(self, answer: _Open, index: int, id: str | None, name: str, found: list[Event]) -> None:
-        self._end_reasoning(answer, found)
-        self._end_text(answer, found)
-        name = self._names.get(sanitize_tool_name(name), name)
-        call = answer.calls[index] = _Call(id or f"{answer.id}-call-{index}", name)
-        self._unanswered.append(call)
-        found.append(events.tool_call_start(call.id, name, answer.id))
-
-    def _grow_call(self, call: _Call, delta: str, found: list[Event]) -> None:
-        if delta:
+    def _call(self, answer: _Open, part: Mapping[str, Any], found: list[Event]) -> None:
+        streamed = answer.streamed_calls.add(part)
+        if not streamed.name:
+            return
+        call = answer.calls.get(streamed)
+        if call is None:
+            call = answer.calls[streamed] = self._start_call(answer, streamed, found)
+        for delta in streamed.args[streamed.sent :]:
             call.arguments.append(delta)
             found.append(events.tool_call_args(call.id, delta))
+        streamed.sent = len(streamed.args)
+
+    def _start_call(self, answer: _Open, streamed: StreamedCall, found: list[Event]) -> _Call:
+        self._end_reasoning(answer, found)
+        self._end_text(answer, found)
+        name = self._names.get(sanitize_tool_name(streamed.name), streamed.name)
+        call = _Call(streamed.model_id or f"{answer.id}-call-{len(answer.calls)}", name)
+        self._unanswered.append(call)
+        found.append(events.tool_call_start(call.id, name, answer.id))
+        return call
 
     def _find(self, name: str, arguments: Any) -> _Call | None:
         """Returns the open call of a tool, the one with these arguments if there are several."""

@@ -47,7 +47,7 @@ def _to_openai(message: Message) -> dict[str, Any] | None:
             if message.tool_calls:
                 result["tool_calls"] = [_to_call(call) for call in message.tool_calls]
         case ToolMessage():
-            result["content"] = _to_text(message.content)
+            result["content"] = _to_text(message.content) or message.error or ""
             result["tool_call_id"] = message.tool_call_id
         case SystemMessage() | DeveloperMessage():
             result["role"] = "system"

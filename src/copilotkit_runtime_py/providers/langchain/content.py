@@ -48,7 +48,7 @@ def to_parts(content: str | list[str | dict[str, Any]]) -> str | list[dict[str, 
 def _part(block: Mapping[str, Any]) -> dict[str, Any] | None:
     kind = block.get("type")
     if kind == "text":
-        return {"type": "text", "text": block.get("text", "")}
+        return {"type": "text", "text": block.get("text") or ""}
     if kind == "image_url":
         image = block.get("image_url")
         url = image.get("url", "") if isinstance(image, Mapping) else str(image)
@@ -83,14 +83,27 @@ def _url_source(url: str) -> dict[str, Any]:
 
 
 def text_of(content: str | list[Any]) -> str:
-    """Returns all text of LangChain content, joined."""
+    """Returns all text of LangChain content, joined. A refusal of OpenAI's models is text like any other."""
     if isinstance(content, str):
         return content
-    return "".join(
-        block if isinstance(block, str) else block.get("text", "")
-        for block in content
-        if isinstance(block, str) or block.get("type") in ("text", "text_delta")
-    )
+    return "".join(map(_block_text, content))
+
+
+def _block_text(block: Any) -> str:
+    if isinstance(block, str):
+        return block
+    if not isinstance(block, Mapping):
+        return ""
+    match block.get("type"):
+        case "text" | "text_delta" | "output_text":
+            text = block.get("text")
+        case "refusal":
+            text = block.get("refusal")
+        case "non_standard" if isinstance(value := block.get("value"), Mapping):
+            text = value.get("refusal")
+        case _:
+            text = None
+    return text if isinstance(text, str) else ""
 
 
 def tool_text(content: str | list[Any]) -> str:
@@ -111,29 +124,55 @@ def tool_text(content: str | list[Any]) -> str:
 def reasoning_of(content: str | list[Any], extra: Mapping[str, Any]) -> str:
     """Returns the reasoning text of a message or chunk, whichever provider's form it has.
 
-    Known forms: Anthropic's `thinking` blocks, LangChain's standard `reasoning` blocks, the `summary` of
-    OpenAI's Responses API, Bedrock's `reasoning_content` blocks, and the `reasoning_content` beside the
-    content that DeepSeek, Qwen and xAI send.
+    Known forms: Anthropic's `thinking` blocks, LangChain's standard `reasoning` blocks, the `summary` or
+    `content` of OpenAI's Responses API, Bedrock's `reasoning_content` blocks; and beside the content
+    `reasoning_content` (DeepSeek, Qwen, xAI, Ollama, LiteLLM), `reasoning` (vLLM, OpenRouter, older OpenAI
+    integrations), and the lists of `reasoning_details` (OpenRouter) and `thinking_blocks` (LiteLLM). Where
+    a chunk has several of these, they say the same; the first counts.
     """
-    if isinstance(content, list):
-        text = "".join(_block_reasoning(block) for block in content if isinstance(block, Mapping))
-        if text:
+    if isinstance(content, list) and (text := "".join(map(_block_reasoning, content))):
+        return text
+    for name in _BESIDE:
+        if text := _beside(extra.get(name)):
             return text
-    beside = extra.get("reasoning_content")
-    return beside if isinstance(beside, str) else ""
+    return ""
 
 
-def _block_reasoning(block: Mapping[str, Any]) -> str:
+_BESIDE = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
+
+
+def _beside(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return _block_reasoning({"type": "reasoning", **value})
+    return "".join(map(_block_reasoning, value)) if isinstance(value, list) else ""
+
+
+def _block_reasoning(block: Any) -> str:
+    if not isinstance(block, Mapping):
+        return ""
     match block.get("type"):
         case "thinking":
-            return str(block.get("thinking") or "")
+            text = block.get("thinking")
+        case "reasoning_content" if isinstance(inner := block.get("reasoning_content"), Mapping):
+            text = inner.get("text")
         case "reasoning_content":
-            inner = block.get("reasoning_content")
-            return str(inner.get("text") or "") if isinstance(inner, Mapping) else ""
+            text = block.get("reasoning_content")
+        case "reasoning" if isinstance(block.get("reasoning"), str) and block["reasoning"]:
+            text = block["reasoning"]
         case "reasoning":
-            if text := block.get("reasoning"):
-                return str(text)
-            parts = block.get("summary") or ()
-            return "".join(str(part.get("text") or "") for part in parts if isinstance(part, Mapping))
+            parts = block.get("summary") or block.get("content") or ()
+            text = "".join(map(_part_text, parts if isinstance(parts, list) else [parts]))
+        case "reasoning.text":
+            text = block.get("text")
+        case "reasoning.summary":
+            text = block.get("summary")
         case _:
-            return ""
+            text = None
+    return text if isinstance(text, str) else ""
+
+
+def _part_text(part: Any) -> str:
+    text = part.get("text") if isinstance(part, Mapping) else part
+    return text if isinstance(text, str) else ""

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 
 from ...agui import events
 from ...agui.events import Event
+from ..streamed_calls import StreamedCall, StreamedCalls
 from .content import reasoning_of, text_of, tool_text
-from .messages import reasoning_id
+from .messages import call_id, calls_of, reasoning_id
 
 _TEXT = "copilotkit:emit-messages"
 _CALLS = "copilotkit:emit-tool-calls"
 _PREDICT = "copilotkit:emit-intermediate-state"
-
-
-@dataclass(slots=True)
-class _Call:
-    """A tool call that is being streamed."""
-
-    id: str
-    name: str
-    predicts: list[dict[str, Any]]
-    args: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -41,7 +32,8 @@ class _Open:
         predictions: the calls whose arguments foretell a part of the state, as the graph configured them.
         text: whether a text message is open.
         reasoning: whether a reasoning message is open.
-        calls: the open calls by the chat model's own index.
+        calls: its tool calls.
+        started: how many of them have started.
     """
 
     id: str
@@ -51,7 +43,8 @@ class _Open:
     predictions: list[dict[str, Any]]
     text: bool = False
     reasoning: bool = False
-    calls: dict[int | str, _Call | None] = field(default_factory=dict)
+    calls: StreamedCalls = field(default_factory=StreamedCalls)
+    started: int = 0
 
 
 class MessageStream:
@@ -68,12 +61,17 @@ class MessageStream:
         self.predicted: dict[str, Any] = {}
         self._open: dict[str, _Open] = {}
         self._done: set[str | None] = set()
+        self._unanswered: Counter[str] = Counter()
         self._answered: set[str] = set()
         self._hidden_calls: set[str] = set()
         for message in known:
+            if message.id is not None and message.id in self._done:
+                continue
             self._done.add(message.id)
             if isinstance(message, ToolMessage):
-                self._answered.add(message.tool_call_id)
+                self._settle(message.tool_call_id)
+            elif isinstance(message, AIMessage):
+                self._unanswered.update(str(call["id"]) for call in calls_of(message))
 
     def feed(self, message: BaseMessage, metadata: Mapping[str, Any]) -> list[Event]:
         """Returns the events of one chunk, one whole message or one tool result."""
@@ -108,18 +106,24 @@ class MessageStream:
             self._reason(opened, reasoning, found)
         if text := text_of(message.content):
             self._write(opened, text, found)
-        for index, call in enumerate(message.tool_calls):
-            args = events.arguments_text(call["args"])
-            self._call(opened, {"index": index, "id": call["id"], "name": call["name"], "args": args}, found)
+        for index, call in enumerate(calls_of(message)):
+            self._call(opened, {"index": index, **call}, found)
         self._close(opened, found)
         return found
 
     def _result(self, message: ToolMessage) -> list[Event]:
         call_id = message.tool_call_id
-        if call_id in self._answered or call_id in self._hidden_calls:
+        answered = call_id in self._answered and not self._unanswered[call_id]
+        self._settle(call_id)
+        if answered or call_id in self._hidden_calls:
             return []
-        self._answered.add(call_id)
         return [events.tool_call_result(str(message.id), call_id, tool_text(message.content))]
+
+    def _settle(self, call_id: str) -> None:
+        """Notes a result. An id may stand for several calls: some models count them anew in each answer."""
+        self._answered.add(call_id)
+        if self._unanswered[call_id]:
+            self._unanswered[call_id] -= 1
 
     def close(self, task: str | None = None) -> list[Event]:
         """Ends the messages that were left open, all of them or those of one graph task."""
@@ -161,42 +165,49 @@ class MessageStream:
             found.append(events.text_end(message.id))
 
     def _call(self, message: _Open, part: Mapping[str, Any], found: list[Event]) -> None:
-        index = part.get("index")
-        if index is None:
-            index = part.get("id") or next(reversed(message.calls), 0)
-        if index not in message.calls:
-            if not part.get("name"):
-                return
-            self._start_call(message, index, part, found)
-        call = message.calls[index]
-        if call is not None and (delta := part.get("args")):
-            if call.predicts:
-                call.args.append(delta)
-            found.append(events.tool_call_args(call.id, delta))
+        call = message.calls.add(part)
+        if not call.id:
+            if not call.name or call.model_id is None:
+                return  # what is missing may still come
+            for each in message.calls:
+                if not each.id and each.name:
+                    self._start_call(message, each, found)
+                    self._grow_call(message, each, found)
+                if each is call:
+                    break
+        self._grow_call(message, call, found)
 
-    def _start_call(
-        self, message: _Open, index: int | str, part: Mapping[str, Any], found: list[Event]
-    ) -> None:
+    def _start_call(self, message: _Open, call: StreamedCall, found: list[Event]) -> None:
+        call.id = call.model_id or call_id(message.id, message.started)
+        message.started += 1
         self._end_reasoning(message, found)
         self._end_text(message, found)
-        name, id = str(part["name"]), str(part.get("id") or f"{message.id}-call-{index}")
-        if not message.shows_call(name):
-            message.calls[index] = None
-            self._hidden_calls.add(id)
+        self._unanswered[call.id] += 1
+        if not message.shows_call(call.name):
+            self._hidden_calls.add(call.id)
             return
-        predicts = [entry for entry in message.predictions if entry.get("tool") == name]
-        message.calls[index] = _Call(id, name, predicts)
-        if predicts:
+        self._hidden_calls.discard(call.id)
+        if any(entry.get("tool") == call.name for entry in message.predictions):
             found.append(events.custom("PredictState", message.predictions))
-        found.append(events.tool_call_start(id, name, message.id))
+        found.append(events.tool_call_start(call.id, call.name, message.id))
+
+    def _grow_call(self, message: _Open, call: StreamedCall, found: list[Event]) -> None:
+        if message.shows_call(call.name):
+            found += [events.tool_call_args(call.id, delta) for delta in call.args[call.sent :]]
+        call.sent = len(call.args)
 
     def _close(self, message: _Open, found: list[Event]) -> None:
         self._end_reasoning(message, found)
         self._end_text(message, found)
-        for call in message.calls.values():
-            if call is not None:
+        message.calls.close()
+        for call in message.calls:
+            if not call.id:
+                self._start_call(message, call, found)
+            self._grow_call(message, call, found)
+        for call in message.calls:
+            if message.shows_call(call.name):
                 found.append(events.tool_call_end(call.id))
-                self.predicted.update(_foretold(call))
+                self.predicted.update(_foretold(message.predictions, call))
         self._open.pop(message.id, None)
         self._done.add(message.id)
 
@@ -222,15 +233,11 @@ def _call_filter(setting: Any) -> Callable[[str], bool]:
     return lambda name: setting is not False
 
 
-def _foretold(call: _Call) -> dict[str, Any]:
-    if not call.predicts:
-        return {}
-    try:
-        args = orjson.loads("".join(call.args))
-    except orjson.JSONDecodeError:
-        return {}
+def _foretold(predictions: list[dict[str, Any]], call: StreamedCall) -> dict[str, Any]:
+    predicts = [entry for entry in predictions if entry.get("tool") == call.name]
+    args = call.arguments() if predicts else None
     foretold: dict[str, Any] = {}
-    for entry in call.predicts:
+    for entry in predicts if args is not None else ():
         argument = entry.get("tool_argument")
         if not argument:
             foretold[entry["state_key"]] = args

@@ -44,7 +44,7 @@ def _to_langchain(message: Message) -> BaseMessage | None:
             return AIMessage(message.content or "", id=message.id, name=message.name, tool_calls=calls)
         case ToolMessage():
             return LangChainToolMessage(
-                to_blocks(message.content),
+                to_blocks(message.content or message.error or ""),
                 id=message.id,
                 tool_call_id=message.tool_call_id,
                 status="error" if message.error else "success",
@@ -69,19 +69,49 @@ def to_agui(messages: Iterable[BaseMessage]) -> list[dict[str, Any]]:
     There is one result for a tool call: the last one stands where the first stood.
     """
     result: dict[str, dict[str, Any]] = {}
+    places: dict[str, list[str]] = {}
     for message in messages:
+        key = f"message {message.id}"
         if isinstance(message, AIMessage):
             if reasoning := reasoning_of(message.content, message.additional_kwargs):
                 id = reasoning_id(str(message.id))
                 result[id] = {"id": id, "role": "reasoning", "content": reasoning}
-            result[f"message {message.id}"] = _assistant(message)
+            result[key] = _assistant(message)
+            ids = [call["id"] for call in calls_of(message)]
+            places |= {id: [f"result {id} {key} {n}" for n in range(ids.count(id))] for id in ids}
         elif isinstance(message, LangChainToolMessage):
-            result[f"result {message.tool_call_id}"] = _tool_result(message)
+            # Several calls may have one id, since some models count them anew in each answer: this result
+            # is the last such message's.
+            id = message.tool_call_id
+            keys = places.get(id, [f"result {id}"])
+            result[next((key for key in keys if key not in result), keys[-1])] = _tool_result(message)
         elif isinstance(message, HumanMessage):
-            result[f"message {message.id}"] = _base(message, "user", to_parts(message.content))
+            result[key] = _base(message, "user", to_parts(message.content))
         elif isinstance(message, LangChainSystemMessage):
-            result[f"message {message.id}"] = _base(message, "system", text_of(message.content))
+            result[key] = _base(message, "system", text_of(message.content))
     return list(result.values())
+
+
+def calls_of(message: AIMessage) -> list[dict[str, str]]:
+    """Returns the tool calls of a message: each with `id`, `name`, and `args` as text.
+
+    A call without an id gets one that follows from its place. Calls with arguments that are not JSON are
+    included: they were streamed.
+    """
+    named = [call for call in (*message.tool_calls, *message.invalid_tool_calls) if call["name"]]
+    return [
+        {
+            "id": call["id"] or call_id(str(message.id), index),
+            "name": str(call["name"]),
+            "args": arguments_text("" if call["args"] is None else call["args"]),
+        }
+        for index, call in enumerate(named)
+    ]
+
+
+def call_id(message_id: str, index: int) -> str:
+    """The id of a tool call that has none from its model."""
+    return f"{message_id}-call-{index}"
 
 
 def reasoning_id(message_id: str) -> str:
@@ -98,14 +128,14 @@ def _base(message: BaseMessage, role: str, content: Any) -> dict[str, Any]:
 
 def _assistant(message: AIMessage) -> dict[str, Any]:
     result = _base(message, "assistant", text_of(message.content))
-    if message.tool_calls:
+    if calls := calls_of(message):
         result["toolCalls"] = [
             {
                 "id": call["id"],
                 "type": "function",
-                "function": {"name": call["name"], "arguments": arguments_text(call["args"])},
+                "function": {"name": call["name"], "arguments": call["args"]},
             }
-            for call in message.tool_calls
+            for call in calls
         ]
     return result
 
