@@ -9,7 +9,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(TOOLS)/bin/uv)
 PYTHON := .venv/bin/python
 # Tools that make had to install itself, because the machine had none or too old ones.
 export PATH := $(TOOLS)/bin:$(PATH)
-EXTRAS := --extra langgraph --extra langgraph-redis --extra chat --extra mcp --extra crewai --extra postgres --extra redis
+EXTRAS := --extra langgraph --extra langgraph-platform --extra langgraph-redis --extra chat --extra mcp --extra crewai --extra postgres --extra redis
 # Each file of tests stays in one process, so that what its tests share is made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Node projects of the tests and benchmarks: each has a lock file.
@@ -71,7 +71,7 @@ compat: .venv/.dev $(NODE_MODULES) ## Say what the newest packages of CopilotKit
 .PHONY: lowest
 lowest: $(UV) ## Run the core tests with the oldest dependencies that are accepted
 	$(UV) venv --quiet --clear $(TOOLS)/lowest
-	$(UV) pip install --quiet --python $(TOOLS)/lowest --resolution lowest-direct --group dev '.[langgraph,chat,mcp,postgres,redis,otel]'
+	$(UV) pip install --quiet --python $(TOOLS)/lowest --resolution lowest-direct --group dev '.[langgraph,langgraph-platform,chat,mcp,postgres,redis,otel]'
 	$(TOOLS)/lowest/bin/python -m pytest -o filterwarnings= $(CORE_TESTS) --ignore tests/test_docs.py \
 		$(STARLETTE_1_TESTS:%=--deselect %) $(ARGS)
 

@@ -119,3 +119,13 @@ def test_a_name_or_id_cannot_carry_a_line_end(value: str) -> None:
         encode(b"{}", id=value)
     with pytest.raises(ValueError, match="server-sent event"):
         encode(b"{}", event=value)
+
+
+def test_the_parser_has_the_name_and_the_id_of_the_event_that_it_yields() -> None:
+    stream = b"event: first\r\ndata: 1\r\nid: 5-0\r\n\r\ndata: 2\n\nevent:third\nid:5-1\ndata: 3\n\n"
+    for size in range(1, len(stream) + 1):
+        parser = EventStreamParser(LIMIT)
+        chunks = [stream[i : i + size] for i in range(0, len(stream), size)]
+        found = [(data, parser.name, parser.id) for chunk in chunks for data in parser.feed(chunk)]
+
+        assert found == [(b"1", b"first", b"5-0"), (b"2", b"", b"5-0"), (b"3", b"third", b"5-1")]

@@ -1,8 +1,9 @@
 """Server-sent events, both ways.
 
-The format is that of the HTML standard, section 9.2 "Server-sent events". Reading gives the data of each
-event; names, ids and retry times are passed over, since AG-UI uses none of them. One thing is done as
-AG-UI's own client does and not as the standard says: the last event counts even if no blank line follows.
+The format is that of the HTML standard, section 9.2 "Server-sent events". Reading yields the data of each
+event; the parser also has its name and id, which AG-UI does not use. Retry times are ignored. One thing is
+done as AG-UI's own client does and not as the standard says: the last event counts even if no blank line
+follows.
 """
 
 from __future__ import annotations
@@ -28,11 +29,27 @@ class EventStreamParser:
     Args:
         max_event_bytes: the most bytes that the data of one event, line ends included, or an unfinished
             line may have.
+
+    Attributes:
+        name: the name of the event that was yielded last; empty if it has none.
+        id: the last id in the stream up to that event; empty if there was none.
     """
 
-    __slots__ = ("_after_cr", "_data", "_data_size", "_first_line", "_max", "_tail", "_tail_size")
+    __slots__ = (
+        "_after_cr",
+        "_data",
+        "_data_size",
+        "_first_line",
+        "_max",
+        "_tail",
+        "_tail_size",
+        "id",
+        "name",
+    )
 
     def __init__(self, max_event_bytes: int) -> None:
+        self.name = b""
+        self.id = b""
         self._max = max_event_bytes
         self._data: list[bytes] = []
         self._data_size = 0
@@ -96,10 +113,15 @@ class EventStreamParser:
                     data.clear()
                     self._data_size = 0
                     yield event
+                self.name = b""
             elif line == b"data":
                 self._data_size += 1
                 self._check_size()
                 data.append(b"")
+            elif line.startswith(b"event:"):
+                self.name = line[6:].removeprefix(b" ")
+            elif line.startswith(b"id:"):
+                self.id = line[3:].removeprefix(b" ")
 
     def _check_size(self) -> None:
         if self._data_size + self._tail_size > self._max:
