@@ -243,7 +243,7 @@ async def test_another_owners_thread_is_not_there() -> None:
     with pytest.raises(ThreadNotFoundError):
         await runtime.start(None, asked(), BOB)
     with pytest.raises(ThreadNotFoundError):
-        await runtime.start_aside(None, asked(), BOB)
+        await runtime.start_ephemeral(None, asked(), BOB)
     with pytest.raises(ThreadNotFoundError):
         await runtime.delete_thread("t1", BOB)
     assert await runtime.load_agent_state("a", "t1", BOB) is None
@@ -316,7 +316,7 @@ async def test_what_an_agent_remembers_is_not_a_users_before_the_store_or_the_ag
     with pytest.raises(ThreadNotFoundError):
         await runtime.start(None, asked(), ANN)
     with pytest.raises(ThreadNotFoundError):
-        await runtime.start_aside(None, asked(), ANN)
+        await runtime.start_ephemeral(None, asked(), ANN)
     theirs = RequestContext(owner=owner or ANONYMOUS)
     assert await runtime.load_agent_state("a", "t1", theirs) is not None
     await whole(runtime, context=theirs)
@@ -610,7 +610,7 @@ async def test_a_run_aside_leaves_no_trace() -> None:
     diary, agent = Diary(), Waiting()
     store = MemoryStateStore()
     runtime = CopilotRuntime({"a": agent}, state_store=store, **diary.hooks())
-    aside = await runtime.start_aside(None, asked(run_id="aside"), ANN)
+    aside = await runtime.start_ephemeral(None, asked(run_id="aside"), ANN)
     await agent.reached.wait()
     run = await runtime.start(None, asked(), ANN)
     assert runtime.active_run("t1", ANN) is run
@@ -629,24 +629,24 @@ async def test_a_hook_may_refuse_a_run_aside() -> None:
 
     runtime = CopilotRuntime({"a": hello}, on_before_request=refuse)
     with pytest.raises(CopilotKitError, match=r"^Not aside\.$"):
-        await runtime.start_aside(None, asked(run_id="aside"), ANN)
+        await runtime.start_ephemeral(None, asked(run_id="aside"), ANN)
 
 
 async def test_an_agent_forgets_a_run_aside_on_a_thread_that_it_did_not_know() -> None:
     agent = Knowing()
     runtime = CopilotRuntime({"a": agent})
-    await (await runtime.start_aside(None, asked(), ANN)).wait()
+    await (await runtime.start_ephemeral(None, asked(), ANN)).wait()
     assert agent.threads == set()
 
     await whole(runtime)
-    await (await runtime.start_aside(None, asked(run_id="aside"), ANN)).wait()
+    await (await runtime.start_ephemeral(None, asked(run_id="aside"), ANN)).wait()
     assert agent.threads == {"t1"}
 
 
 async def test_an_agent_keeps_what_it_alone_remembers_after_a_run_aside() -> None:
     agent = Knowing()
     agent.threads.add("t1")
-    await (await CopilotRuntime({"a": agent}).start_aside(None, asked(), ANN)).wait()
+    await (await CopilotRuntime({"a": agent}).start_ephemeral(None, asked(), ANN)).wait()
     assert agent.threads == {"t1"}
 
 

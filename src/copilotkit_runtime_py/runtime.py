@@ -29,19 +29,19 @@ from .logs.records import get_logger, scope
 from .providers.base import Provider
 from .providers.directory import AgentDirectory, Authorize
 from .providers.resolve import AgentLike
-from .runs.capacity import LiveRuns, Place
-from .runs.completion import Ending
+from .runs.capacity import Capacity, Slot
+from .runs.completion import Completion
 from .runs.journal import Journal
-from .runs.prepare import for_agent, told_alike, told_of, unseen
+from .runs.prepare import agent_input, new_messages, recorded_input, restore_client_messages
 from .runs.run import Run
-from .runs.thread_locks import ActiveRuns, BusyThreadPolicy
+from .runs.thread_locks import BusyThreadPolicy, ThreadLocks
 from .runs.thread_view import Connection, connect, load_agent_state, load_known
 from .state_store.base import AgentState, RunRecord, StateStore
 from .state_store.from_url import open_state_store
 from .state_store.memory import MemoryStateStore
 from .tools.actions import Tool
 from .tools.loop import ActionSource
-from .tools.registry import Toolbox
+from .tools.registry import ToolRegistry
 from .transcription import TranscriptionService
 
 logger = get_logger(__name__)
@@ -112,21 +112,21 @@ class CopilotRuntime:
         self.properties = dict(properties or {})
         self.transcription_service = transcription_service
         self.development = development
-        self._toolbox = Toolbox(
+        self._tools = ToolRegistry(
             actions, mcp_servers, agents=self.agents, limits=self.limits, development=development
         )
-        self.action = self._toolbox.action
-        self.agent_tool = self._toolbox.agent_tool
+        self.action = self._tools.action
+        self.agent_tool = self._tools.agent_tool
         self._hooks = Hooks(
             on_before_request=on_before_request,
             on_after_request=on_after_request,
             on_stop_generation=on_stop_generation,
             on_error=on_error,
         )
-        self._active = ActiveRuns(self.state_store, on_busy_thread=on_busy_thread, limits=self.limits)
+        self._active = ThreadLocks(self.state_store, on_busy_thread=on_busy_thread, limits=self.limits)
         self._asides: dict[tuple[str, str], Run] = {}
         self._observers: list[Callable[[Run], None]] = []
-        self._live = LiveRuns(self.limits)
+        self._live = Capacity(self.limits)
         for name, provider in self.agents.items():
             provider.use_store(self.state_store.url, name)
 
@@ -199,7 +199,7 @@ class CopilotRuntime:
         input: RunAgentInput,
         context: RequestContext,
         as_sent: Mapping[str, dict[str, Any]],
-        place: Place,
+        place: Slot,
         store: StateStore,
     ) -> Run:
         owner, thread_id = context.owner, input.thread_id
@@ -207,9 +207,9 @@ class CopilotRuntime:
         body = input.model_dump(mode="json", by_alias=True, exclude_none=True)
         before = BeforeRequest.of(body, name, context)
         await call_hook(self._hooks.on_before_request, before)
-        allowed = await self.agents_for(context) if self._toolbox.hands_over else None
-        agent = self._toolbox.equip(name, allowed)
-        told = told_of(body, as_sent, self.properties.keys() | self._toolbox.properties)
+        allowed = await self.agents_for(context) if self._tools.hands_over else None
+        agent = self._tools.with_tools(name, allowed)
+        told = recorded_input(body, as_sent, self.properties.keys() | self._tools.properties)
         run = await self._active.claim(
             owner, thread_id, lambda: self._begin(input, told, before, agent, place, store)
         )
@@ -223,7 +223,7 @@ class CopilotRuntime:
         told: dict[str, Any],
         before: BeforeRequest,
         agent: Provider,
-        place: Place,
+        place: Slot,
         store: StateStore,
     ) -> Run:
         """Claims the thread and starts the run."""
@@ -233,11 +233,11 @@ class CopilotRuntime:
         if store is self.state_store:
             known = await load_known(store, self._active, name, agent, record.thread_id, before.context)
         guard = Guard(self.guardrails, known)
-        stream = guard.run(agent, for_agent(input, known), before.context)
-        stream = told_alike(stream, before.input_messages, told["messages"])
+        stream = guard.run(agent, agent_input(input, known), before.context)
+        stream = restore_client_messages(stream, before.input_messages, told["messages"])
         record = await store.begin_run(record)
         journal = Journal(store, record, patience=self.limits.store_seconds)
-        ending = Ending(journal, before, input.state, self._hooks, guard)
+        ending = Completion(journal, before, input.state, self._hooks, guard)
 
         async def announce(run: Run) -> None:
             self._live.ended(run)
@@ -255,9 +255,9 @@ class CopilotRuntime:
             number=record.number,
             thread_id=input.thread_id,
             agent_name=name,
-            framed=agent.framed,
+            strict_stream=agent.strict_stream,
             limits=self.limits,
-            input={**told, "messages": unseen(told["messages"], known)},
+            input={**told, "messages": new_messages(told["messages"], known)},
             on_entries=journal.on_entries,
             before_end=ending.settle,
             after_end=announce,
@@ -268,7 +268,9 @@ class CopilotRuntime:
             journal.start(run)
         return run
 
-    async def start_aside(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
+    async def start_ephemeral(
+        self, agent_name: str | None, input: RunAgentInput, context: RequestContext
+    ) -> Run:
         """Starts a run that leaves no trace, such as one that makes suggestions.
 
         No store or lock knows of it, so its thread may have another run at the same time. `stop` ends it like
@@ -287,10 +289,10 @@ class CopilotRuntime:
             scope(request=context, agent=name, thread_id=input.thread_id, run_id=input.run_id),
             self._live.admit(context.owner) as place,
         ):
-            return await self._start_aside(name, input, context, place)
+            return await self._start_ephemeral(name, input, context, place)
 
-    async def _start_aside(
-        self, name: str, input: RunAgentInput, context: RequestContext, place: Place
+    async def _start_ephemeral(
+        self, name: str, input: RunAgentInput, context: RequestContext, place: Slot
     ) -> Run:
         owner, thread_id, provider = context.owner, input.thread_id, self.agents[name]
         known = await load_known(self.state_store, self._active, name, provider, thread_id, context)
@@ -313,13 +315,13 @@ class CopilotRuntime:
             number=0,
             thread_id=thread_id,
             agent_name=name,
-            framed=provider.framed,
+            strict_stream=provider.strict_stream,
             limits=self.limits,
             before_end=_nothing,
             after_end=forget,
             development=self.development,
         )
-        stream = Guard(self.guardrails, known).run(provider, for_agent(input, known), context)
+        stream = Guard(self.guardrails, known).run(provider, agent_input(input, known), context)
         with self._live.add(run, place):
             self._asides[owner, thread_id] = run
             run.start(stream)
@@ -471,7 +473,7 @@ class CopilotRuntime:
             stack.push_async_callback(self.state_store.aclose)
             for provider in set(self.agents.values()):
                 stack.push_async_callback(provider.aclose)
-            stack.push_async_callback(self._toolbox.aclose)
+            stack.push_async_callback(self._tools.aclose)
             if self.guardrails is not None:
                 stack.push_async_callback(self.guardrails.aclose)
             stack.push_async_callback(self._active.aclose)

@@ -21,9 +21,9 @@ STARTED = {"type": "RUN_STARTED", "threadId": "t1", "runId": "r1"}
 FINISHED = {"type": "RUN_FINISHED", "threadId": "t1", "runId": "r1"}
 
 
-def stream(*yielded: Event, framed: bool = False) -> list[Event]:
+def stream(*yielded: Event, strict_stream: bool = False) -> list[Event]:
     """The whole stream of an agent that yields these events and ends."""
-    sequence = EventSequence("t1", "r1", framed=framed)
+    sequence = EventSequence("t1", "r1", strict_stream=strict_stream)
     out: list[Event] = []
     for event in yielded:
         sequence.push(event, out)
@@ -32,9 +32,9 @@ def stream(*yielded: Event, framed: bool = False) -> list[Event]:
     return [*out, sequence.terminal]
 
 
-def violation(*yielded: Event, framed: bool = True) -> str:
+def violation(*yielded: Event, strict_stream: bool = True) -> str:
     """The text of the violation that the last of these events is."""
-    sequence = EventSequence("t1", "r1", framed=framed)
+    sequence = EventSequence("t1", "r1", strict_stream=strict_stream)
     out: list[Event] = []
     for event in yielded[:-1]:
         sequence.push(event, out)
@@ -78,9 +78,9 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize("framed", [False, True])
-def test_a_well_formed_stream_passes_unchanged(framed: bool) -> None:
-    assert stream(STARTED, *WHOLE, FINISHED, framed=framed) == [STARTED, *WHOLE, FINISHED]
+@pytest.mark.parametrize("strict_stream", [False, True])
+def test_a_well_formed_stream_passes_unchanged(strict_stream: bool) -> None:
+    assert stream(STARTED, *WHOLE, FINISHED, strict_stream=strict_stream) == [STARTED, *WHOLE, FINISHED]
 
 
 def test_an_agent_that_only_talks_gets_its_frame() -> None:
@@ -109,7 +109,7 @@ def test_what_an_unframed_agent_leaves_open_is_closed_before_the_end() -> None:
 
 
 def test_ids_that_the_agent_leaves_out_of_its_frame_are_supplied() -> None:
-    assert stream({"type": "RUN_STARTED"}, {"type": "RUN_FINISHED", "result": None}, framed=True) == [
+    assert stream({"type": "RUN_STARTED"}, {"type": "RUN_FINISHED", "result": None}, strict_stream=True) == [
         STARTED,
         {**FINISHED, "result": None},
     ]
@@ -117,16 +117,16 @@ def test_ids_that_the_agent_leaves_out_of_its_frame_are_supplied() -> None:
 
 def test_the_agents_own_ids_are_kept() -> None:
     started, finished = events.run_started("t9", "r9"), events.run_finished("t9", "r9")
-    assert stream(started, finished, framed=True) == [started, finished]
+    assert stream(started, finished, strict_stream=True) == [started, finished]
 
 
 def test_run_started_tells_the_input_unless_the_agent_does() -> None:
     out: list[Event] = []
-    EventSequence("t1", "r1", framed=False, input={"messages": []}).push(events.text_start("m"), out)
+    EventSequence("t1", "r1", strict_stream=False, input={"messages": []}).push(events.text_start("m"), out)
     assert out[0] == {**STARTED, "input": {"messages": []}}
     out.clear()
     own = {**STARTED, "input": {"messages": [{"id": "u"}]}}
-    EventSequence("t1", "r1", framed=False, input={"messages": []}).push(own, out)
+    EventSequence("t1", "r1", strict_stream=False, input={"messages": []}).push(own, out)
     assert out == [own]
 
 
@@ -134,7 +134,7 @@ def test_an_agent_that_tells_its_input_tells_nothing_of_the_servers_properties()
     out: list[Event] = []
     own = {**STARTED, "input": {"messages": [], "forwardedProps": {"plan": "pro", "key": "secret"}}}
     asked = {"messages": [], "forwardedProps": {"plan": "pro"}}
-    EventSequence("t1", "r1", framed=False, input=asked).push(own, out)
+    EventSequence("t1", "r1", strict_stream=False, input=asked).push(own, out)
     assert out == [{**STARTED, "input": asked}]
 
 
@@ -143,7 +143,7 @@ def test_nothing_follows_a_terminal_event() -> None:
         STARTED,
         FINISHED,
     ]
-    sequence = EventSequence("t1", "r1", framed=False)
+    sequence = EventSequence("t1", "r1", strict_stream=False)
     out: list[Event] = []
     sequence.push(events.text_start("m"), out)
     sequence.push(events.run_error("boom"), out)
@@ -153,7 +153,7 @@ def test_nothing_follows_a_terminal_event() -> None:
 
 
 def test_an_error_may_come_first_even_from_a_framed_agent() -> None:
-    assert stream(events.run_error("boom"), framed=True) == [STARTED, events.run_error("boom")]
+    assert stream(events.run_error("boom"), strict_stream=True) == [STARTED, events.run_error("boom")]
 
 
 def test_an_agents_numeric_error_code_is_a_text() -> None:
@@ -435,7 +435,7 @@ def test_a_wrong_order_is_named_as_agui_clients_name_it(case: str) -> None:
 
 
 def test_a_framed_agent_that_hangs_up_is_at_fault() -> None:
-    sequence = EventSequence("t1", "r1", framed=True)
+    sequence = EventSequence("t1", "r1", strict_stream=True)
     out: list[Event] = []
     sequence.push(STARTED, out)
     sequence.push(text_chunk(messageId="m", delta="x"), out)
@@ -498,7 +498,7 @@ MALFORMED: dict[str, tuple[Event, str]] = {
 @pytest.mark.parametrize("case", MALFORMED)
 def test_a_malformed_event_is_refused(case: str) -> None:
     event, text = MALFORMED[case]
-    assert violation(event, framed=False) == text
+    assert violation(event, strict_stream=False) == text
 
 
 def test_messages_of_any_version_pass_in_a_snapshot() -> None:
@@ -512,7 +512,7 @@ def test_messages_of_any_version_pass_in_a_snapshot() -> None:
 def test_an_event_is_the_sequences_own() -> None:
     state = {"items": [1]}
     content = events.text_content("m", "a")
-    sequence = EventSequence("t1", "r1", framed=False)
+    sequence = EventSequence("t1", "r1", strict_stream=False)
     out: list[Event] = []
     sequence.push(events.text_start("m"), out)
     sequence.push(content, out)
@@ -536,7 +536,7 @@ def test_objects_in_an_event_become_json() -> None:
 
 
 def test_an_object_without_a_json_form_is_an_error_of_the_agent() -> None:
-    sequence = EventSequence("t1", "r1", framed=False)
+    sequence = EventSequence("t1", "r1", strict_stream=False)
     with pytest.raises((TypeError, ValueError)):
         sequence.push(events.state_snapshot(object()), [])
 
@@ -616,8 +616,8 @@ def any_event(draw: st.DrawFn) -> Any:
 
 @given(st.lists(any_event(), max_size=25), st.booleans())
 @settings(max_examples=200, deadline=None)
-def test_any_list_of_events_makes_a_well_formed_stream(yielded: list[Any], framed: bool) -> None:
-    sequence = EventSequence("t1", "r1", framed=framed)
+def test_any_list_of_events_makes_a_well_formed_stream(yielded: list[Any], strict_stream: bool) -> None:
+    sequence = EventSequence("t1", "r1", strict_stream=strict_stream)
     out: list[Event] = []
     for event in yielded:
         # A refused event leaves the sequence as it was.

@@ -164,7 +164,7 @@ async def test_a_provider_that_a_factory_returns_twice_is_closed_after_the_last_
 @pytest.mark.anyio
 async def test_a_made_agent_that_must_end_its_run_itself_is_held_to_it() -> None:
     class Framed(Recorder):
-        framed = True
+        strict_stream = True
 
     finish = events.run_finished("t1", "r1")
     assert await received(as_provider(lambda: Framed(finish))) == [finish]

@@ -9,7 +9,7 @@ import pytest
 
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.agui.events import Event
-from copilotkit_runtime_py.runs.prepare import told_alike
+from copilotkit_runtime_py.runs.prepare import restore_client_messages
 
 pytestmark = pytest.mark.anyio
 
@@ -44,5 +44,5 @@ async def test_a_snapshot_has_a_message_as_it_was_sent_unless_the_agent_made_it_
     async def run() -> AsyncIterator[Event]:
         yield events.messages_snapshot([from_agent, answer])
 
-    stream = told_alike(run(), [user(words("Look:"), GIVEN)], [user(words("Look:"), SENT)])
+    stream = restore_client_messages(run(), [user(words("Look:"), GIVEN)], [user(words("Look:"), SENT)])
     assert [event async for event in stream] == [events.messages_snapshot([told, answer])]

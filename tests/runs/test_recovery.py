@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilotkit_runtime_py.agui import events
-from copilotkit_runtime_py.agui.compaction import shown
+from copilotkit_runtime_py.agui.compaction import visible_event
 from copilotkit_runtime_py.agui.reducer import Transcript
 from copilotkit_runtime_py.runs.recovery import recover
 from copilotkit_runtime_py.state_store.base import (
@@ -78,7 +78,7 @@ def test_a_run_that_was_cut_off_at_any_event_is_well_formed_once_it_is_ended(
     for event in told:
         left.add(event)
     assert store.ending.state == left.result()
-    check_stream([events.decode(event) for event in map(shown, store.ending.compacted) if event])
+    check_stream([events.decode(event) for event in map(visible_event, store.ending.compacted) if event])
 
 
 def test_a_run_that_was_cut_off_keeps_the_conversation_and_the_state_that_it_began_with() -> None:

@@ -38,14 +38,14 @@ SECRET = "sk-secret"
 class Watched:
     """A run, and what it told the world."""
 
-    def __init__(self, *, framed: bool = False, limits: Limits | None = None, **options: Any) -> None:
+    def __init__(self, *, strict_stream: bool = False, limits: Limits | None = None, **options: Any) -> None:
         self.told: list[str] = []
         self.run = Run(
             id="r1",
             number=1,
             thread_id="t1",
             agent_name="a",
-            framed=framed,
+            strict_stream=strict_stream,
             limits=limits or Limits(),
             before_end=self._before_end,
             after_end=self._after_end,
@@ -225,7 +225,7 @@ async def test_a_framed_agent_that_hangs_up_fails() -> None:
         yield STARTED
         yield events.text_start("m")
 
-    run, told = await whole(agent(), framed=True)
+    run, told = await whole(agent(), strict_stream=True)
     error = events.run_error("Run ended without emitting a terminal event", "INCOMPLETE_STREAM")
     assert told == [STARTED, events.text_start("m"), events.text_end("m"), error]
     assert run.status is RunStatus.FAILED
@@ -790,7 +790,7 @@ ACTS: dict[str, Any] = {
     st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
-def test_any_agent_makes_a_well_formed_run(acts: list[str], framed: bool) -> None:
+def test_any_agent_makes_a_well_formed_run(acts: list[str], strict_stream: bool) -> None:
     async def agent(run: Run) -> Stream:
         for act in acts:
             if act in ACTS:
@@ -806,7 +806,7 @@ def test_any_agent_makes_a_well_formed_run(acts: list[str], framed: bool) -> Non
                     await asyncio.sleep(0)
 
     async def main() -> None:
-        watched = Watched(framed=framed, limits=Limits(cancel_seconds=0.05))
+        watched = Watched(strict_stream=strict_stream, limits=Limits(cancel_seconds=0.05))
         watched.run.start(agent(watched.run))
         check_models(await watched.end())
         assert SECRET not in repr([entry.data for entry in watched.run.entries])

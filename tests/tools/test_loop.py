@@ -37,7 +37,7 @@ def asked(**fields: Any) -> RunAgentInput:
 
 async def played(provider: Provider, input: RunAgentInput | None = None) -> list[Event]:
     """The whole run, as readers see it."""
-    sequence = EventSequence("t1", "r1", framed=provider.framed)
+    sequence = EventSequence("t1", "r1", strict_stream=provider.strict_stream)
     out: list[Event] = []
     async for event in provider.run(input or asked(), CONTEXT):
         sequence.push(event, out)

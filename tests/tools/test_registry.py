@@ -147,7 +147,7 @@ async def test_suggestions_run_no_actions() -> None:
     def act() -> None:
         ran.append("acted")
 
-    await over(await runtime.start_aside("a", asked(), ANN))
+    await over(await runtime.start_ephemeral("a", asked(), ANN))
     assert (ran, agent.offered) == ([], [[]])
 
 

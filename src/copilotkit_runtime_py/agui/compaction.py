@@ -14,8 +14,6 @@ from .message_events import PARTS
 LONG_LOG: Final = 5_000
 """From so many events on, a log is folded beside the loop, which others need meanwhile."""
 
-_INTERRUPTS: Final = {"on_interrupt", "on_copilotkit_interrupt"}
-
 
 class Piece:
     """One event of a compacted log.
@@ -43,12 +41,12 @@ class Piece:
         return b"%b\t%b" % (head.encode(), shown)
 
 
-def shown(line: bytes) -> bytes:
+def visible_event(line: bytes) -> bytes:
     """Returns the event of an encoded piece as JSON, or nothing."""
     return line.partition(b"\t")[2]
 
 
-def rest(line: bytes, seen: int) -> bytes:
+def remaining_bytes(line: bytes, seen: int) -> bytes:
     """Returns what an encoded piece holds for a reader of the whole log, as JSON, or nothing.
 
     Args:
@@ -167,6 +165,6 @@ def _historic(event: Event, started: Event, *, pending: bool) -> Event | None:
     if not pending:
         if kind == "RUN_FINISHED" and "outcome" in event:
             return {key: value for key, value in event.items() if key != "outcome"}
-        if kind == "CUSTOM" and event["name"] in _INTERRUPTS:
+        if kind == "CUSTOM" and event["name"] in events.INTERRUPTS:
             return None
     return event

@@ -18,6 +18,14 @@ Event: TypeAlias = dict[str, Any]
 INTERRUPTED: Final = "RUN_INTERRUPTED"
 """The code of the RUN_ERROR that ends a run whose worker is gone."""
 
+GRAPH_INTERRUPTS: Final = frozenset({"on_interrupt", "LangGraphInterruptEvent"})
+"""The names of the CUSTOM events with which a LangGraph graph asks a question (`interrupt`)."""
+
+COPILOTKIT_INTERRUPTS: Final = frozenset({"on_copilotkit_interrupt", "CopilotKitLangGraphInterruptEvent"})
+"""The names of those with which CopilotKit's own `copilotkit_interrupt` does, which bring messages along."""
+
+INTERRUPTS: Final = GRAPH_INTERRUPTS | COPILOTKIT_INTERRUPTS
+"""The names of all CUSTOM events that wait for an answer."""
 
 _LARGE: Final = 64 * 1024
 

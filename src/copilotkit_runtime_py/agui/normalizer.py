@@ -116,8 +116,8 @@ class EventSequence:
     Args:
         thread_id: the thread of the run.
         run_id: the run's id.
-        framed: the agent must bring RUN_STARTED, message ends and the terminal event itself, and lacking
-            them is its fault. Otherwise they are supplied.
+        strict_stream: the agent must send RUN_STARTED, message ends and the terminal event itself; a
+            missing one is an error. Otherwise they are supplied.
         input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
 
     The texts of violations are those of AG-UI's own client, which frontends already show
@@ -129,12 +129,14 @@ class EventSequence:
             the run can settle its affairs before anyone sees it.
     """
 
-    def __init__(self, thread_id: str, run_id: str, *, framed: bool, input: Event | None = None) -> None:
+    def __init__(
+        self, thread_id: str, run_id: str, *, strict_stream: bool, input: Event | None = None
+    ) -> None:
         self.thread_id = thread_id
         self.run_id = run_id
         self.started = False
         self.terminal: Event | None = None
-        self._framed = framed
+        self._strict_stream = strict_stream
         self._input = input
         self._open: dict[tuple[str, str], None] = {}
         self._unanswered: dict[str, None] = {}
@@ -165,12 +167,12 @@ class EventSequence:
         """Ends the stream after the agent's last event, if it is not over already.
 
         Raises:
-            ProtocolViolationError: a framed agent ended without a terminal event.
+            ProtocolViolationError: a strict_stream agent ended without a terminal event.
         """
         if self.terminal is not None:
             return
         self._close_chunk(out)
-        if self._framed:
+        if self._strict_stream:
             raise ProtocolViolationError("Run ended without emitting a terminal event", "INCOMPLETE_STREAM")
         self.end(events.run_finished(self.thread_id, self.run_id), out)
 
@@ -226,7 +228,7 @@ class EventSequence:
             event.setdefault("runId", self.run_id)
         _check(event)
         if not self.started and kind != "RUN_STARTED":
-            if self._framed and kind != "RUN_ERROR":
+            if self._strict_stream and kind != "RUN_ERROR":
                 raise ProtocolViolationError("First event must be 'RUN_STARTED'", "INCOMPLETE_STREAM")
             self._start(out)
         chunk = _CHUNKS.get(kind)
@@ -282,7 +284,7 @@ class EventSequence:
             self._announce(event, out)
             return
         elif kind == "RUN_FINISHED":
-            if self._framed:
+            if self._strict_stream:
                 self._check_nothing_open()
             self.end(event, out)
             return

@@ -12,7 +12,7 @@ from ag_ui.core import RunAgentInput
 from ..agui.events import Event
 from ..context import RequestContext
 from ..errors import GuardrailsDeniedError, GuardrailsUnavailableError
-from ..providers.base import Provider
+from ..providers.base import Provider, close_stream
 from ..state_store.base import AgentState
 from .base import GuardrailMessage, Verdict
 from .policy import Guardrails, Rules
@@ -88,9 +88,7 @@ class Guard:
             async for event in stream:
                 yield event
         finally:
-            aclose = getattr(stream, "aclose", None)
-            if aclose is not None:
-                await aclose()
+            await close_stream(stream)
 
     async def _judge(
         self, guardrails: Guardrails, input: RunAgentInput, texts: Sequence[_Text], asked: Rules | None

@@ -42,11 +42,11 @@ class Provider(ABC):
         description: one sentence for frontends and other agents.
         capabilities: what the agent can do, as an AG-UI 1.0 `AgentCapabilities` object in JSON form, or None
             where that is not known.
-        framed: the stream comes with its own RUN_STARTED, message ends and terminal event, and lacking them
-            is a fault of the agent. Otherwise the runtime supplies whatever is missing.
+        strict_stream: the agent sends RUN_STARTED, message ends and the terminal event itself, and a missing
+            one is an error. Otherwise the runtime supplies what is missing.
     """
 
-    framed: ClassVar[bool] = False
+    strict_stream: ClassVar[bool] = False
     description: str = ""
     capabilities: Mapping[str, Any] | None = None
 
@@ -85,3 +85,10 @@ class Provider(ABC):
 
     async def aclose(self) -> None:  # noqa: B027 - most providers hold nothing
         """Releases what the provider holds for all runs, such as a connection pool."""
+
+
+async def close_stream(stream: Any) -> None:
+    """Closes an async iterator that can be closed, so that what it holds is released now."""
+    aclose = getattr(stream, "aclose", None)
+    if aclose is not None:
+        await aclose()

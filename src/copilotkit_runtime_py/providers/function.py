@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ..agui.events import Event, event_from
 from ..context import RequestContext
-from .base import Provider
+from .base import Provider, close_stream
 
 AgentEvent: TypeAlias = BaseModel | Mapping[str, Any]
 """What an agent may yield: a model of `ag_ui.core`, or the same in JSON form."""
@@ -94,10 +94,3 @@ def takes_context(function: Any, position: int) -> bool:
         return False
     parameter = positional[position]
     return parameter.default is parameter.empty or parameter.name == "context"
-
-
-async def close_stream(stream: Any) -> None:
-    """Closes an async iterator that can be closed, so that what it holds is released now."""
-    aclose = getattr(stream, "aclose", None)
-    if aclose is not None:
-        await aclose()

@@ -71,7 +71,7 @@ class RemoteProvider(Provider):
         ValueError: the URL is not http(s), or holds credentials.
     """
 
-    framed = True
+    strict_stream = True
 
     def __init__(
         self,

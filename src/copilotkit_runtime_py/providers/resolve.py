@@ -14,8 +14,8 @@ from ag_ui.core import RunAgentInput
 from ..agui.events import Event
 from ..context import RequestContext
 from ..errors import ProtocolViolationError
-from .base import AgentSnapshot, Provider
-from .function import AgentFunction, FunctionProvider, RunnableAgent, close_stream, takes_context
+from .base import AgentSnapshot, Provider, close_stream
+from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_context
 from .remote import RemoteProvider
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class FactoryProvider(Provider):
                     yield event
             finally:
                 await close_stream(events)
-            if provider.framed and not terminated:
+            if provider.strict_stream and not terminated:
                 raise ProtocolViolationError(
                     "Run ended without emitting a terminal event", "INCOMPLETE_STREAM"
                 )

@@ -15,7 +15,7 @@ from ..telemetry import RunTrace, failed
 from .run import Run
 
 
-class Place:
+class Slot:
     """Room for a run of one owner.
 
     Attributes:
@@ -30,7 +30,7 @@ class Place:
         self.run: Run | None = None
 
 
-class LiveRuns:
+class Capacity:
     """The runs of this process that are not over.
 
     All that is counted is counted in this process alone. What one owner may have does not bind the anonymous
@@ -42,13 +42,13 @@ class LiveRuns:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._runs: dict[Run, tuple[Place, RunTrace]] = {}
+        self._runs: dict[Run, tuple[Slot, RunTrace]] = {}
         self._places: Counter[str] = Counter()
         self._starts = StartRate(limits.runs_per_minute_per_owner)
         self.closing = False
 
     @contextmanager
-    def admit(self, owner: str) -> Iterator[Place]:
+    def admit(self, owner: str) -> Iterator[Slot]:
         """Holds room for a run until the end of the block, or until the run's end if it got one.
 
         Raises:
@@ -67,7 +67,7 @@ class LiveRuns:
         ):
             raise RateLimitError(f"You have {limits.runs_per_owner} runs in progress, and may have no more.")
         self.count_start(owner)
-        place = Place(owner)
+        place = Slot(owner)
         self._places[owner] += 1
         try:
             yield place
@@ -85,7 +85,7 @@ class LiveRuns:
             self._starts.count(owner, asyncio.get_running_loop().time())
 
     @contextmanager
-    def add(self, run: Run, place: Place) -> Iterator[None]:
+    def add(self, run: Run, place: Slot) -> Iterator[None]:
         """Gives the place to a run, which is started in the block, and then owes `ended` and `remove`."""
         place.run = run
         trace = RunTrace(run.agent_name, run.thread_id, run.id, place.owner)
@@ -137,7 +137,7 @@ class LiveRuns:
             for run in runs:
                 self.remove(run)
 
-    def _free(self, place: Place) -> None:
+    def _free(self, place: Slot) -> None:
         self._places[place.owner] -= 1
         if not self._places[place.owner]:
             del self._places[place.owner]

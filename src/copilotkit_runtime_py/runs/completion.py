@@ -31,7 +31,7 @@ def ending_of(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: A
     return RunEnding(state=transcript.result(), compacted=[piece.encode() for piece in compact(log)])
 
 
-class Ending:
+class Completion:
     """What happens at the end of one run: the store learns of it, then the hooks do.
 
     Args:

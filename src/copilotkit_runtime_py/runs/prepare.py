@@ -8,13 +8,13 @@ from typing import Any, TypeAlias
 from ag_ui.core import RunAgentInput
 
 from ..agui.events import Event
-from ..providers.function import close_stream
+from ..providers.base import close_stream
 from ..state_store.base import AgentState
 
 Json: TypeAlias = dict[str, Any]
 
 
-def for_agent(input: RunAgentInput, known: AgentState | None = None) -> RunAgentInput:
+def agent_input(input: RunAgentInput, known: AgentState | None = None) -> RunAgentInput:
     """Returns the input without activity messages, and with the tool results that the thread's log has.
 
     Activity messages are for frontends only. And since a client sends the whole conversation with every
@@ -50,7 +50,7 @@ def _results(known: AgentState, own: set[str]) -> dict[str, Any]:
     }
 
 
-def told_of(
+def recorded_input(
     body: dict[str, Any], as_sent: Mapping[str, dict[str, Any]], hidden: Collection[str]
 ) -> dict[str, Any]:
     """Returns what readers are told of an input.
@@ -69,7 +69,7 @@ def told_of(
     return told
 
 
-def told_alike(
+def restore_client_messages(
     stream: AsyncIterator[Event], messages: Sequence[Json], told: Sequence[Json]
 ) -> AsyncIterator[Event]:
     """Returns an agent's events, with the input's messages in its snapshots as readers are told of them.
@@ -79,7 +79,7 @@ def told_alike(
     Args:
         stream: the agent's events.
         messages: those of the input in JSON form.
-        told: the same messages, as `told_of` has them.
+        told: the same messages, as `recorded_input` has them.
     """
     others = {
         m["id"]: (_outline(m), other) for m, other in zip(messages, told, strict=True) if m is not other
@@ -113,7 +113,7 @@ def _outline(message: Json) -> Any:
     return message.get("role"), content
 
 
-def unseen(messages: list[dict[str, Any]], known: AgentState | None) -> list[dict[str, Any]]:
+def new_messages(messages: list[dict[str, Any]], known: AgentState | None) -> list[dict[str, Any]]:
     """Returns the messages that no earlier run of the agent on the thread has told of."""
     ids = ids_of(known.messages) if known is not None else set()
     return [message for message in messages if message["id"] not in ids]

@@ -50,7 +50,7 @@ def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEndin
 
 def _closing(thread_id: str, run_id: str, told: list[Event]) -> list[Event]:
     """Returns the events that bring a log to its end."""
-    sequence = EventSequence(thread_id, run_id, framed=False)
+    sequence = EventSequence(thread_id, run_id, strict_stream=False)
     again: list[Event] = []
     for event in told:
         sequence.push(event, again)

@@ -26,7 +26,7 @@ _LINGER: Final = 10.0
 _GRACE: Final = 5.0
 
 
-class FollowedRun(EventLog):
+class RemoteRun(EventLog):
     """A run of another worker, as its log in the store grows.
 
     It is followed while somebody reads it. If its worker dies, it is brought to its end here.
@@ -37,7 +37,7 @@ class FollowedRun(EventLog):
         on_end: called once it is not followed any more.
     """
 
-    def __init__(self, store: StateStore, log: RunLog, on_end: Callable[[FollowedRun], None]) -> None:
+    def __init__(self, store: StateStore, log: RunLog, on_end: Callable[[RemoteRun], None]) -> None:
         super().__init__(log.run.number)
         self.id = log.run.id
         self.owner = log.run.owner

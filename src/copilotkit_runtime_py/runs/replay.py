@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..agui import events
-from ..agui.compaction import compact, rest, shown
+from ..agui.compaction import compact, remaining_bytes, visible_event
 from ..agui.events import Event
 from ..state_store.base import AgentState, RunLog
 
@@ -33,7 +33,7 @@ def replayed(log: RunLog, *, pending: bool, after: int = -1, seen: int = -1) -> 
     for place, line in enumerate(lines):
         data = b""
         if place > after:
-            data = shown(line) if seen < 0 else rest(line, seen)
+            data = visible_event(line) if seen < 0 else remaining_bytes(line, seen)
         if data:
             yield place, data
 

@@ -13,6 +13,7 @@ from ..agui.normalizer import EventSequence
 from ..errors import AgentError, CopilotKitError, masked
 from ..limits import Limits
 from ..logs.records import get_logger
+from ..providers.base import close_stream
 from ..telemetry import agent_span
 from .event_log import Entry, EventLog
 
@@ -46,7 +47,7 @@ class Run(EventLog):
         number: the run's place among the runs of its thread.
         thread_id: the thread.
         agent_name: the agent's registered name.
-        framed: see `Provider.framed`.
+        strict_stream: see `Provider.strict_stream`.
         limits: the bounds of the run.
         input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
         on_entries: called when there are new entries, which it is to show to readers in time. Without it,
@@ -69,7 +70,7 @@ class Run(EventLog):
         number: int,
         thread_id: str,
         agent_name: str,
-        framed: bool,
+        strict_stream: bool,
         limits: Limits,
         input: Event | None = None,
         on_entries: Callable[[], None] | None = None,
@@ -89,7 +90,7 @@ class Run(EventLog):
         self._before_end = before_end
         self._after_end = after_end
         self._development = development
-        self._sequence = EventSequence(thread_id, id, framed=framed, input=input)
+        self._sequence = EventSequence(thread_id, id, strict_stream=strict_stream, input=input)
         self._terminal: Entry | None = None
         self._size = 0
         self._fault: CopilotKitError | None = None
@@ -200,9 +201,7 @@ class Run(EventLog):
             finally:
                 self._publish(out)
         finally:
-            aclose = getattr(stream, "aclose", None)
-            if aclose is not None:
-                await aclose()
+            await close_stream(stream)
 
     async def _supervise(self) -> None:
         """Waits until the agent lets go, or overstays a stop, and brings the run to its end."""

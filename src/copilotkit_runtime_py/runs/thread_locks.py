@@ -11,7 +11,7 @@ from ..errors import StoreUnavailableError, ThreadBusyError
 from ..limits import Limits
 from ..state_store.base import RunLog, StateStore
 from .recovery import recover
-from .remote_run import FollowedRun
+from .remote_run import RemoteRun
 from .run import Run
 
 # No log is so long.
@@ -20,7 +20,7 @@ _BEYOND: Final = 2**31 - 1
 BusyThreadPolicy: TypeAlias = Literal["reject", "supersede", "enqueue"]
 
 
-class ActiveRuns:
+class ThreadLocks:
     """The runs in progress, by thread. Each thread has one at most, on whichever worker.
 
     Args:
@@ -34,7 +34,7 @@ class ActiveRuns:
         self._on_busy_thread = on_busy_thread
         self._limits = limits
         self._runs: dict[tuple[str, str], Run] = {}
-        self._followed: dict[tuple[str, str], FollowedRun] = {}
+        self._followed: dict[tuple[str, str], RemoteRun] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def here(self, owner: str, thread_id: str) -> Run | None:
@@ -53,12 +53,12 @@ class ActiveRuns:
             await recover(self._store, owner, thread_id)
         return logs[-1] if logs else None
 
-    def follow(self, log: RunLog) -> FollowedRun:
+    def follow(self, log: RunLog) -> RemoteRun:
         """Returns a run of another worker, to be read while it goes on."""
         key = (log.run.owner, log.run.thread_id)
         run = self._followed.get(key)
         if run is None or run.number != log.run.number:
-            run = self._followed[key] = FollowedRun(self._store, log, self._forget_followed)
+            run = self._followed[key] = RemoteRun(self._store, log, self._forget_followed)
         return run
 
     async def claim(self, owner: str, thread_id: str, begin: Callable[[], Awaitable[Run]]) -> Run:
@@ -114,7 +114,7 @@ class ActiveRuns:
         if self._runs.get(key) is run:
             del self._runs[key]
 
-    def _forget_followed(self, run: FollowedRun) -> None:
+    def _forget_followed(self, run: RemoteRun) -> None:
         key = (run.owner, run.thread_id)
         if self._followed.get(key) is run:
             del self._followed[key]

@@ -11,7 +11,7 @@ from ..providers.base import AgentSnapshot, Provider
 from ..state_store.base import AgentState, RunLog, StateStore
 from .event_log import EventLog
 from .prepare import ids_of
-from .thread_locks import ActiveRuns
+from .thread_locks import ThreadLocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Connection:
 
 async def connect(
     store: StateStore,
-    active: ActiveRuns,
+    active: ThreadLocks,
     owner: str,
     thread_id: str,
     *,
@@ -63,7 +63,7 @@ async def connect(
 
 async def load_known(
     store: StateStore,
-    active: ActiveRuns,
+    active: ThreadLocks,
     agent_name: str,
     agent: Provider,
     thread_id: str,
@@ -82,7 +82,7 @@ async def load_known(
 
 async def load_agent_state(
     store: StateStore,
-    active: ActiveRuns,
+    active: ThreadLocks,
     agent_name: str,
     agent: Provider,
     thread_id: str,
@@ -108,7 +108,7 @@ async def load_agent_state(
 
 
 async def _remembered(
-    active: ActiveRuns, agent: Provider, thread_id: str, context: RequestContext
+    active: ThreadLocks, agent: Provider, thread_id: str, context: RequestContext
 ) -> AgentSnapshot | None:
     """Returns what the agent itself remembers of a thread.
 

@@ -15,10 +15,9 @@ from ..agui.events import Event
 from ..context import RequestContext
 from ..errors import AgentError
 from ..limits import Limits
-from ..providers.base import AgentSnapshot, Provider
-from ..providers.function import close_stream
+from ..providers.base import AgentSnapshot, Provider, close_stream
 from .actions import Action, AgentTool, Tool, call_action
-from .turn import Call, Json, Turn, input_of, json_of
+from .turn import ActionCall, AgentTurn, Json, input_of, json_of
 
 
 class ActionSource(Protocol):
@@ -92,7 +91,7 @@ class ActionProvider(Provider):
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
             context = dataclasses.replace(context, agent_tools=context.agent_tools - tools.keys())
-            turn = Turn(self._provider, self._offer(input, tools), tools, run_id=input.run_id)
+            turn = AgentTurn(self._provider, self._offer(input, tools), tools, run_id=input.run_id)
             rounds = self._limits.action_rounds
             for number in range(rounds + 1):
                 async with aclosing(self._play(turn, context)) as stream:
@@ -161,7 +160,7 @@ class ActionProvider(Provider):
             description = self._agents[tool.name].description
         return {"name": tool.name, "description": description, "parameters": dict(parameters)}
 
-    async def _play(self, turn: Turn, context: RequestContext) -> AsyncGenerator[Event]:
+    async def _play(self, turn: AgentTurn, context: RequestContext) -> AsyncGenerator[Event]:
         """Runs the agent once, and the actions that it calls. The end of the run is the turn's to keep."""
         stream = turn.provider.run(turn.input, context)
         try:
@@ -189,10 +188,10 @@ class ActionProvider(Provider):
                 async for result in results:
                     yield result
 
-    async def _answer(self, turn: Turn, context: RequestContext) -> AsyncGenerator[Event]:
+    async def _answer(self, turn: AgentTurn, context: RequestContext) -> AsyncGenerator[Event]:
         """Runs the actions that wait to be run. Results come as they are there."""
 
-        async def answer(id: str, call: Call) -> Event:
+        async def answer(id: str, call: ActionCall) -> Event:
             text = await call_action(
                 call.action,
                 "".join(call.arguments),
@@ -214,7 +213,7 @@ class ActionProvider(Provider):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _conclude(
-        self, turn: Turn, input: RunAgentInput, context: RequestContext
+        self, turn: AgentTurn, input: RunAgentInput, context: RequestContext
     ) -> AsyncGenerator[Event]:
         """Ends the run, with the agents that take over from this one if there are any."""
         terminal = turn.terminal
@@ -223,7 +222,7 @@ class ActionProvider(Provider):
             turn.answer(started)
             yield started
             known = {message["id"]: message for message in turn.messages()}
-            successor = Turn(self._agents[name], turn.handed_over(), {}, run_id=input.run_id)
+            successor = AgentTurn(self._agents[name], turn.handed_over(), {}, run_id=input.run_id)
             async with aclosing(self._play(successor, context)) as stream:
                 async for event in stream:
                     if (joined := _joined(event, known)) is not None:

@@ -15,7 +15,7 @@ from .loop import ActionProvider, ActionSource
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Toolbox:
+class ToolRegistry:
     """The tools of a runtime.
 
     Args:
@@ -104,7 +104,7 @@ class Toolbox:
         """Whether an agent may hand over to another one."""
         return any(isinstance(tool, AgentTool) for tool in self._tools.values())
 
-    def equip(self, name: str, allowed: Mapping[str, Provider] | None = None) -> Provider:
+    def with_tools(self, name: str, allowed: Mapping[str, Provider] | None = None) -> Provider:
         """Returns the provider of an agent, with the tools that it may call.
 
         Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from ag_ui.core import RunAgentInput
 
@@ -18,15 +18,8 @@ from .actions import Action, Tool
 
 Json: TypeAlias = dict[str, Any]
 
-_INTERRUPTS: Final = {
-    "on_interrupt",
-    "LangGraphInterruptEvent",
-    "on_copilotkit_interrupt",
-    "CopilotKitLangGraphInterruptEvent",
-}
 
-
-class Call:
+class ActionCall:
     """A call of an action, on its way."""
 
     __slots__ = ("action", "arguments", "complete")
@@ -37,7 +30,7 @@ class Call:
         self.complete = False
 
 
-class Turn:
+class AgentTurn:
     """What the agent was asked once, what it emitted, and what it still has to be told.
 
     Attributes:
@@ -58,13 +51,13 @@ class Turn:
     ) -> None:
         self.provider = provider
         self.input = input
-        self._sequence = EventSequence(input.thread_id, input.run_id, framed=provider.framed)
+        self._sequence = EventSequence(input.thread_id, input.run_id, strict_stream=provider.strict_stream)
         self.over = False
         self.outdated_snapshot = False
         self._tools = tools
         self._run_id = run_id
         self._answered = answered
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, ActionCall] = {}
         self._hand_overs: dict[str, str] = {}
         self._others: set[str] = set()
         self._results: set[str] = set()
@@ -130,7 +123,7 @@ class Turn:
         """Returns the calls that hand over to other agents: their ids, and the agents' names."""
         return [] if self.paused else list(self._hand_overs.items())
 
-    def take_waiting(self) -> list[tuple[str, Call]]:
+    def take_waiting(self) -> list[tuple[str, ActionCall]]:
         """Returns the calls to run now, by their ids; each is returned once."""
         ready = [(id, call) for id, call in self._calls.items() if call.complete]
         for id, _ in ready:
@@ -164,7 +157,7 @@ class Turn:
                 if message["role"] == "tool":
                     self._settle(message.get("toolCallId"))
         elif kind == "CUSTOM":
-            self._interrupted = self._interrupted or event["name"] in _INTERRUPTS
+            self._interrupted = self._interrupted or event["name"] in events.INTERRUPTS
         self._events.append(event)
         return True
 
@@ -172,10 +165,10 @@ class Turn:
         """Returns the conversation so far."""
         return self._fold()["messages"]  # type: ignore[no-any-return]
 
-    def next(self) -> Turn:
+    def next(self) -> AgentTurn:
         """Returns the turn in which the agent goes on with the results."""
         answered = self._answered | self._results
-        return Turn(
+        return AgentTurn(
             self.provider, input_of(self._fold()), self._tools, run_id=self._run_id, answered=answered
         )
 
@@ -191,7 +184,7 @@ class Turn:
             return
         tool = self._tools.get(name)
         if isinstance(tool, Action):
-            self._calls[id] = Call(tool)
+            self._calls[id] = ActionCall(tool)
         elif tool is not None:
             self._hand_overs[id] = name
         else:

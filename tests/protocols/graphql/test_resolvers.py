@@ -48,7 +48,7 @@ Stream = AsyncIterator[Event]
 class Scripted(Provider):
     """Plays the steps of a recorded agent, without its network."""
 
-    framed: ClassVar[bool] = True
+    strict_stream: ClassVar[bool] = True
 
     def __init__(self, script: Any) -> None:
         self.script = script

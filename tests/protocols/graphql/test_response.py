@@ -58,7 +58,7 @@ def builder() -> ResponseBuilder:
             number=1,
             thread_id="t1",
             agent_name="a",
-            framed=False,
+            strict_stream=False,
             limits=Limits(),
             before_end=nothing,
             after_end=nothing,

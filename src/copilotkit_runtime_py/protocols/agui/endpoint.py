@@ -147,7 +147,7 @@ class AGUIEndpoint:
         name = await self._runtime.agent_name(call.agent_id, call.context)
         requested = self._read_run(call)
         if is_suggestion(requested.input):
-            return await self._start_aside(name, requested, call)
+            return await self._start_ephemeral(name, requested, call)
         try:
             run = await self._runtime.start(
                 name, requested.input, _run_context(call, requested), as_sent=requested.as_sent
@@ -162,10 +162,10 @@ class AGUIEndpoint:
 
     async def _suggest(self, call: Call) -> Response:
         name = await self._runtime.agent_name(call.agent_id, call.context)
-        return await self._start_aside(name, self._read_run(call), call)
+        return await self._start_ephemeral(name, self._read_run(call), call)
 
-    async def _start_aside(self, name: str, requested: RunRequest, call: Call) -> Response:
-        run = await self._runtime.start_aside(name, requested.input, _run_context(call, requested))
+    async def _start_ephemeral(self, name: str, requested: RunRequest, call: Call) -> Response:
+        run = await self._runtime.start_ephemeral(name, requested.input, _run_context(call, requested))
         return self._stream(lambda wake: RunFeed((), run, wake, numbered=False, stops_run=True))
 
     async def _connect(self, call: Call) -> Response:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic_core import from_json
 
-from ...agui.events import Event, as_text, encode, interrupt_text
+from ...agui.events import COPILOTKIT_INTERRUPTS, GRAPH_INTERRUPTS, Event, as_text, encode, interrupt_text
 from ...agui.json_patch import patched
 from ...runs.event_log import Entry
 from .convert import flat_messages
@@ -237,10 +237,10 @@ class Projection:
 
     def _custom(self, event: Event, cut: bool) -> Iterable[Operation]:
         name, value = event["name"], event.get("value")
-        if name in ("on_interrupt", "LangGraphInterruptEvent"):
+        if name in GRAPH_INTERRUPTS:
             self._interrupted = True
             yield AddInterrupt(as_text(value))
-        elif name in ("on_copilotkit_interrupt", "CopilotKitLangGraphInterruptEvent"):
+        elif name in COPILOTKIT_INTERRUPTS:
             self._interrupted = True
             data = value.get("data", value) if isinstance(value, dict) else value
             if not isinstance(data, dict):
