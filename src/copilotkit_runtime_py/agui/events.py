@@ -202,6 +202,27 @@ def step_finished(name: str) -> Event:
     return {"type": "STEP_FINISHED", "stepName": name}
 
 
+def activity_snapshot(message_id: str, activity_type: str, content: dict[str, Any]) -> Event:
+    """An activity message appears, or its content is replaced."""
+    return {
+        "type": "ACTIVITY_SNAPSHOT",
+        "messageId": message_id,
+        "activityType": activity_type,
+        "content": content,
+        "replace": True,
+    }
+
+
+def activity_delta(message_id: str, activity_type: str, patch: list[dict[str, Any]]) -> Event:
+    """An activity message's content changes by a JSON Patch."""
+    return {
+        "type": "ACTIVITY_DELTA",
+        "messageId": message_id,
+        "activityType": activity_type,
+        "patch": patch,
+    }
+
+
 def custom(name: str, value: Any) -> Event:
     """An event outside AG-UI's own vocabulary."""
     return {"type": "CUSTOM", "name": name, "value": value}

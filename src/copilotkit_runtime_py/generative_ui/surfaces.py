@@ -1,0 +1,319 @@
+"""Turns what an agent emits into A2UI surfaces: activities of the type `a2ui-surface`.
+
+A surface comes from the result of a tool, whole, or from the arguments of a render call while they stream.
+All states of one call share one activity message, so that each replaces the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from ag_ui_a2ui_toolkit import (
+    A2UI_OPERATIONS_KEY,
+    create_surface,
+    update_components,
+    update_data_model,
+    validate_a2ui_components,
+)
+
+from ..agui.events import Event, activity_snapshot, as_text, tool_call_result
+from ..logs.records import get_logger
+from .a2ui import A2UI, LOG_TOOL, RENDER_TOOL
+from .json_reader import JSONReader, MalformedJSONError, Piece
+
+logger = get_logger(__name__)
+
+ACTIVITY: Final = "a2ui-surface"
+RECOVERY_EXHAUSTED: Final = "a2ui_recovery_exhausted"
+
+_CHARACTERS_PER_TOKEN: Final = 4
+_TOKENS_PER_PROGRESS: Final = 20
+# What is larger is not drawn: a surface is validated and sent again as a whole each time it grows.
+_MAX_CHARACTERS: Final = 512 * 1024
+# Lists are sent again with each item up to so many, then each time they have grown by a quarter.
+_SHORT_LIST: Final = 16
+
+
+@dataclass(slots=True)
+class _Render:
+    """One call of the render tool."""
+
+    key: str
+    nested: bool
+    reader: JSONReader | None = field(default_factory=lambda: JSONReader(depth=2))
+    length: int = 0
+    surface_id: str | None = None
+    components: list[dict[str, Any]] | None = None
+    drawn: bool = False
+    rejected: bool = False
+    data: dict[str, Any] | None = None
+    data_drawn: bool = False
+    list_key: str = "items"
+    lists: dict[str, list[Any]] = field(default_factory=dict)
+    items_drawn: int = 0
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the page shows of the render calls that share an activity message."""
+
+    attempts: int = 0
+    tokens: int = 0
+    retrying: bool = False
+
+
+class Surfaces:
+    """Adds A2UI activities to the events of one run.
+
+    A render call that is made inside another tool call, as by `generate_a2ui`, is internal to that tool. The
+    page sees its surface alone.
+
+    Args:
+        a2ui: the configuration.
+        catalog_id: the catalog of the surfaces.
+        tool: the name under which the render tool was offered to the agent, if it was.
+    """
+
+    def __init__(self, a2ui: A2UI, catalog_id: str, tool: str | None) -> None:
+        self._a2ui = a2ui
+        self._catalog = a2ui.catalog
+        self._catalog_id = catalog_id
+        self._tools = {RENDER_TOOL, tool or RENDER_TOOL}
+        self._renders: dict[str, _Render] = {}
+        self._progress: dict[str, _Progress] = {}
+        self._unanswered: dict[str, None] = {}
+        # The tool call in progress, and the message that it belongs to.
+        self._outer: str | None = None
+        self._outer_message: str | None = None
+        self._drawn_surfaces: set[str] = set()
+
+    def push(self, event: Event) -> Iterator[Event]:
+        """Yields the events that take the place of one of the run."""
+        kind = event["type"]
+        if kind == "TOOL_CALL_START":
+            yield from self._start(event)
+        elif kind == "TOOL_CALL_ARGS" and event["toolCallId"] in self._renders:
+            yield from self._grow(self._renders[event["toolCallId"]], event)
+        elif kind == "TOOL_CALL_END" and event["toolCallId"] in self._renders:
+            if not self._renders[event["toolCallId"]].nested:
+                yield event
+        elif kind == "TOOL_CALL_RESULT":
+            yield from self._answer(event)
+        elif kind == "RUN_FINISHED":
+            for id in self._unanswered:
+                yield tool_call_result(f"result-{id}", id, as_text({"status": "rendered"}))
+            yield event
+        else:
+            if kind == "MESSAGES_SNAPSHOT":
+                for message in event["messages"]:
+                    self._unanswered.pop(message.get("toolCallId"), None)
+            yield event
+
+    def _start(self, event: Event) -> Iterator[Event]:
+        id, name, message = event["toolCallId"], event["toolCallName"], event.get("parentMessageId")
+        if name not in self._tools:
+            if name != LOG_TOOL:
+                self._outer, self._outer_message = id, message
+            yield event
+            return
+        # Calls of one message are made side by side, not one inside the other.
+        nested = self._outer is not None and (message is None or message != self._outer_message)
+        key = self._outer if nested and self._outer is not None else id
+        self._renders[id] = _Render(key, nested)
+        progress = self._progress.setdefault(key, _Progress())
+        progress.attempts += 1
+        progress.tokens = 0
+        if not progress.retrying:
+            yield self._status(key, {"status": "building"})
+        if not nested:
+            self._unanswered[id] = None
+            yield event
+
+    def _grow(self, render: _Render, event: Event) -> Iterator[Event]:
+        render.length += len(event["delta"])
+        yield from self._count_tokens(render)
+        if render.reader is not None:
+            try:
+                for piece in render.reader.feed(event["delta"]):
+                    self._take(render, piece)
+                yield from self._draw(render)
+            except MalformedJSONError as error:
+                logger.info("the arguments of a call of %s are malformed: %s", RENDER_TOOL, error)
+                render.reader = None
+            if render.length > _MAX_CHARACTERS:
+                logger.warning("a surface of more than %d characters is not drawn", _MAX_CHARACTERS)
+                render.reader = None
+        if not render.nested:
+            yield event
+
+    def _count_tokens(self, render: _Render) -> Iterator[Event]:
+        progress = self._progress[render.key]
+        tokens = (render.length + _CHARACTERS_PER_TOKEN // 2) // _CHARACTERS_PER_TOKEN
+        if (
+            self._a2ui.recovery.show_progress_tokens
+            and not (render.drawn or render.rejected or progress.retrying)
+            and tokens - progress.tokens >= _TOKENS_PER_PROGRESS
+        ):
+            progress.tokens = tokens
+            yield self._status(render.key, {"status": "building", "progressTokens": tokens})
+
+    def _take(self, render: _Render, piece: Piece) -> None:
+        if piece.kind == "value" and piece.path == ("surfaceId",):
+            render.surface_id = piece.value if isinstance(piece.value, str) and piece.value else None
+        elif piece.kind == "value" and piece.path == ("components",):
+            render.components = piece.value if isinstance(piece.value, list) else []
+        elif piece.kind == "value" and piece.path == ("data",):
+            render.data = piece.value if isinstance(piece.value, dict) else None
+        elif piece.kind == "item" and piece.path[:1] == ("data",) and len(piece.path) == 2:
+            render.lists.setdefault(piece.path[1], []).append(piece.value)
+
+    def _draw(self, render: _Render) -> Iterator[Event]:
+        """Yields what is new to be seen of a surface."""
+        if render.surface_id is None or render.components is None or render.rejected:
+            return
+        if not render.drawn:
+            errors = _errors_in(render.components, self._catalog)
+            if errors:
+                render.rejected = True
+                yield self._retrying(render.key, errors)
+                return
+            render.list_key = _list_key(render.components)
+        items = render.lists.get(render.list_key, [])
+        if not render.drawn or (not render.data_drawn and len(items) >= self._next_count(render)):
+            render.items_drawn = len(items)
+            yield self._surface(render, {render.list_key: list(items)} if items else None)
+        if render.data is not None and not render.data_drawn:
+            render.data_drawn = True
+            yield self._surface(render, render.data)
+
+    def _next_count(self, render: _Render) -> int:
+        drawn = render.items_drawn
+        return drawn + 1 if drawn < _SHORT_LIST else drawn + drawn // 4
+
+    def _surface(self, render: _Render, data: Mapping[str, Any] | None) -> Event:
+        assert render.surface_id is not None
+        render.drawn = True
+        self._drawn_surfaces.add(render.surface_id)
+        self._progress[render.key].retrying = False
+        operations = [
+            create_surface(render.surface_id, self._catalog_id),
+            update_components(render.surface_id, render.components or []),
+        ]
+        if data is not None:
+            operations.append(update_data_model(render.surface_id, dict(data)))
+        return activity_snapshot(_message_id(render.key), ACTIVITY, {A2UI_OPERATIONS_KEY: operations})
+
+    def _retrying(self, key: str, errors: list[dict[str, str]]) -> Event:
+        progress, most = self._progress[key], self._a2ui.recovery.max_attempts
+        progress.retrying = True
+        progress.tokens = 0
+        attempt = min(progress.attempts + 1, most)
+        content = {"status": "retrying", "attempt": attempt, "maxAttempts": most, "errors": errors}
+        return self._status(key, content)
+
+    def _answer(self, event: Event) -> Iterator[Event]:
+        id = event["toolCallId"]
+        self._unanswered.pop(id, None)
+        render = self._renders.get(id)
+        if render is None or not render.nested:
+            yield event
+        key = self._outer or id
+        drawn = any(each.drawn and id in (call, each.key) for call, each in self._renders.items())
+        if not drawn:
+            yield from self._from_result(key, event["content"])
+        if self._outer == id:
+            self._outer = None
+
+    def _from_result(self, key: str, content: Any) -> Iterator[Event]:
+        found = _envelope(content)
+        if isinstance(found.get(A2UI_OPERATIONS_KEY), list):
+            by_surface: dict[str, list[dict[str, Any]]] = {}
+            for operation in found[A2UI_OPERATIONS_KEY]:
+                if isinstance(operation, dict):
+                    by_surface.setdefault(_surface_id(operation) or "", []).append(operation)
+            for surface_id in self._drawn_surfaces:
+                by_surface.pop(surface_id, None)
+            for surface_id, operations in by_surface.items():
+                name = key if len(by_surface) == 1 else f"{surface_id or 'default'}-{key}"
+                yield activity_snapshot(_message_id(name), ACTIVITY, {A2UI_OPERATIONS_KEY: operations})
+        elif found.get("code") == RECOVERY_EXHAUSTED:
+            attempts = found.get("attempts") or []
+            most = len(attempts) if isinstance(attempts, list) and attempts else None
+            failure = {
+                "status": "failed",
+                "error": str(found.get("error") or "The surface could not be generated."),
+                "attempts": attempts,
+                "maxAttempts": most or self._a2ui.recovery.max_attempts,
+            }
+            if (progress := self._progress.get(key)) is not None:
+                progress.retrying = False
+            yield self._status(key, failure)
+
+    def _status(self, key: str, content: dict[str, Any]) -> Event:
+        if (exposure := self._a2ui.recovery.debug_exposure) is not None:
+            content = {**content, "debugExposure": exposure}
+        return activity_snapshot(_message_id(key), ACTIVITY, content)
+
+
+def validation_errors(arguments: Mapping[str, Any], catalog: dict[str, Any] | None) -> list[dict[str, str]]:
+    """Returns what is wrong with the arguments of a render call, as `{"code", "path", "message"}`."""
+    if not isinstance(arguments.get("surfaceId"), str) or not arguments["surfaceId"]:
+        return [{"code": "missing_surface_id", "path": "surfaceId", "message": "A surface needs a surfaceId"}]
+    data = arguments.get("data")
+    return _errors_in(
+        arguments.get("components"), catalog, data=data if isinstance(data, dict) else {}, bindings=True
+    )
+
+
+def _errors_in(
+    components: Any,
+    catalog: dict[str, Any] | None,
+    *,
+    data: dict[str, Any] | None = None,
+    bindings: bool = False,
+) -> list[dict[str, str]]:
+    try:
+        result = validate_a2ui_components(
+            components=components, data=data, catalog=catalog, validate_bindings=bindings
+        )
+    except (RecursionError, TypeError, AttributeError):
+        # The validator follows whatever a model wrote.
+        return [{"code": "malformed", "path": "components", "message": "The components are malformed"}]
+    return [dict(error) for error in result["errors"]]
+
+
+def _message_id(key: str) -> str:
+    return f"a2ui-surface-{key}"
+
+
+def _list_key(components: list[dict[str, Any]]) -> str:
+    """Returns the key of the list in the data that a component repeats its children over."""
+    for component in components:
+        children = component.get("children")
+        path = children.get("path") if isinstance(children, dict) else None
+        if isinstance(path, str) and path:
+            return path.removeprefix("/")
+    return "items"
+
+
+def _envelope(content: Any) -> dict[str, Any]:
+    """Returns the object that a tool's result is the JSON of, also if it was encoded twice."""
+    for _ in range(2):
+        if not isinstance(content, str) or "a2ui_" not in content or len(content) > _MAX_CHARACTERS:
+            break
+        try:
+            content = orjson.loads(content)
+        except ValueError:
+            break
+    return content if isinstance(content, dict) else {}
+
+
+def _surface_id(operation: Mapping[str, Any]) -> str | None:
+    for name in ("createSurface", "updateComponents", "updateDataModel", "deleteSurface"):
+        target = operation.get(name)
+        if isinstance(target, dict) and isinstance(target.get("surfaceId"), str):
+            return str(target["surfaceId"])
+    return None

@@ -1,0 +1,190 @@
+"""The activities of generative UI are those that upstream's own middleware makes of the same events."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.events import Event
+from copilotkit_runtime_py.generative_ui.a2ui import A2UI, Recovery
+from copilotkit_runtime_py.generative_ui.open_generative_ui import OpenGenerativeUI
+from copilotkit_runtime_py.generative_ui.surfaces import Surfaces
+from tests.clients_agui.node import HERE
+
+pytestmark = pytest.mark.clients
+
+COMPONENTS = [
+    {"id": "root", "component": "Column", "children": {"componentId": "card", "path": "/rows"}},
+    {"id": "card", "component": "Text", "text": {"path": "name"}},
+]
+ROWS = [{"name": "Ann"}, {"name": "Ben"}, {"name": 'Cid, "the" {third}'}]
+INVALID = [{"id": "root", "component": "Column", "children": ["missing"]}]
+SURFACE = {"surfaceId": "s1", "components": COMPONENTS, "data": {"rows": ROWS, "title": "People"}}
+OPERATIONS = [
+    {"version": "v0.9", "createSurface": {"surfaceId": "s2", "catalogId": "c"}},
+    {"version": "v0.9", "updateComponents": {"surfaceId": "s2", "components": COMPONENTS}},
+]
+DOCUMENT = {
+    "initialHeight": 200,
+    "placeholderMessages": ["Thinking", "Drawing"],
+    "css": "p { color: red }",
+    "html": '<p class="a">Hi {you}</p>\n' * 4,
+    "jsFunctions": "function f() {}",
+    "jsExpressions": ["f()", "f(1)"],
+}
+
+
+def run(*parts: Iterable[Event]) -> list[Event]:
+    body = [event for part in parts for event in part]
+    return [events.run_started("t", "r"), *body, events.run_finished("t", "r")]
+
+
+def call(
+    id: str, name: str, arguments: Any, *, size: int = 7, result: str | None = None, parent: str | None = None
+) -> list[Event]:
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    deltas = [text[at : at + size] for at in range(0, len(text), size)]
+    emitted = [
+        events.tool_call_start(id, name, parent),
+        *(events.tool_call_args(id, delta) for delta in deltas),
+        events.tool_call_end(id),
+    ]
+    return emitted if result is None else [*emitted, events.tool_call_result(f"m-{id}", id, result)]
+
+
+def upstream(environment: dict[str, str], cases: list[dict[str, Any]]) -> list[list[Event]]:
+    done = subprocess.run(
+        ["node", "transforms.mjs"],
+        cwd=HERE,
+        env=environment,
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    results: list[list[Event]] = json.loads(done.stdout)
+    return results
+
+
+def case(emitted: list[Event], **options: Any) -> dict[str, Any]:
+    input = {
+        "threadId": "t",
+        "runId": "r",
+        "messages": [],
+        "tools": [],
+        "context": [],
+        "state": {},
+        "forwardedProps": {},
+    }
+    return {"input": input, "events": emitted, "options": options}
+
+
+def comparable(emitted: Iterable[Event]) -> list[Event]:
+    """Without the ids of results, which upstream draws at random, and with the default of `replace`."""
+    defaults = {
+        "TOOL_CALL_RESULT": {"messageId": "any", "role": "tool"},
+        "ACTIVITY_SNAPSHOT": {"replace": True},
+    }
+    return [{**event, **defaults.get(event["type"], {})} for event in emitted]
+
+
+def activities(emitted: Iterable[Event]) -> list[Event]:
+    """The activity events; upstream's parser reports some of them a character later than ours."""
+    return [event for event in comparable(emitted) if event["type"].startswith("ACTIVITY_")]
+
+
+def test_open_generative_ui(node_environment: dict[str, str]) -> None:
+    shuffled = list(DOCUMENT.items())
+    random.Random(7).shuffle(shuffled)
+    runs = [
+        *(run(call("c1", "generateSandboxedUi", DOCUMENT, size=size)) for size in (1, 5, 64, 10_000)),
+        run(call("c1", "generateSandboxedUi", dict(shuffled), size=9)),
+        run(call("c1", "generateSandboxedUi", {"html": ""})),
+        run(call("c1", "generateSandboxedUi", {"initialHeight": "tall", "html": "<b>x</b>"})),
+        run(call("c1", "search", DOCUMENT), call("c2", "generateSandboxedUi", {"html": "é😀"}, result="ok")),
+    ]
+    theirs = upstream(node_environment, [case(each, openGenerativeUI=True) for each in runs])
+
+    for emitted, expected in zip(runs, theirs, strict=True):
+        transform = OpenGenerativeUI()
+        ours = [each for event in emitted for each in transform.push(event)]
+        assert activities(ours) == activities(expected)
+        assert [event for event in ours if not event["type"].startswith("ACTIVITY_")] == emitted
+
+
+def test_the_events_of_a_call_follow_the_first_sign_of_its_document() -> None:
+    transform = OpenGenerativeUI()
+    start, *rest = call("c1", "generateSandboxedUi", {"html": "<p>"}, size=7)
+
+    assert list(transform.push(start)) == []
+    assert [event["type"] for event in transform.push(rest[0])] == []
+    assert [event["type"] for event in transform.push(rest[1])] == [
+        "ACTIVITY_SNAPSHOT",
+        "TOOL_CALL_START",
+        "TOOL_CALL_ARGS",
+        "TOOL_CALL_ARGS",
+        "ACTIVITY_DELTA",
+        "ACTIVITY_DELTA",
+        "ACTIVITY_DELTA",
+    ]
+    assert [event["type"] for event in transform.push(rest[-1])] == ["ACTIVITY_DELTA", "TOOL_CALL_END"]
+
+
+@pytest.mark.parametrize("size", [1, 6, 50, 10_000])
+def test_surfaces_that_stream(node_environment: dict[str, str], size: int) -> None:
+    retried = [
+        *call("c1", "render_a2ui", {**SURFACE, "components": INVALID}, size=size, result='{"error":"x"}'),
+        *call("c2", "render_a2ui", SURFACE, size=size),
+    ]
+    runs = [
+        run(call("c1", "render_a2ui", SURFACE, size=size)),
+        run(call("c1", "render_a2ui", {"surfaceId": "s", "components": COMPONENTS}, size=size)),
+        run(call("c1", "render_a2ui", {**SURFACE, "data": {}}, size=size, result='{"status":"rendered"}')),
+        run(call("c1", "render_a2ui", {**SURFACE, "components": INVALID}, size=size)),
+        run(retried),
+    ]
+    theirs = upstream(node_environment, [case(each, a2ui={"defaultCatalogId": "c"}) for each in runs])
+
+    for emitted, expected in zip(runs, theirs, strict=True):
+        transform = Surfaces(A2UI(default_catalog_id="c"), "c", None)
+        ours = [each for event in emitted for each in transform.push(event)]
+        assert comparable(ours) == comparable(expected)
+
+
+def test_surfaces_from_results_and_failures(node_environment: dict[str, str]) -> None:
+    other = [{"version": "v0.9", "createSurface": {"surfaceId": "s3", "catalogId": "c"}}]
+    exhausted = {"error": "no", "code": "a2ui_recovery_exhausted", "attempts": [{"attempt": 1}]}
+    envelope = json.dumps({"a2ui_operations": OPERATIONS})
+    runs = [
+        run(call("c1", "flights", {}, result=envelope)),
+        run(call("c1", "flights", {}, result=json.dumps(envelope))),
+        run(call("c1", "flights", {}, result=json.dumps({"a2ui_operations": [*OPERATIONS, *other, 1]}))),
+        run(call("c1", "flights", {}, result=json.dumps(exhausted))),
+        run(call("c1", "flights", {}, result='{"a2ui_operations": 1}'), call("c2", "x", {}, result="a2ui_")),
+    ]
+    options = {"recovery": {"debugExposure": "verbose", "maxAttempts": 5}}
+    theirs = upstream(node_environment, [case(each, a2ui=options) for each in runs])
+
+    for emitted, expected in zip(runs, theirs, strict=True):
+        transform = Surfaces(A2UI(recovery=Recovery(debug_exposure="verbose", max_attempts=5)), "c", None)
+        ours = [each for event in emitted for each in transform.push(event)]
+        assert comparable(ours) == comparable(expected)
+
+
+def test_a_render_call_inside_a_tool_is_shown_by_its_surface_alone(node_environment: dict[str, str]) -> None:
+    outer = call("c1", "generate_a2ui", {"intent": "create"})
+    inner = call("c2", "render_a2ui", SURFACE)
+    answer = events.tool_call_result("m1", "c1", json.dumps({"a2ui_operations": OPERATIONS}))
+    emitted = run(outer, inner, [answer])
+    (expected,) = upstream(node_environment, [case(emitted, a2ui={"defaultCatalogId": "c"})])
+
+    transform = Surfaces(A2UI(default_catalog_id="c"), "c", None)
+    ours = [each for event in emitted for each in transform.push(event)]
+
+    assert ours == [event for event in expected if event.get("toolCallId") != "c2"]
