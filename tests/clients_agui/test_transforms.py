@@ -87,11 +87,10 @@ def case(emitted: list[Event], **options: Any) -> dict[str, Any]:
 
 def comparable(emitted: Iterable[Event]) -> list[Event]:
     """Without the ids of results, which upstream draws at random, and with the default of `replace`."""
-    defaults = {
-        "TOOL_CALL_RESULT": {"messageId": "any", "role": "tool"},
-        "ACTIVITY_SNAPSHOT": {"replace": True},
-    }
-    return [{**event, **defaults.get(event["type"], {})} for event in emitted]
+    result: Event = {"messageId": "any", "role": "tool"}
+    snapshot: Event = {"replace": True}
+    defaults = {"TOOL_CALL_RESULT": result, "ACTIVITY_SNAPSHOT": snapshot}
+    return [event | defaults.get(event["type"], {}) for event in emitted]
 
 
 def activities(emitted: Iterable[Event]) -> list[Event]:
