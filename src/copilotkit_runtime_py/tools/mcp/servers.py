@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,12 +14,13 @@ from mcp import McpError, StdioServerParameters, types
 from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from pydantic import ValidationError
+from pydantic import AnyUrl, ValidationError
 
 from ...context import RequestContext
 from ...errors import ActionError, ConfigurationError
 from ...logs.records import get_logger
 from ..actions import Action, Handler
+from .apps import EXTENSION, is_visible_to, resource_uri, server_hash
 from .results import watched
 from .session import Connect, ConnectionLostError, Incoming, MCPSession, Outgoing, SessionTerminatedError
 
@@ -46,9 +48,14 @@ class MCPTools:
         timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
         connect_timeout: seconds that a run waits for the connection and the list of tools.
         closing_seconds: how long closing the connection may take before it is dropped.
+        apps: tools may bring a user interface, which the page shows in a frame.
+
+    Attributes:
+        hash: the name by which frames know the server without its URL, or None.
     """
 
     properties: Collection[str] = ()
+    hash: str | None = None
 
     def __init__(
         self,
@@ -60,8 +67,10 @@ class MCPTools:
         timeout: float | None,
         connect_timeout: float,
         closing_seconds: float = 5.0,
+        apps: bool = False,
     ) -> None:
         self.name = name
+        self.apps = apps
         self._connect = connect
         self._tools = tools
         self._agents = agents
@@ -74,9 +83,35 @@ class MCPTools:
     @asynccontextmanager
     async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:
         """Yields the server's tools as actions; none while it cannot be reached."""
-        tools = await self._list_tools()
-        offered = tools if self._tools is None else [tool for tool in tools if tool.name in self._tools]
-        yield [self._action(tool) for tool in offered if tool.name]
+        tools = await self._offered()
+        if self.apps:
+            tools = [tool for tool in tools if is_visible_to(tool, "model")]
+        yield [self._action(tool) for tool in tools]
+
+    def serves(self, agent_name: str) -> bool:
+        """Whether the agent may call the server's tools."""
+        return self._agents is None or agent_name in self._agents
+
+    async def app_tools(self) -> Sequence[types.Tool]:
+        """Returns the tools that frames may call."""
+        return [tool for tool in await self._offered() if is_visible_to(tool, "app")]
+
+    async def call_raw(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
+        """Calls a tool and returns the whole result.
+
+        Raises:
+            McpError: the server refuses the call.
+            ConnectionLostError: the connection broke.
+        """
+        return await self._call(name, arguments)
+
+    async def read_resource(self, uri: AnyUrl) -> types.ReadResourceResult:
+        """Reads a resource; see `MCPSession.read_resource`."""
+        return await self._open().read_resource(uri)
+
+    async def ping(self) -> None:
+        """Asks whether the server is there; see `MCPSession.ping`."""
+        await self._open().ping()
 
     async def aclose(self) -> None:
         """Closes the connection. The server can still be used, and is connected to anew."""
@@ -84,6 +119,11 @@ class MCPTools:
         session, self._session = self._session, None
         if session is not None:
             await session.aclose()
+
+    async def _offered(self) -> Sequence[types.Tool]:
+        """Returns the tools that the operator offers."""
+        tools = [tool for tool in await self._list_tools() if tool.name]
+        return tools if self._tools is None else [tool for tool in tools if tool.name in self._tools]
 
     async def _list_tools(self) -> Sequence[types.Tool]:
         loop = asyncio.get_running_loop()
@@ -94,14 +134,18 @@ class MCPTools:
             async with asyncio.timeout(self._connect_timeout):
                 return await session.tools()
         except (ConnectionLostError, McpError, ValidationError, TimeoutError) as error:
-            logger.warning("the MCP server %s tells no tools: %r", self.name, error)
+            logger.warning("cannot list the tools of MCP server %s: %r", self.name, error)
             self._retry_at = loop.time() + _RETRY_SECONDS
             await session.aclose()
             return ()
 
     def _open(self) -> MCPSession:
         if self._session is None or not self._session.usable:
-            self._session = MCPSession(self._connect, closing_seconds=self._closing_seconds)
+            self._session = MCPSession(
+                self._connect,
+                closing_seconds=self._closing_seconds,
+                extensions=EXTENSION if self.apps else None,
+            )
         return self._session
 
     def _action(self, tool: types.Tool) -> Action:
@@ -113,7 +157,10 @@ class MCPTools:
             except McpError as error:
                 raise ActionError(error.error.message, "TOOL_ERROR") from error
 
-        return action_of(tool, handler, timeout=self._timeout, agents=self._agents)
+        action = action_of(tool, handler, timeout=self._timeout, agents=self._agents)
+        if self.apps and (uri := resource_uri(tool)) is not None:
+            return dataclasses.replace(action, description=f"{action.description}\n[UI Resource: {uri}]")
+        return action
 
     async def _call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
         session = self._open()
@@ -139,6 +186,8 @@ class MCPServer(MCPTools):
         agents: the names of the agents that may call them, or None for all.
         timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
         connect_timeout: seconds that a run waits for the connection and the list of tools.
+        apps: tools may bring a user interface, which the page shows in a frame (MCP Apps). Frames may call
+            the tools that are offered here, and read the server's resources.
 
     Raises:
         ConfigurationError: not one of `url` and `command` is given, or the name is no part of a tool's.
@@ -158,6 +207,7 @@ class MCPServer(MCPTools):
         agents: Collection[str] | None = None,
         timeout: float | None = None,
         connect_timeout: float = 10.0,
+        apps: bool = False,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ConfigurationError(f"'{name}' is no part of a tool's name: use letters, digits, _ and -.")
@@ -174,8 +224,15 @@ class MCPServer(MCPTools):
         else:
             raise ConfigurationError(f"The MCP server '{name}' needs either a url or a command.")
         super().__init__(
-            name, connect, tools=tools, agents=agents, timeout=timeout, connect_timeout=connect_timeout
+            name,
+            connect,
+            tools=tools,
+            agents=agents,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            apps=apps,
         )
+        self.hash = server_hash(transport, url) if url is not None else None
 
 
 def connection(url: str, transport: Transport, make_client: Callable[[], httpx.AsyncClient]) -> Connect:

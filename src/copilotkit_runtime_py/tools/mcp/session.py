@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeAlias, TypeVar
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp import ClientSession, McpError, types
+from mcp.client.session import MessageHandlerFnT
 from mcp.shared.message import SessionMessage
+from pydantic import AnyUrl
 
 from ...logs.records import get_logger
 
@@ -35,6 +37,28 @@ class SessionTerminatedError(ConnectionLostError):
     """The server does not know the session any more; what was asked was not done."""
 
 
+class _Session(ClientSession):
+    """The SDK's session, which also announces extensions: the SDK itself has no way to."""
+
+    def __init__(
+        self,
+        incoming: Incoming,
+        outgoing: Outgoing,
+        message_handler: MessageHandlerFnT,
+        extensions: Mapping[str, Any] | None,
+    ) -> None:
+        super().__init__(incoming, outgoing, message_handler=message_handler)
+        self._extensions = extensions
+
+    async def send_request(self, request: types.ClientRequest, *args: Any, **kwargs: Any) -> Any:
+        """Sends a request."""
+        if self._extensions and isinstance(request.root, types.InitializeRequest):
+            params = request.root.params
+            announced = {**params.capabilities.model_dump(exclude_none=True), "extensions": self._extensions}
+            params.capabilities = types.ClientCapabilities.model_validate(announced)
+        return await super().send_request(request, *args, **kwargs)
+
+
 class MCPSession:
     """A session that is open until it is closed or the connection breaks.
 
@@ -44,10 +68,14 @@ class MCPSession:
     Args:
         connect: opens the connection.
         closing_seconds: how long closing it may take before it is dropped.
+        extensions: the extensions of the protocol that the client supports, by name.
     """
 
-    def __init__(self, connect: Connect, *, closing_seconds: float) -> None:
+    def __init__(
+        self, connect: Connect, *, closing_seconds: float, extensions: Mapping[str, Any] | None = None
+    ) -> None:
         self._connect = connect
+        self._extensions = extensions
         self._closing_seconds = closing_seconds
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[ClientSession] = self._loop.create_future()
@@ -80,6 +108,24 @@ class MCPSession:
             ConnectionLostError: the connection broke.
         """
         return await self._ask(lambda session: session.call_tool(name, arguments))
+
+    async def read_resource(self, uri: AnyUrl) -> types.ReadResourceResult:
+        """Reads a resource.
+
+        Raises:
+            McpError: the server refuses.
+            ConnectionLostError: the connection broke.
+        """
+        return await self._ask(lambda session: session.read_resource(uri))
+
+    async def ping(self) -> None:
+        """Asks whether the server is there.
+
+        Raises:
+            McpError: the server refuses.
+            ConnectionLostError: the connection broke.
+        """
+        await self._ask(lambda session: session.send_ping())
 
     async def aclose(self) -> None:
         """Closes the connection."""
@@ -130,7 +176,7 @@ class MCPSession:
             async with self._connect() as (incoming, outgoing):
                 passed_on, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
                 async with (
-                    ClientSession(received, outgoing, message_handler=self._hear) as session,
+                    _Session(received, outgoing, self._hear, self._extensions) as session,
                     anyio.create_task_group() as tasks,
                 ):
                     tasks.start_soon(self._pass_on, incoming, passed_on)
