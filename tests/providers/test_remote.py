@@ -6,6 +6,8 @@ import logging
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,6 @@ from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError
 from copilotkit_runtime_py.providers import remote
-from copilotkit_runtime_py.providers.network import AsyncioBackend
 from copilotkit_runtime_py.providers.remote import RemoteProvider
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -286,7 +287,7 @@ async def test_half_a_surrogate_pair_becomes_a_replacement_character() -> None:
         (b'data: {"type":"RUN_FI', "The agent sent an event that is not valid JSON"),
         (b"data: " + b"[" * 100_000 + b"\n\n", "The agent sent an event that is not valid JSON"),
         (b'data: {"n": NaN}\n\n', "The agent sent an event that is not valid JSON"),
-        (b"data: [1]\n\n", "The agent sent an event that is no JSON object"),
+        (b"data: [1]\n\n", "The agent sent an event that is not a JSON object"),
         (b"data: " + b"x" * 1_000_000, "The agent sent an event of more than 200000 bytes"),
     ],
     ids=["malformed", "cut off", "deep", "not a number", "no object", "too large"],
@@ -372,9 +373,16 @@ async def test_an_agent_that_hangs_up_without_an_answer_is_not_asked_again() -> 
 
 
 @pytest.mark.anyio
+async def test_a_host_name_that_dns_cannot_carry_is_a_failed_fetch() -> None:
+    async with provider_at(f"http://{'a' * 64}.invalid/agent", connect_timeout=0.5) as provider:
+        with pytest.raises(AgentError, match=r"^fetch failed$"):
+            await anext(aiter(provider.run(run_input(), RequestContext())))
+
+
+@pytest.mark.anyio
 async def test_a_connection_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
-    connect, attempts = loop.create_connection, 0
+    connect, attempts = loop.sock_connect, 0
 
     async def flaky(*args: Any, **options: Any) -> Any:
         nonlocal attempts
@@ -383,7 +391,7 @@ async def test_a_connection_that_fails_is_tried_again(monkeypatch: pytest.Monkey
             raise ConnectionRefusedError
         return await connect(*args, **options)
 
-    monkeypatch.setattr(loop, "create_connection", flaky)
+    monkeypatch.setattr(loop, "sock_connect", flaky)
     assert await outcome(answering(STREAM, sse(START, FINISH))) == ([START, FINISH], None)
     assert attempts == 2
 
@@ -411,6 +419,35 @@ async def test_a_reset_connection_is_a_cut() -> None:
         stream = aiter(provider.run(run_input(), RequestContext()))
         assert await anext(stream) == START
         seen.set()
+        with pytest.raises(AgentError, match=r"^terminated$"):
+            await anext(stream)
+
+
+@pytest.mark.anyio
+async def test_what_arrives_with_a_cut_while_the_reader_is_busy_is_delivered() -> None:
+    closed = asyncio.Event()
+    rest = sse(events.text_start("m1"), events.text_content("m1", "a"))
+
+    async def handle(request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start = sse(START)
+        writer.write(CHUNKED + b"%x\r\n%b\r\n" % (len(start), start))
+        await go_on.wait()
+        writer.write(b"%x\r\n%b\r\n" % (len(rest), rest))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    go_on = asyncio.Event()
+    async with served(handle) as url, provider_at(url) as provider:
+        stream = aiter(provider.run(run_input(), RequestContext()))
+        assert await anext(stream) == START
+        go_on.set()
+        await closed.wait()
+        for _ in range(10):  # data and end arrive
+            await asyncio.sleep(0)
+        assert await anext(stream) == events.text_start("m1")
+        assert await anext(stream) == events.text_content("m1", "a")
         with pytest.raises(AgentError, match=r"^terminated$"):
             await anext(stream)
 
@@ -489,10 +526,6 @@ async def test_an_encrypted_stream_is_understood(authority: trustme.CA) -> None:
 async def test_an_agent_that_cannot_prove_who_it_is_gets_no_request(
     authority: trustme.CA, trusted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def retry_at_once(*_: object) -> None:
-        """The back-off between attempts."""
-
-    monkeypatch.setattr(AsyncioBackend, "sleep", retry_at_once)
     signer, host = (authority, "other.example") if trusted else (trustme.CA(), "127.0.0.1")
     answer = answering(STREAM, sse(START, FINISH))
     assert await outcome(answer, certificate=certified(signer, host)) == ([], "fetch failed")
@@ -516,6 +549,39 @@ async def test_closing_the_stream_closes_the_connection() -> None:
             assert await anext(stream) == START
         async with asyncio.timeout(5):
             await left.wait()
+
+
+@pytest.mark.anyio
+async def test_closing_the_stream_closes_an_encrypted_connection(authority: trustme.CA) -> None:
+    left = asyncio.Event()
+    certificate = certified(authority, "127.0.0.1")
+    async with served(hanging_agent(left), certificate=certificate) as url, provider_at(url) as provider:
+        async with contextlib.aclosing(provider.run(run_input(), RequestContext())) as stream:  # type: ignore[type-var]
+            assert await anext(stream) == START
+        async with asyncio.timeout(5):
+            await left.wait()
+
+
+@pytest.mark.anyio
+async def test_stopping_a_run_closes_the_connection_to_an_agent_that_does_not_read_its_request() -> None:
+    loop = asyncio.get_running_loop()
+    large = run_input(messages=[{"id": "u1", "role": "user", "content": "x" * 20_000_000}])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        async with provider_at(f"http://127.0.0.1:{listener.getsockname()[1]}/agent") as provider:
+            run = asyncio.ensure_future(anext(aiter(provider.run(large, RequestContext()))))
+            connection, _ = await loop.sock_accept(listener)
+            with connection:
+                assert await loop.sock_recv(connection, 10)
+                run.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await run
+                sent = 0
+                async with asyncio.timeout(10):
+                    with contextlib.suppress(ConnectionResetError):
+                        while received := await loop.sock_recv(connection, 1_000_000):
+                            sent += len(received)
+    assert sent < 20_000_000
 
 
 @pytest.mark.parametrize("after_first_event", [True, False])
@@ -605,17 +671,20 @@ async def test_more_runs_than_a_default_pool_holds_stream_at_once() -> None:
         assert await asyncio.gather(*(run_id_of(provider, id) for id in ids)) == [[id] for id in ids]
 
 
-def test_a_provider_serves_one_event_loop_after_another() -> None:
-    async def run(port: int) -> list[Event]:
+@pytest.mark.parametrize("first_closes", [True, False])
+def test_a_provider_serves_one_event_loop_after_another(first_closes: bool) -> None:
+    async def run(port: int, closes: bool) -> list[Event]:
         async with served(answering(STREAM, sse(START, FINISH)), port):
             received = [event async for event in provider.run(run_input(), RequestContext())]
-            await provider.aclose()
+            if closes:
+                await provider.aclose()
             return received
 
     with socket.create_server(("127.0.0.1", 0)) as placeholder:
         port = placeholder.getsockname()[1]
     provider = RemoteProvider(f"http://127.0.0.1:{port}/agent")
-    assert [asyncio.run(run(port)), asyncio.run(run(port))] == [[START, FINISH]] * 2
+    assert asyncio.run(run(port, first_closes)) == [START, FINISH]
+    assert asyncio.run(run(port, True)) == [START, FINISH]
 
 
 @pytest.mark.parametrize(
@@ -625,3 +694,22 @@ def test_what_is_no_usable_url_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match=r"URL") as raised:
         RemoteProvider(url)
     assert "pw" not in str(raised.value)
+
+
+def test_a_header_that_http_cannot_carry_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="latin-1"):
+        RemoteProvider("http://host/", headers={"x-name": "名前"})
+
+
+def test_the_http_client_is_imported_only_for_remote_agents() -> None:
+    program = """
+import sys
+from copilotkit_runtime_py import CopilotRuntime
+async def agent(input):
+    yield {}
+CopilotRuntime({"agent": agent})
+assert "aiohttp" not in sys.modules
+CopilotRuntime({"agent": "http://127.0.0.1:1/"})
+assert "aiohttp" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -65,7 +65,7 @@ def test_a_provider_stays_as_it_is() -> None:
 
 def test_a_url_is_a_remote_agent() -> None:
     assert type(as_provider("https://agents.example/run")) is RemoteProvider
-    with pytest.raises(ValueError, match="no http"):
+    with pytest.raises(ValueError, match="not an http"):
         as_provider("ftp://agents.example")
 
 

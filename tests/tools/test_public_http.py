@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
@@ -46,6 +47,30 @@ TIMEOUT = httpx.Timeout(5)
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::",
         "2002:a9fe:a9fe::",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b:1::808:808",
+        "::127.0.0.1",
+        "::8.8.8.8",
+        "100::1",
+        "2001:2::1",
+        "2001:10::1",
+        "2001:20::1",
+        "3fff::1",
+        "4000::1",
+        "5f00::1",
+        "fd00:ec2::254",
+        "ff0e::1",
+        "168.63.129.16",
+        "192.0.0.8",
+        "192.0.0.192",
+        "192.0.0.9",
+        "192.88.99.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "239.255.255.250",
+        "240.0.0.1",
+        "::ffff:192.0.0.8",
     ],
 )
 def test_an_address_inside_is_not_public(address: str) -> None:
@@ -53,7 +78,23 @@ def test_an_address_inside_is_not_public(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"]
+    "address",
+    [
+        "8.8.8.8",
+        "1.1.1.1",
+        "168.63.129.17",
+        "172.32.0.1",
+        "192.0.1.1",
+        "223.255.255.255",
+        "2001:200::1",
+        "2001:4860:4860::8888",
+        "2606:4700:4700::1111",
+        "2a00:1450:4001::1",
+        "3ffe:ffff::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+        "2002:808:808::",
+    ],
 )
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
@@ -74,6 +115,31 @@ async def test_a_name_that_leads_inside_is_not_connected_to(
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     with pytest.raises(httpcore.ConnectError, match="not public"):
         await PublicBackend().connect_tcp("innocent.example", 80)
+
+
+@pytest.mark.anyio
+async def test_the_next_public_address_is_tried_where_one_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def lookup(host: str, port: int, **_: object) -> list[object]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in ("8.8.8.8", "1.1.1.1")]
+
+    async def connect(_: object, host: str, port: int, *__: object) -> httpcore.AsyncNetworkStream:
+        if host == "8.8.8.8":
+            raise httpcore.ConnectError
+        assert (host, port) == ("1.1.1.1", 80)
+        return connected
+
+    connected = httpcore.AsyncMockStream([])
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    assert await PublicBackend().connect_tcp("innocent.example", 80) is connected
+
+
+@pytest.mark.anyio
+async def test_a_host_name_that_dns_cannot_carry_is_not_connected_to() -> None:
+    with pytest.raises(httpcore.ConnectError):
+        await PublicBackend().connect_tcp("a" * 64 + ".invalid", 1, 5)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""Agents behind a URL: any server that speaks AG-UI in server-sent events.
+"""Agents behind a URL: any server that speaks AG-UI over server-sent events.
 
-What a fault says to the client is what CopilotKit's own runtime says, because frontends already show and
-compare it: `HTTP <status>: <body>`, `fetch failed` where no answer came, `terminated` where it broke off.
+Error messages are those of CopilotKit's own runtime, because frontends already show and compare them:
+`HTTP <status>: <body>`, `fetch failed` when no response came, `terminated` when the stream was cut.
 """
 
 from __future__ import annotations
@@ -10,65 +10,58 @@ import asyncio
 import functools
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, cast
-from weakref import WeakKeyDictionary
 
-import httpcore
-import httpx
+import aiohttp
 import orjson
 from ag_ui.core import RunAgentInput
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import StreamWriter
+from yarl import URL
 
 from .. import telemetry
 from ..agui.events import Event, as_text, well_formed
 from ..agui.sse import EventStreamParser, EventTooLargeError
 from ..agui.versions import RemoteEvents, remote_input
+from ..backoff import pause_after
 from ..context import RequestContext
 from ..errors import AgentError
 from ..logs.records import get_logger
 from .base import Provider
-from .network import AsyncioBackend
 
 logger = get_logger(__name__)
 
 _FAULT: Final = "INCOMPLETE_STREAM"
-_CONNECT_RETRIES: Final = 2
+_CONNECT_ATTEMPTS: Final = 3
 _REFUSAL_BYTES: Final = 2048
-_FAULTS: Final = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.TimeoutException,
-    httpx.DecodingError,
-)
+_HEADER_BYTES: Final = 64 * 1024
 
-# Below the 5 seconds after which uvicorn and Node close a connection that nobody uses: a request on a
-# connection that the server is just closing is lost, and may not be repeated.
+# Less than the 5 seconds after which uvicorn and Node close an idle connection: a request on a connection
+# that the server is closing is lost, and must not be repeated.
 _KEEP_ALIVE_SECONDS: Final = 4.0
-
-# Whenever a run starts or ends, the pool goes through all connections once for every idle one: with hundreds
-# of either that takes more CPU than connecting anew.
-_IDLE_CONNECTIONS: Final = 20
 
 
 class RemoteProvider(Provider):
     """Runs an agent behind an http(s) URL.
 
-    Headers that the request context passes on go along; `headers` win over them. No cookie is kept or sent,
-    no redirect followed, no proxy or `.netrc` taken from the environment: one user's credentials never
-    reach another host or another user's run. Connections are pooled. Only connecting is tried again (twice,
+    The headers of the request context are forwarded; `headers` win over them. Cookies are neither stored nor
+    sent, redirects not followed, proxies and `.netrc` not read from the environment: one user's credentials
+    never reach another host or another user's run. Connections are pooled. Only connecting is retried (twice,
     with back-off); a request that the agent may have seen is not.
 
     Args:
-        url: where the agent takes a POST with a `RunAgentInput`.
+        url: where the agent accepts a POST with a `RunAgentInput`.
         headers: sent with every request, such as a service token.
         connect_timeout: seconds for each attempt to connect.
-        idle_timeout: seconds that the agent may send nothing, not even a comment, or None for no bound.
-        max_event_bytes: the most bytes that one event may have.
+        idle_timeout: seconds that the agent may send nothing, not even a comment, or None for no limit.
+        max_event_bytes: the maximum size of one event.
         description: one sentence for frontends and other agents.
 
     Raises:
-        ValueError: the URL is not http(s), or holds credentials.
+        ValueError: the URL is not http(s), or contains credentials; or a header is not Latin-1.
     """
 
     strict_stream = True
@@ -84,157 +77,189 @@ class RemoteProvider(Provider):
         description: str = "",
     ) -> None:
         self._url = _checked_url(url)
-        self._target = httpcore.URL(
-            scheme=self._url.raw_scheme,
-            host=self._url.raw_host,
-            port=self._url.port,
-            target=self._url.raw_path,
-        )
-        self._headers = httpx.Headers(dict(headers or {}), encoding="latin-1")
+        self._headers = {name.lower(): value for name, value in (headers or {}).items()}
+        "".join(self._headers.values()).encode("latin-1")
         self._idle_timeout = idle_timeout
-        self._timeouts = {
-            "connect": connect_timeout,
-            "read": idle_timeout,
-            "write": idle_timeout,
-            "pool": None,
-        }
+        self._timeout = aiohttp.ClientTimeout(connect=connect_timeout, sock_read=idle_timeout)
         self._max_event_bytes = max_event_bytes
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpcore.AsyncConnectionPool] = (
-            WeakKeyDictionary()
-        )
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self.description = description
 
     async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
         """Streams the agent's events as they arrive. Closing the stream closes the connection.
 
         Raises:
-            AgentError: the agent cannot be reached, refuses, breaks off, or sends something else than
+            AgentError: the agent cannot be reached, refuses, breaks off, or sends something other than
                 events. What it sent before has been yielded.
         """
-        response = await self._post(input, context)
+        body, response = _Body(remote_input(input)), None
         try:
-            if not response.is_success:
+            response = await self._post(body, context)
+            if not 200 <= response.status < 300:
                 raise await self._refusal(response)
             parser, events = EventStreamParser(self._max_event_bytes), RemoteEvents()
             received = False
-            async with _chunks(response) as chunks:
-                async for chunk in chunks:
-                    for data in parser.feed(chunk):
-                        if data:
-                            received = True
-                            yield events.translate(_event_from(data))
+            while chunk := await _read(response.content):
+                for data in parser.feed(chunk):
+                    if data:
+                        received = True
+                        yield events.translate(_event_from(data))
+            body.check_end(response)
             for data in parser.finish():
                 if data:
                     received = True
                     yield events.translate(_event_from(data))
             if not received:
                 self._log("sent no event, and the content type %s", response.headers.get("content-type"))
-        except _FAULTS as error:
+        except aiohttp.ClientError as error:
             raise self._fault(error, "terminated") from error
         except EventTooLargeError as error:
             raise AgentError(
                 f"The agent sent an event of more than {self._max_event_bytes} bytes", _FAULT
             ) from error
         finally:
-            await response.aclose()
+            if response is None or not response.closed:
+                body.abort()
+            if response is not None:
+                response.close()
 
     async def aclose(self) -> None:
-        """Closes the connections. The provider can still be used, and connects anew."""
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
-        if pool is not None:
-            await pool.aclose()
+        """Closes the connections. The provider remains usable, and connects anew."""
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.close()
 
-    async def _post(self, input: RunAgentInput, context: RequestContext) -> httpx.Response:
-        headers = httpx.Headers({"user-agent": "copilotkit-runtime-py"}, encoding="latin-1")
-        headers.update(httpx.Headers(dict(context.headers), encoding="latin-1"))
-        headers.update(self._headers)
+    async def _post(self, body: _Body, context: RequestContext) -> aiohttp.ClientResponse:
+        headers = {"user-agent": "copilotkit-runtime-py", **context.headers, **self._headers}
         headers["accept"] = "text/event-stream"
         headers["accept-encoding"] = "identity"
         headers["content-type"] = "application/json"
         telemetry.inject(headers)
-        body = remote_input(input)
-        request = httpcore.Request(
-            "POST",
-            self._target,
-            headers=httpx.Request("POST", self._url, headers=headers, content=body).headers.raw,
-            content=body,
-            extensions={"timeout": self._timeouts},
-        )
-        try:
-            response = await self._pool().handle_async_request(request)
-        except _FAULTS as error:
-            raise self._fault(error, "fetch failed") from error
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response.stream))
+        attempt = 1
+        while True:
+            try:
+                session = await self._session()
+                return await session.post(
+                    self._url, data=body, headers=headers, allow_redirects=False, timeout=self._timeout
+                )
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                refused = isinstance(error, aiohttp.ClientConnectorCertificateError)
+                if refused or attempt == _CONNECT_ATTEMPTS:
+                    raise self._fault(error, "fetch failed") from error
+                await asyncio.sleep(pause_after(attempt - 1, first=0.1, longest=1.0))
+                attempt += 1
+            except (aiohttp.ClientError, UnicodeError) as error:  # UnicodeError: a host that DNS cannot carry
+                raise self._fault(error, "fetch failed") from error
 
-    def _pool(self) -> httpcore.AsyncConnectionPool:
-        """The connection pool of the running loop, since connections cannot change loops."""
+    async def _session(self) -> aiohttp.ClientSession:
+        """Returns the session of the running loop, since connections cannot change loops."""
         loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            pool = self._pools[loop] = httpcore.AsyncConnectionPool(
-                ssl_context=_ssl_context() if self._url.scheme == "https" else None,
-                max_connections=None,
-                max_keepalive_connections=_IDLE_CONNECTIONS,
-                keepalive_expiry=_KEEP_ALIVE_SECONDS,
-                retries=_CONNECT_RETRIES,
-                network_backend=AsyncioBackend(),
+        session = self._sessions.get(loop)
+        if session is None:
+            for other in [other for other in self._sessions if other.is_closed()]:
+                await self._sessions.pop(other).close()
+            session = self._sessions[loop] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    keepalive_timeout=_KEEP_ALIVE_SECONDS,
+                    ssl=_ssl_context() if self._url.scheme == "https" else True,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                max_field_size=_HEADER_BYTES,
             )
-        return pool
+        return session
 
-    async def _refusal(self, response: httpx.Response) -> AgentError:
-        if response.is_redirect:
-            self._log("redirects to %s: register that URL", response.headers.get("location"))
+    async def _refusal(self, response: aiohttp.ClientResponse) -> AgentError:
+        if "location" in response.headers:
+            self._log("redirects to %s: register that URL", response.headers["location"])
         body = bytearray()
-        with suppress(*_FAULTS):
-            async with _chunks(response) as chunks:
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > _REFUSAL_BYTES:
-                        break
+        with suppress(aiohttp.ClientError):
+            while len(body) <= _REFUSAL_BYTES and (chunk := await _read(response.content)):
+                body += chunk
         text = body[:_REFUSAL_BYTES].decode("utf-8", "ignore" if len(body) > _REFUSAL_BYTES else "replace")
         if "application/json" in response.headers.get("content-type", ""):
             text = _compact_json(text)
-        return AgentError(f"HTTP {response.status_code}: {text}", _FAULT, status_code=response.status_code)
+        return AgentError(f"HTTP {response.status}: {text}", _FAULT, status_code=response.status)
 
     def _fault(self, error: Exception, words: str) -> AgentError:
         self._log("%s: %r", words, error)
-        if isinstance(error, httpcore.ReadTimeout):
+        if isinstance(error, aiohttp.SocketTimeoutError):
             words = f"The agent sent nothing for {self._idle_timeout:g} seconds"
         return AgentError(words, _FAULT)
 
     def _log(self, message: str, *args: object) -> None:
-        logger.warning("agent %s " + message, self._url.copy_with(query=None, fragment=None), *args)
+        logger.warning("agent %s " + message, self._url.with_query(None).with_fragment(None), *args)
 
 
-def _checked_url(url: str) -> httpx.URL:
+def _checked_url(url: str) -> URL:
     try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"'{url}' is no URL: {error}") from None
+        parsed = URL(url)
+    except ValueError as error:
+        raise ValueError(f"'{url}' is not a URL: {error}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ValueError(f"'{url}' is no http(s) URL")
-    if parsed.userinfo:
+        raise ValueError(f"'{url}' is not an http(s) URL")
+    if parsed.user is not None or parsed.password is not None:
         raise ValueError(f"the URL of the agent at {parsed.host} holds credentials: pass them in headers")
     return parsed
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of httpcore's response in httpx's, which undoes compression."""
+class _Body(aiohttp.payload.Payload):
+    """The body of a request, which knows the connection that it is written to."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._size = len(content)
+        self._protocol: ResponseHandler | None = None
+        self._transport: asyncio.Transport | None = None
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._stream)
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Part of `aiohttp.payload.Payload`."""
+        return str(self._value, encoding, errors)
 
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Part of `aiohttp.payload.Payload`."""
+        writer = cast(StreamWriter, writer)
+        self._protocol = cast(ResponseHandler, writer.protocol)
+        self._transport = writer.transport
+        head = writer._headers_buf
+        if head is not None and not head.isascii():
+            # Browsers and servers take header values for Latin-1; aiohttp has encoded them as UTF-8.
+            writer._headers_buf = head.decode().encode("latin-1", "replace")
+        await writer.write(self._value)
+
+    def abort(self) -> None:
+        """Closes the connection at once.
+
+        aiohttp would first wait until everything is sent, which never happens if the agent reads nothing.
+        """
+        if self._transport is not None:
+            self._transport.abort()
+
+    def check_end(self, response: aiohttp.ClientResponse) -> None:
+        """Checks how a response ended whose body lasts as long as the connection.
+
+        Raises:
+            ClientOSError: the connection was reset, which aiohttp reports as the end of the body.
+        """
+        error = None if self._protocol is None else self._protocol.exception()
+        framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+        if isinstance(error, aiohttp.ClientOSError) and not framed:
+            raise error
 
 
-def _chunks(response: httpx.Response) -> aclosing[AsyncGenerator[bytes]]:
-    compressed = "content-encoding" in response.headers
-    chunks = response.aiter_bytes() if compressed else aiter(cast(_Body, response.stream))
-    return aclosing(cast("AsyncGenerator[bytes]", chunks))
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """Returns all bytes that have arrived, waiting for the first. No bytes mean the end.
+
+    Raises:
+        ClientError: the connection broke. What arrived before has been returned.
+    """
+    try:
+        return await content.readany()
+    except aiohttp.ClientError:
+        # The public methods discard what is buffered when the connection breaks.
+        if rest := content._read_nowait(-1):
+            return rest
+        raise
 
 
 def _event_from(data: bytes) -> Event:
@@ -243,14 +268,14 @@ def _event_from(data: bytes) -> Event:
     except orjson.JSONDecodeError:
         event = _loads_leniently(data)
     if not isinstance(event, dict):
-        raise AgentError("The agent sent an event that is no JSON object", _FAULT)
+        raise AgentError("The agent sent an event that is not a JSON object", _FAULT)
     return event
 
 
 def _loads_leniently(data: bytes) -> Any:
-    """Reads JSON that JavaScript takes and orjson does not: lone surrogates and invalid UTF-8.
+    """Reads JSON that JavaScript accepts and orjson does not: lone surrogates and invalid UTF-8.
 
-    Agents that cut text by UTF-16 units send half of a surrogate pair in a delta. A replacement character
+    Agents that cut strings by UTF-16 units send half of a surrogate pair in a delta. A replacement character
     there is better than a failed run.
     """
     try:
@@ -261,7 +286,7 @@ def _loads_leniently(data: bytes) -> Any:
 
 
 def _compact_json(text: str) -> str:
-    """Returns JSON without spaces, and a JSON string as its value; text that is no JSON as it is."""
+    """Returns JSON without spaces, a JSON string as its value, and anything else unchanged."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -271,4 +296,7 @@ def _compact_json(text: str) -> str:
 
 @functools.cache
 def _ssl_context() -> ssl.SSLContext:
+    """Trusts certifi's authorities, or those that `SSL_CERT_FILE` or `SSL_CERT_DIR` names."""
+    import httpx
+
     return httpx.create_ssl_context()

@@ -16,7 +16,6 @@ from ..context import RequestContext
 from ..errors import ProtocolViolationError
 from .base import AgentSnapshot, Provider, close_stream
 from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_context
-from .remote import RemoteProvider
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -71,6 +70,8 @@ def as_provider(agent: AgentLike) -> Provider:
     if isinstance(given, Provider):
         return given
     if isinstance(given, str):
+        from .remote import RemoteProvider
+
         return RemoteProvider(given)
     if _is_compiled_graph(given):
         from .langgraph.provider import LangGraphProvider

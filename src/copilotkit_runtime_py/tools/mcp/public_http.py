@@ -1,26 +1,68 @@
-"""HTTP to hosts that a client names: no request leaves for an address inside.
+"""HTTP to hosts that a client names: no request leaves for a private address.
 
-A name that a client gives may lead anywhere: to the metadata service of a cloud, to a database next door, to
-the server itself. Looking the name up first and connecting then leaves a gap in which it changes its address.
-So the addresses are checked where they are connected to, for every connection, and no other is used.
+A host name from a client can resolve to anything: a cloud's metadata service, a database nearby, the server
+itself. If the name were checked first and connected to later, its address could change in between. So the
+addresses are checked as part of connecting, on every connection, and only a checked address is connected to.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
-import ipaddress
+import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 import httpcore
 import httpx
-from aiohappyeyeballs import AddrInfoType
 
-from ...providers.network import AsyncioBackend
-
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _MAX_CONNECTIONS: Final = 10
+
+# IANA's special-purpose registries and RFC 6890, not `is_global`, which differs between versions of Python.
+_PRIVATE_IPV4: Final = tuple(
+    map(
+        IPv4Network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",  # carrier-grade NAT
+            "127.0.0.0/8",
+            "168.63.129.16/32",  # Azure's host services, which look public and are not
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",  # protocol assignments, and Oracle's metadata service
+            "192.0.2.0/24",
+            "192.88.99.0/24",  # 6to4 relays
+            "192.168.0.0/16",
+            "198.18.0.0/15",  # benchmarks
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/3",  # multicast, reserved, broadcast
+        ),
+    )
+)
+
+# IANA assigns global unicast addresses from this block only.
+_GLOBAL_IPV6: Final = IPv6Network("2000::/3")
+_PRIVATE_IPV6: Final = tuple(
+    map(
+        IPv6Network,
+        (
+            "2001::/23",  # protocol assignments, Teredo among them
+            "2001:db8::/32",
+            "3fff::/20",  # documentation
+        ),
+    )
+)
+
+# Networks whose addresses lead to an IPv4 address, and the number of bits that follow it.
+_EMBEDDED_IPV4: Final = (
+    (IPv6Network("::ffff:0:0/96"), 0),
+    (IPv6Network("64:ff9b::/96"), 0),  # NAT64, RFC 6052
+    (IPv6Network("2002::/16"), 80),  # 6to4, RFC 3056
+)
 
 
 def public_client(
@@ -32,17 +74,17 @@ def public_client(
 ) -> httpx.AsyncClient:
     """Returns a client that connects to public addresses only.
 
-    It follows no redirect, keeps no cookie of another client, and takes neither proxies nor credentials from
-    the environment.
+    It follows no redirects, shares no cookies, and reads no proxies or credentials from the environment.
 
     Args:
         headers: sent with every request.
-        timeout: the bounds of each step of a request.
-        max_response_bytes: the most bytes that the body of a response may have.
-        allow_private: private addresses are connected to, too.
+        timeout: the limits for each step of a request.
+        max_response_bytes: the maximum size of a response body.
+        allow_private: private addresses are allowed, too.
     """
+    backend = httpcore.AnyIOBackend() if allow_private else PublicBackend()
     return httpx.AsyncClient(
-        transport=_Transport(AsyncioBackend() if allow_private else PublicBackend(), max_response_bytes),
+        transport=_Transport(backend, max_response_bytes),
         headers={**headers, "accept-encoding": "identity"},
         timeout=timeout,
         follow_redirects=False,
@@ -50,37 +92,61 @@ def public_client(
     )
 
 
-class PublicBackend(AsyncioBackend):
-    """Connects to hosts all of whose addresses are public."""
+class PublicBackend(httpcore.AnyIOBackend):
+    """Connects to hosts that have only public addresses."""
 
-    async def resolve(self, host: str, port: int) -> Sequence[AddrInfoType]:
-        """Returns the host's addresses.
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connects to the first address of the host that answers.
 
         Raises:
-            OSError: the host has none, or one that is not public.
+            httpcore.ConnectError: the host is unknown, has an address that is not public, or does not answer.
+            httpcore.ConnectTimeout: it took longer than `timeout` seconds to look up the host, or to connect.
         """
-        addresses = await super().resolve(host, port)
-        if not all(is_public(str(address[4][0])) for address in addresses):
-            raise OSError(f"{host} has an address that is not public")
-        return addresses
+        try:
+            async with asyncio.timeout(timeout):
+                addresses = await _resolve(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"cannot look up {host} in time") from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: DNS cannot carry the name
+            raise httpcore.ConnectError(str(error)) from error
+        if not all(map(is_public, addresses)):
+            raise httpcore.ConnectError(f"{host} has an address that is not public")
+        *others, last = addresses
+        for address in others:
+            try:
+                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await super().connect_tcp(last, port, timeout, local_address, socket_options)
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet, also where it is wrapped in an IPv6 address."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-        if ip.teredo is not None or ip.is_site_local:
-            return False
-    return ip.is_global and not ip.is_multicast
+    """Whether an IP address belongs to the public internet. An IPv4 address within an IPv6 one decides."""
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        for network, bits in _EMBEDDED_IPV4:
+            if ip in network:
+                ip = IPv4Address(int(ip) >> bits & 0xFFFFFFFF)
+                break
+        else:
+            return ip in _GLOBAL_IPV6 and not any(ip in network for network in _PRIVATE_IPV6)
+    return not any(ip in network for network in _PRIVATE_IPV4)
 
 
 class _Transport(httpx.AsyncHTTPTransport):
-    """httpx's own transport, over a pool that connects by a backend of ours."""
+    """httpx's own transport, with a pool that connects through a backend of ours."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend, max_response_bytes: int) -> None:
         super().__init__(verify=_ssl_context(), trust_env=False)
@@ -95,7 +161,7 @@ class _Transport(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)
         if "content-encoding" in response.headers:
-            # Nothing was asked to be compressed, and a little of it can become a lot.
+            # Compression was not requested, and a small response can expand to a huge one.
             await response.aclose()
             raise httpx.DecodingError("the response is compressed", request=request)
         stream = response.stream
@@ -123,5 +189,5 @@ class _Bounded(httpx.AsyncByteStream):
 
 @functools.cache
 def _ssl_context() -> ssl.SSLContext:
-    """The certificates take long to load."""
+    """Loading the certificates takes long."""
     return httpx.create_ssl_context(trust_env=False)
