@@ -41,14 +41,16 @@ def results_after(messages: list[BaseMessage], index: int) -> list[str]:
 
 
 @given(conversations())
-def test_every_call_is_followed_by_exactly_its_results(sent: list[BaseMessage]) -> None:
+def test_every_message_is_followed_by_the_results_of_its_calls_in_their_order(
+    sent: list[BaseMessage],
+) -> None:
     whole = continued([], sent)
 
     others: list[Any] = [(i, m) for i, m in enumerate(whole) if not isinstance(m, ToolMessage)]
     for index, message in others:
         calls = [call["id"] for call in getattr(message, "tool_calls", [])]
         open_end = (index, message) == others[-1] and not results_after(whole, index)
-        assert open_end or sorted(results_after(whole, index)) == sorted(calls)
+        assert open_end or results_after(whole, index) == calls
 
 
 @given(conversations())

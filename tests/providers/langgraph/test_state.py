@@ -234,6 +234,56 @@ async def test_the_frontends_tools_and_context_are_in_the_state() -> None:
     ]
 
 
+@pytest.mark.parametrize("checkpointer", [None, InMemorySaver()])
+async def test_a_page_without_tools_offers_none_whatever_an_earlier_page_offered(checkpointer: Any) -> None:
+    class State(MessagesState):
+        tools: list[Any]
+        copilotkit: dict[str, Any]
+
+    seen: list[Any] = []
+
+    def look(state: State) -> dict[str, Any]:
+        seen.append((state["tools"], state["copilotkit"]))
+        return {}
+
+    provider = LangGraphProvider(
+        StateGraph(State).add_node("look", look).add_edge(START, "look").compile(checkpointer=checkpointer)
+    )
+    tool = {"name": "f", "description": "", "parameters": {}}
+    fact = {"description": "now", "value": "noon"}
+    echoed = {"tools": [tool], "copilotkit": {"actions": [tool], "context": []}}
+
+    await collect(provider, request(user("hi", "u1")))
+    await collect(provider, request(user("hi", "u1"), user("hi", "u2"), tools=[tool], context=[fact]))
+    events = await collect(
+        provider, request(*(user("hi", f"u{index}") for index in range(1, 4)), state=echoed)
+    )
+
+    nothing: dict[str, Any] = {"actions": [], "context": []}
+    assert seen == [([], nothing), ([tool], {"actions": [tool], "context": [fact]}), ([], nothing)]
+    assert snapshots(events)[-1] == {}
+
+
+async def test_tools_replace_what_a_channel_with_a_reducer_holds() -> None:
+    class State(MessagesState):
+        tools: Annotated[list[Any], operator.add]
+
+    seen: list[Any] = []
+
+    def look(state: State) -> dict[str, Any]:
+        seen.append(state["tools"])
+        return {}
+
+    builder = StateGraph(State).add_node("look", look).add_edge(START, "look")
+    provider = LangGraphProvider(builder.compile(checkpointer=InMemorySaver()))
+    tool = {"name": "f", "description": "", "parameters": {}}
+
+    await collect(provider, request(user("hi", "u1"), tools=[tool]))
+    await collect(provider, request(user("hi", "u1"), user("hi", "u2"), tools=[tool]))
+
+    assert seen == [[tool], [tool]]
+
+
 async def test_the_graphs_own_entries_beside_the_frontends_tools_are_kept() -> None:
     seen: list[Any] = []
 

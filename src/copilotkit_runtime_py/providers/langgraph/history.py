@@ -50,8 +50,12 @@ def new_user_messages(sent: Sequence[BaseMessage], remembered: Sequence[BaseMess
 
     The interrupted node runs again and repeats what it had said, so nothing else is taken over.
     """
-    sent = _without_instructions(sent)
-    return [m for m in _new_messages(sent, _Memory(remembered)) if isinstance(m, HumanMessage)]
+    return [message for message in new_messages(sent, remembered) if isinstance(message, HumanMessage)]
+
+
+def new_messages(sent: Sequence[BaseMessage], remembered: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Returns what is new in the history that a client sent; the conversation forks nowhere."""
+    return _new_messages(_without_instructions(sent), _Memory(remembered))
 
 
 def continued(remembered: Sequence[BaseMessage], new: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -62,13 +66,32 @@ def continued(remembered: Sequence[BaseMessage], new: Sequence[BaseMessage]) -> 
     the place of such a stand-in, and a result without a call is left out. The calls of the last message
     stay open as long as none of them is answered: the graph may do it.
     """
+    if not new:
+        return list(remembered)
     whole = list(remembered)
+    places = {id: place for place, message in enumerate(whole) for id in _call_ids(message)}
+    results: dict[int, list[ToolMessage]] = {}
     for message in new:
-        if isinstance(message, ToolMessage):
-            _place(whole, message)
-        else:
+        if not isinstance(message, ToolMessage):
+            places.update(dict.fromkeys(_call_ids(message), len(whole)))
             whole.append(message)
-    return _with_stand_ins(whole) if new else whole
+        elif (place := places.get(message.tool_call_id)) is not None:
+            results.setdefault(place, []).append(message)
+    complete: list[BaseMessage] = []
+    place = 0
+    while place < len(whole):
+        end = _end_of_results(whole, place)
+        block = [message for message in whole[place + 1 : end] if isinstance(message, ToolMessage)]
+        complete.append(whole[place])
+        complete += _answered(whole[place], block, results.get(place, ()), is_last=end == len(whole))
+        place = end
+    return complete
+
+
+def open_calls(messages: Sequence[BaseMessage]) -> set[str]:
+    """Returns the ids of the tool calls that have no result."""
+    calls = {id for message in messages for id in _call_ids(message)}
+    return calls - {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
 
 
 def _without_instructions(messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
@@ -129,33 +152,26 @@ def _after_last_answer(sent: Sequence[BaseMessage]) -> int:
     return start - 1 if start < len(sent) and isinstance(sent[start], ToolMessage) else start
 
 
-def _place(messages: list[BaseMessage], result: ToolMessage) -> None:
-    """Puts a tool result behind its call, after the results that are there."""
-    calls = [index for index, message in enumerate(messages) if result.tool_call_id in _call_ids(message)]
-    if not calls:
-        return
-    end = _end_of_results(messages, calls[-1])
-    for index in range(calls[-1] + 1, end):
-        there = messages[index]
-        if isinstance(there, ToolMessage) and there.tool_call_id == result.tool_call_id:
-            if _is_stand_in(there):
-                messages[index] = result.model_copy(update={"id": there.id})
-            return
-    messages.insert(end, result)
-
-
-def _with_stand_ins(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
-    whole: list[BaseMessage] = []
-    missing: list[str] = []
-    for index, message in enumerate(messages):
-        if not isinstance(message, ToolMessage):
-            whole += map(_stand_in, missing)
-            ids = _call_ids(message)
-            open_end = _end_of_results(messages, index) == len(messages) and answered.isdisjoint(ids)
-            missing = [] if open_end else [id for id in ids if id not in answered]
-        whole.append(message)
-    return [*whole, *map(_stand_in, missing)]
+def _answered(
+    message: BaseMessage, known: list[ToolMessage], new: Sequence[ToolMessage], *, is_last: bool
+) -> list[ToolMessage]:
+    """Returns the results that follow a message, in the order of its calls if any result is added."""
+    calls = _call_ids(message)
+    results = {result.tool_call_id: result for result in reversed(known)}
+    added = False
+    for result in new:
+        there = results.get(result.tool_call_id)
+        if there is None:
+            results[result.tool_call_id], added = result, True
+        elif _is_stand_in(there) and not _is_stand_in(result):
+            results[result.tool_call_id] = result.model_copy(update={"id": there.id})
+            added = True
+    missing = [id for id in calls if id not in results] if results or not is_last else []
+    if not added and not missing:
+        return known
+    results.update((id, _stand_in(id)) for id in missing)
+    foreign = [result for result in known if result.tool_call_id not in calls]
+    return [*(results[id] for id in calls), *foreign]
 
 
 def _end_of_results(messages: Sequence[BaseMessage], call: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ag_ui.core import ResumeEntry, RunAgentInput
-from langgraph.types import Interrupt
+from langgraph.types import Interrupt, StateSnapshot
 
 from ...agui.events import as_text
 from .config import forwarded_props
@@ -59,13 +59,14 @@ def answers(input: RunAgentInput, pending: Iterable[Interrupt]) -> dict[str, Any
     `resume` entries name their interrupt; entries for one that is not pending are ignored. The older
     `forwardedProps.command.resume` names none: it answers the interrupt that was announced last, which is
     the one that frontends of that generation show, unless it is an object whose keys are interrupt ids. As
-    these frontends send every answer as text, text that is JSON is parsed, as upstream does.
+    these frontends send every answer as text, text that is JSON is parsed, as upstream does. A `resume` that
+    is null answers with None.
     """
     ids = [interrupt.id for interrupt in pending]
     if input.resume:
         return {entry.interrupt_id: _payload(entry) for entry in input.resume if entry.interrupt_id in ids}
     command = forwarded_props(input).get("command")
-    if not ids or not isinstance(command, Mapping) or command.get("resume") is None:
+    if not ids or not isinstance(command, Mapping) or "resume" not in command:
         return {}
     answer = _parsed(command["resume"])
     if isinstance(answer, dict) and answer and answer.keys() <= set(ids):
@@ -77,6 +78,22 @@ def has_answer(input: RunAgentInput) -> bool:
     """Whether a request carries an answer to an interrupt, pending or not."""
     command = forwarded_props(input).get("command")
     return bool(input.resume) or (isinstance(command, Mapping) and command.get("resume") is not None)
+
+
+def cancels(input: RunAgentInput) -> bool:
+    """Whether a request gives up an interrupt."""
+    return any(entry.status == "cancelled" for entry in input.resume or ())
+
+
+def breakpoint_interrupt(memory: StateSnapshot) -> Interrupt:
+    """Returns the interrupt that announces a breakpoint. Whatever answers it, the graph goes on."""
+    names = ", ".join(memory.next)
+    asked = {
+        "reason": "langgraph:breakpoint",
+        "message": f"Paused before {names}.",
+        "next": list(memory.next),
+    }
+    return Interrupt(asked, id=memory.config["configurable"]["checkpoint_id"])
 
 
 def _payload(entry: ResumeEntry) -> Any:

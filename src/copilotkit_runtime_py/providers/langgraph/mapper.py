@@ -15,6 +15,7 @@ from ...agui.events import Event
 from ..langchain.message_stream import MessageStream
 from ..langchain.messages import to_agui
 from .callbacks import DispatchedEvent
+from .history import open_calls
 from .interrupts import announcement, to_agui_interrupt
 from .schema import PLUMBING, GraphSchema
 from .state import to_json, visible_state
@@ -85,8 +86,14 @@ class GraphMapper:
             case _:
                 return []
 
-    def finish(self) -> list[Event]:
-        """Returns the events after the graph has run."""
+    def finish(self, pause: Interrupt | None = None) -> list[Event]:
+        """Returns the events after the graph has run.
+
+        Args:
+            pause: announces the breakpoint at which the graph stands. Clients do not send the results of open
+                tool calls while an interrupt of the outcome waits for an answer, so it is no part of the
+                outcome where there are any: their results let the graph go on as well.
+        """
         found = self._messages.close()
         conversation = self._conversation()
         for message in conversation or ():
@@ -96,7 +103,10 @@ class GraphMapper:
         if conversation is not None:
             found.append(events.messages_snapshot(to_agui(conversation)))
         pending = list(self._interrupts.values())
-        found += [events.custom("on_interrupt", announcement(interrupt)) for interrupt in pending]
+        announced = pending if pause is None else [*pending, pause]
+        found += [events.custom("on_interrupt", announcement(interrupt)) for interrupt in announced]
+        if not open_calls(conversation or ()):
+            pending = announced
         outcome = [to_agui_interrupt(interrupt) for interrupt in pending] if self._emit_outcome else None
         found.append(events.run_finished(self._thread_id, self._run_id, outcome))
         return found

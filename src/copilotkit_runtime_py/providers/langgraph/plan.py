@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from ag_ui.core import RunAgentInput
-from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, ToolMessage, convert_to_messages
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.pregel import Pregel
+from langgraph.constants import END
+from langgraph.errors import InvalidUpdateError
 from langgraph.types import Command, Interrupt, Overwrite, StateSnapshot
 
 from ...context import RequestContext
 from ...errors import AgentError, ThreadNotFoundError
 from ..langchain.messages import to_langchain
-from .config import USER_KEY, frontend_payload
-from .history import continued, new_user_messages, next_turn
-from .interrupts import answers, has_answer
-from .schema import GraphSchema
+from .checkpoint import Graph, amend, heal
+from .config import USER_KEY, forwarded_props, frontend_payload
+from .history import Turn, continued, new_messages, new_user_messages, next_turn, open_calls
+from .interrupts import answers, breakpoint_interrupt, cancels, has_answer
+from .schema import PLUMBING, GraphSchema
 from .state import state_update
-
-Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Plan:
     """How to run the graph.
 
     Attributes:
-        input: a new turn's input, or the answers to interrupts.
+        input: a new turn's input, the answers to interrupts, or None to go on from a breakpoint.
         config: the run's configuration, with the checkpoint to go back to, if any.
         known: the messages that the client knows already.
     """
 
-    input: dict[str, Any] | Command[Any]
+    input: dict[str, Any] | Command[Any] | None
     config: RunnableConfig
     known: list[BaseMessage]
 
@@ -49,7 +49,11 @@ async def remembered(graph: Graph, config: RunnableConfig, context: RequestConte
     """
     if not isinstance(graph.checkpointer, BaseCheckpointSaver):
         return None
-    memory = await graph.aget_state(config)
+    try:
+        memory = await graph.aget_state(config)
+    except InvalidUpdateError:
+        await heal(graph, config)
+        memory = await graph.aget_state(config)
     owner = (memory.metadata or {}).get(USER_KEY, context.owner)
     if owner != context.owner:
         raise ThreadNotFoundError(config["configurable"]["thread_id"])
@@ -73,6 +77,20 @@ def pending_interrupts(memory: StateSnapshot | None) -> list[Interrupt]:
     return [interrupt for interrupt in memory.interrupts if interrupt.id in unfinished]
 
 
+def pause(schema: GraphSchema, memory: StateSnapshot | None) -> Interrupt | None:
+    """Returns the interrupt that announces the breakpoint at which the graph stands, if it does."""
+    if memory is None or not schema.breakpoints or not _is_unfinished(memory):
+        return None
+    return breakpoint_interrupt(memory)
+
+
+def _is_unfinished(memory: StateSnapshot | None) -> bool:
+    """Whether a superstep is due that neither failed nor waits for an answer."""
+    if memory is None or not memory.next or pending_interrupts(memory):
+        return False
+    return all(task.error is None for task in memory.tasks)
+
+
 async def plan_run(
     graph: Graph,
     schema: GraphSchema,
@@ -91,8 +109,17 @@ async def plan_run(
     if answer := answers(input, pending_interrupts(memory)):
         if said := new_user_messages(sent, conversation):
             update |= _written(schema, conversation, [*conversation, *said])
-        return Plan(Command(resume=answer, update=update or None), config, [*conversation, *sent])
-    turn = next_turn(sent, conversation)
+        rest = await amend(graph, config, _changed(update, current))
+        return Plan(Command(resume=answer, update=rest or None), config, [*conversation, *sent])
+    answered = has_answer(input) and _is_unfinished(memory)
+    turn = Turn(new_messages(sent, conversation)) if answered else next_turn(sent, conversation)
+    if _goes_on(schema, input, memory, turn, conversation):
+        whole = continued(conversation, turn.messages)
+        update |= _written(schema, conversation, whole)
+        rest = await amend(graph, config, _changed(update, current))
+        if rest:
+            await graph.aupdate_state(config, rest)
+        return Plan(None, config, [*whole, *sent])
     if has_answer(input) and not turn.messages:
         raise AgentError("There is no open question on this thread to answer.", "NO_PENDING_INTERRUPT")
     held, kept = _without_waiting(conversation, memory), conversation
@@ -104,6 +131,29 @@ async def plan_run(
             config = patch_config(config, configurable={"checkpoint_id": checkpoint})
     whole = continued(kept, turn.messages)
     return Plan({**update, **_written(schema, held, whole)}, config, [*whole, *sent])
+
+
+def _goes_on(
+    schema: GraphSchema,
+    input: RunAgentInput,
+    memory: StateSnapshot | None,
+    turn: Turn,
+    conversation: Sequence[BaseMessage],
+) -> bool:
+    """Whether a request lets the graph go on where it stands, with the superstep that is due.
+
+    An answer does, although nothing waits for its value: it answers the announcement of a breakpoint, or a
+    question of a superstep that begins again. At a breakpoint, so do the results of open calls, and the
+    `nodeName` that older frontends send in the middle of a run.
+    """
+    if turn.fork_before is not None or not _is_unfinished(memory):
+        return False
+    if has_answer(input):
+        return not cancels(input)
+    results = {message.tool_call_id for message in turn.messages if isinstance(message, ToolMessage)}
+    goes_on = forwarded_props(input).get("nodeName") not in (None, "", END)
+    goes_on = goes_on or not results.isdisjoint(open_calls(conversation))
+    return goes_on and schema.breakpoints
 
 
 def _written(
@@ -122,15 +172,22 @@ def _written(
 def _update(schema: GraphSchema, input: RunAgentInput, current: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a request writes besides messages: state, and the frontend's tools and context."""
     payload = frontend_payload(input)
-    update = state_update(input.state, current, schema)
-    if schema.accepts("copilotkit"):
-        own = current.get("copilotkit")
-        update["copilotkit"] = {**(own if isinstance(own, Mapping) else {}), **payload}
-    if schema.accepts("ag-ui"):
-        update["ag-ui"] = {"tools": payload["actions"], "context": payload["context"]}
-    if schema.accepts("tools") and payload["actions"]:
-        update["tools"] = payload["actions"]
-    return update
+    own = current.get("copilotkit")
+    channels = {
+        "copilotkit": {**(own if isinstance(own, Mapping) else {}), **payload},
+        "ag-ui": {"tools": payload["actions"], "context": payload["context"]},
+        "tools": payload["actions"],
+    }
+    return state_update(input.state, current, schema) | {
+        name: Overwrite(value) if name in schema.reduced else value
+        for name, value in channels.items()
+        if schema.accepts(name)
+    }
+
+
+def _changed(update: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an update without tools and context that are in place already."""
+    return {k: v for k, v in update.items() if k not in PLUMBING or k == "messages" or current.get(k) != v}
 
 
 def _without_waiting(messages: list[BaseMessage], memory: StateSnapshot | None) -> list[BaseMessage]:

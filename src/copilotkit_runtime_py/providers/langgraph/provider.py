@@ -29,11 +29,13 @@ from ..base import AgentSnapshot, Provider
 from ..function import takes_context
 from ..langchain.messages import to_agui
 from .callbacks import RunCallbacks
+from .checkpoint import Graph
 from .config import USER_KEY, forwarded_props, run_config, run_context
+from .history import open_calls
 from .interrupts import to_agui_interrupt
 from .mapper import STREAM_MODES, GraphMapper
 from .memory import RecentThreads
-from .plan import Graph, messages_of, pending_interrupts, plan_run, remembered
+from .plan import messages_of, pause, pending_interrupts, plan_run, remembered
 from .savers import check_saver
 from .schema import GraphSchema, read_schema
 from .state import visible_state
@@ -145,7 +147,10 @@ class LangGraphProvider(Provider):
                             yield event
             except GraphRecursionError as error:
                 raise AgentError("The agent took too many steps.", "GRAPH_RECURSION_LIMIT") from error
-            for event in mapper.finish():
+            paused = None
+            if schema.breakpoints:
+                paused = pause(schema, await remembered(graph, config, context))
+            for event in mapper.finish(paused):
                 yield event
 
     async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
@@ -162,10 +167,14 @@ class LangGraphProvider(Provider):
             if memory is None or memory.metadata is None:
                 return None
             owner = memory.metadata.get(USER_KEY)
+            schema, messages = self._schema(graph), messages_of(memory)
+            pending = pending_interrupts(memory)
+            if (paused := pause(schema, memory)) and not open_calls(messages):
+                pending.append(paused)
             return AgentSnapshot(
-                state=visible_state(memory.values, self._schema(graph)),
-                messages=to_agui(messages_of(memory)),
-                interrupts=[to_agui_interrupt(interrupt) for interrupt in pending_interrupts(memory)],
+                state=visible_state(memory.values, schema),
+                messages=to_agui(messages),
+                interrupts=[to_agui_interrupt(interrupt) for interrupt in pending],
                 owner=owner if isinstance(owner, str) else None,
             )
 

@@ -10,7 +10,7 @@ from langgraph.channels import BinaryOperatorAggregate
 from langgraph.pregel import Pregel
 from pydantic import BaseModel
 
-PLUMBING = frozenset({"messages", "copilotkit", "ag-ui"})
+PLUMBING = frozenset({"messages", "tools", "copilotkit", "ag-ui"})
 """Channels that carry the conversation and the frontend's tools: never part of the state a client sees."""
 
 
@@ -24,6 +24,7 @@ class GraphSchema:
         reduced: channels whose writes go through a reducer.
         context_keys: keys of the context schema, or None where the graph has none.
         context_required: those of them without a default.
+        breakpoints: whether the graph, or one inside it, has an `interrupt_before` or `interrupt_after`.
     """
 
     inputs: frozenset[str] | None
@@ -31,6 +32,7 @@ class GraphSchema:
     reduced: frozenset[str]
     context_keys: frozenset[str] | None
     context_required: frozenset[str]
+    breakpoints: bool = False
 
     def accepts(self, channel: str) -> bool:
         """Whether an input may write `channel`."""
@@ -46,9 +48,12 @@ class GraphSchema:
 def read_schema(graph: Pregel[Any, Any, Any, Any]) -> GraphSchema:
     """Reads the declarations of a compiled graph."""
     keys, required = _context_keys(graph.context_schema)
+    inside = [inner for _, inner in graph.get_subgraphs(recurse=True) if isinstance(inner, Pregel)]
+    graphs = [graph, *inside]
+    breakpoints = any(each.interrupt_before_nodes or each.interrupt_after_nodes for each in graphs)
     builder = getattr(graph, "builder", None)
     if builder is None:
-        return GraphSchema(None, None, frozenset(), keys, required)
+        return GraphSchema(None, None, frozenset(), keys, required, breakpoints)
     schemas: Mapping[type, Mapping[str, Any]] = builder.schemas
     return GraphSchema(
         inputs=frozenset(schemas[builder.input_schema]),
@@ -56,6 +61,7 @@ def read_schema(graph: Pregel[Any, Any, Any, Any]) -> GraphSchema:
         reduced=frozenset(name for name, channel in builder.channels.items() if _has_reducer(channel)),
         context_keys=keys,
         context_required=required,
+        breakpoints=breakpoints,
     )
 
 
