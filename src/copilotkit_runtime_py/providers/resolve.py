@@ -54,7 +54,7 @@ def as_provider(agent: AgentLike) -> Provider:
 
     - a `Provider`, as it is;
     - the http(s) URL of an AG-UI agent;
-    - a compiled LangGraph graph;
+    - a compiled LangGraph graph, or a `RemoteGraph`;
     - a CrewAI flow, crew, flow class or `@CrewBase` class;
     - a chat model of LangChain;
     - an async generator function from `RunAgentInput` to AG-UI events;
@@ -77,6 +77,10 @@ def as_provider(agent: AgentLike) -> Provider:
         from .langgraph.provider import LangGraphProvider
 
         return LangGraphProvider(given)
+    if _is_remote_graph(given):
+        from .langgraph_platform.provider import LangGraphPlatform
+
+        return LangGraphPlatform.from_remote_graph(given)
     if _is_crew_or_flow(given):
         from .crewai.provider import CrewAIProvider
 
@@ -163,6 +167,12 @@ def _is_compiled_graph(agent: Any) -> bool:
     """Whether this is a LangGraph graph. Nobody can have made one without having imported LangGraph."""
     pregel = sys.modules.get("langgraph.pregel")
     return pregel is not None and isinstance(agent, pregel.Pregel)
+
+
+def _is_remote_graph(agent: Any) -> bool:
+    """Whether this is a graph on a LangGraph server, which has imported the module of its class."""
+    remote = sys.modules.get("langgraph.pregel.remote")
+    return remote is not None and isinstance(agent, remote.RemoteGraph)
 
 
 def _is_crew_or_flow(agent: Any) -> bool:

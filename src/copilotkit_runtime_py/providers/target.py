@@ -5,7 +5,8 @@ A target is one of
 - `package.module:attribute`, looked up in the working directory and among the installed packages;
 - `path/file.py:attribute`, a file that may import its neighbours;
 - `vendor:model`, a chat model such as `openai:gpt-4o`, of a vendor that LangChain's `init_chat_model` knows;
-- `http://…` or `https://…`, the address of an AG-UI agent.
+- `http://…` or `https://…`, the address of an AG-UI agent;
+- `langgraph+http://host/graph` or `langgraph+https://host/graph`, a graph on a LangGraph server.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from .environment import silence
+from .langgraph_platform.address import is_graph_address, parse_graph_address
 
 # The packages that an extra of this distribution brings.
 _EXTRAS = {"langgraph": "langgraph", "langchain_core": "langgraph", "langchain": "chat", "crewai": "crewai"}
@@ -42,7 +44,7 @@ class TargetError(Exception):
 
 
 def load_target(target: str, directory: Path | None = None) -> Any:
-    """Returns what a target names: an object, the provider of a chat model, or the URL itself.
+    """Returns what a target names: an object, a provider, or the URL itself.
 
     Args:
         target: see the module's description.
@@ -54,13 +56,15 @@ def load_target(target: str, directory: Path | None = None) -> Any:
     """
     if target.startswith(("http://", "https://")):
         return target
+    if is_graph_address(target):
+        return _platform_graph(target)
     if target.partition(":")[0] in _VENDORS and not target.endswith(":"):
         return _chat_model(target)
     source, colon, attribute = target.rpartition(":")
     if not colon or not source or not attribute:
         raise TargetError(
             f"'{target}' is no target: write package.module:attribute, path/file.py:attribute, "
-            "vendor:model for a chat model, or the URL of an AG-UI agent."
+            "vendor:model for a chat model, the URL of an AG-UI agent, or langgraph+URL/GRAPH."
         )
     directory = directory or Path.cwd()
     silence()
@@ -107,6 +111,20 @@ def missing_extra(error: ModuleNotFoundError) -> str | None:
     if extra is None:
         return None
     return f"{package} is not installed: pip install 'copilotkit-runtime-py[{extra}]'."
+
+
+def _platform_graph(target: str) -> Any:
+    try:
+        url, graph = parse_graph_address(target)
+        from .langgraph_platform.provider import LangGraphPlatform
+
+        return LangGraphPlatform(url, graph=graph)
+    except ModuleNotFoundError as error:
+        raise TargetError(
+            "LangGraph servers need an extra: pip install 'copilotkit-runtime-py[langgraph-platform]'."
+        ) from error
+    except ValueError as error:
+        raise TargetError(f"This is no address of a graph: {error}.") from error
 
 
 def _chat_model(name: str) -> Any:

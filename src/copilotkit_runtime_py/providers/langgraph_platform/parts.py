@@ -1,0 +1,119 @@
+"""The server's stream in the form of `graph.astream`, for the mapper of graphs in this process."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langgraph.types import Interrupt
+from pydantic import ValidationError
+
+from ..langgraph.callbacks import DispatchedEvent
+from .run import RawPart
+
+STREAM_MODES: Final = ["messages-tuple", "values", "custom", "tasks", "events"]
+"""The modes to ask the server for. Custom events that a node dispatches are among `events` alone."""
+
+_CUSTOM_EVENT: Final = b'"on_custom_event"'
+_MESSAGES: Final[dict[str, type[BaseMessage]]] = {
+    "AIMessageChunk": AIMessageChunk,
+    "ai": AIMessage,
+    "human": HumanMessage,
+    "remove": RemoveMessage,
+    "system": SystemMessage,
+    "tool": ToolMessage,
+}
+_INTERRUPT_FIELDS: Final = {field.name for field in dataclasses.fields(Interrupt)}
+
+Part = tuple[tuple[str, ...], str, Any]
+
+
+class Parts:
+    """Translates the parts of one run."""
+
+    def __init__(self) -> None:
+        self._first_ids: dict[str, str] = {}
+
+    def translate(self, part: RawPart) -> Part | None:
+        """Returns a part as `graph.astream` yields it with subgraphs, or None for one that it has not."""
+        name, data = part
+        mode, *namespace = name.split("|")
+        where = tuple(namespace)
+        match mode:
+            case "messages":
+                message, metadata = orjson.loads(data)
+                read = message_from(message)
+                return (
+                    None if read is None else (where, mode, (self._with_first_id(read, metadata), metadata))
+                )
+            case "values":
+                return where, mode, _values(orjson.loads(data))
+            case "tasks":
+                task = orjson.loads(data)
+                if "interrupts" in task:
+                    task["interrupts"] = [interrupt_from(each) for each in task["interrupts"]]
+                return where, mode, task
+            case "custom":
+                return where, mode, orjson.loads(data)
+            case "events" if _CUSTOM_EVENT in data:
+                event = orjson.loads(data)
+                if event.get("event") == "on_custom_event":
+                    return where, "custom", DispatchedEvent(str(event.get("name")), event.get("data"))
+        return None
+
+    def _with_first_id(self, message: BaseMessage, metadata: Mapping[str, Any]) -> BaseMessage:
+        """Gives every chunk of one model call the id of its first.
+
+        Some chat models send the provider's id with one chunk and LangChain's with the others.
+        """
+        if not isinstance(message, AIMessageChunk) or message.id is None:
+            return message
+        task = str(metadata.get("langgraph_checkpoint_ns"))
+        first = self._first_ids.get(task)
+        generated = (first or "").startswith("lc_run-") != message.id.startswith("lc_run-")
+        if first is None or not generated:
+            first = self._first_ids[task] = message.id
+        message.id = first
+        if message.chunk_position == "last":
+            del self._first_ids[task]
+        return message
+
+
+def message_from(data: Any) -> BaseMessage | None:
+    """Returns a message that a server sent as JSON, or None if it is malformed or of an unknown type."""
+    kind = _MESSAGES.get(data.get("type", "")) if isinstance(data, dict) else None
+    if kind is None:
+        return None
+    try:
+        return kind.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def messages_from(data: Any) -> list[BaseMessage]:
+    """Returns the messages of a list that a server sent as JSON."""
+    found = [message_from(each) for each in data] if isinstance(data, list) else []
+    return [message for message in found if message is not None]
+
+
+def interrupt_from(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an interrupt that a server sent as the fields of an `Interrupt`."""
+    fields = {"id": data.get("id") or data.get("interrupt_id"), **data}
+    return {name: value for name, value in fields.items() if name in _INTERRUPT_FIELDS}
+
+
+def _values(values: Any) -> Any:
+    if isinstance(values, dict) and isinstance(values.get("messages"), list):
+        values["messages"] = messages_from(values["messages"])
+    return values

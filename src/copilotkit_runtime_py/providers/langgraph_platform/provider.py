@@ -1,0 +1,179 @@
+"""Graphs on a LangGraph server as agents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from ag_ui.core import RunAgentInput
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel.remote import RemoteGraph
+from langgraph_sdk.client import LangGraphClient
+
+from ...agui.events import Event
+from ...context import RequestContext
+from ..base import AgentSnapshot, Provider
+from ..langchain.messages import to_agui
+from ..langgraph.config import forwarded_props, run_config
+from ..langgraph.interrupts import to_agui_interrupt
+from ..langgraph.mapper import GraphMapper
+from ..langgraph.plan import messages_of, pending_interrupts, plan_run
+from ..langgraph.state import visible_state
+from .memory import Memory
+from .parts import Parts
+from .request import run_request
+from .run import ServerRun
+from .schema import Declarations
+from .server import Server
+from .threads import Threads, owner_of
+
+_CAPABILITIES: Final = {
+    "transport": {"streaming": True, "resumable": True},
+    "tools": {"clientProvided": True},
+    "state": {"snapshots": True, "deltas": False, "persistentState": True},
+    "reasoning": {"supported": True, "streaming": True},
+    "humanInTheLoop": {"supported": True, "interrupts": True},
+}
+
+
+class LangGraphPlatform(Provider):
+    """Runs a graph on a server of LangGraph's API: LangGraph Platform, `langgraph dev`, or Aegra.
+
+    The server's memory of a thread is the truth, and a request adds to it what is new in the client's
+    history. A thread whose id is a UUID has the same id on the server; any other id stands for a UUID that
+    is made of it. The owner is stored in the thread's metadata, and a thread of another owner cannot be
+    reached.
+
+    A connection to the server that breaks is replaced, and the run joined where it left off. A run that is
+    stopped, or that nobody follows any more, is cancelled on the server.
+
+    Args:
+        url: the base URL of the server.
+        graph: the name of the graph, or the id of an assistant.
+        api_key: sent as `x-api-key`. Without it, the key in the environment variable `LANGGRAPH_API_KEY`,
+            `LANGSMITH_API_KEY` or `LANGCHAIN_API_KEY`, if there is one.
+        headers: sent with every request. They win over those that the caller's request passes on.
+        assistant_config: the operator's part of every run's configuration, such as `recursion_limit`.
+        description: one sentence for frontends and other agents.
+        emit_interrupt_outcome: see `LangGraphProvider`.
+        client: an SDK client to use instead of `api_key` and `headers`.
+
+    Raises:
+        ValueError: the URL is not http(s), or holds credentials.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        graph: str,
+        api_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        assistant_config: RunnableConfig | None = None,
+        description: str = "",
+        emit_interrupt_outcome: bool | None = None,
+        client: LangGraphClient | None = None,
+    ) -> None:
+        self.description = description
+        self.capabilities = _CAPABILITIES
+        self._server = Server(url, api_key=api_key, headers=headers or {}, client=client)
+        self._graph = graph
+        self._config = assistant_config
+        self._emit_interrupt_outcome = emit_interrupt_outcome
+        self._declarations = Declarations(self._server, graph)
+        self._in_progress: set[str] = set()
+
+    @classmethod
+    def from_remote_graph(cls, graph: RemoteGraph) -> LangGraphPlatform:
+        """Returns the provider that runs a `RemoteGraph`, with its client and configuration.
+
+        Raises:
+            ValueError: the graph has no asynchronous client.
+        """
+        client = graph.client
+        if client is None:
+            raise ValueError("the RemoteGraph has no asynchronous client: give it a url or a client")
+        return cls(
+            str(client.http.client.base_url),
+            graph=graph.assistant_id,
+            assistant_config=graph.config,
+            client=client,
+        )
+
+    def __repr__(self) -> str:
+        return f"LangGraphPlatform({self._server.url!r}, graph={self._graph!r})"
+
+    async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+        """Streams one run of the graph.
+
+        Raises:
+            AgentError: the server refuses, cannot be reached or ends the run, or the request answers a
+                question that nobody asked.
+            ThreadBusyError: the thread has a run in progress that somebody else started on the server.
+            ThreadNotFoundError: the thread is another owner's.
+            GraphFailedError: the graph raised an exception.
+        """
+        graph = await self._declarations.read(context)
+        headers = self._server.headers(context)
+        metadata = forwarded_props(input).get("threadMetadata")
+        thread = await Threads(self._server, graph.graph_id).open(
+            input.thread_id, context, metadata if isinstance(metadata, Mapping) else None
+        )
+        id = thread["thread_id"]
+        memory = Memory(self._server, id, headers)
+        state = await memory.aget_state()
+        schema = await self._declarations.with_reducers(graph, context) if state.values else graph.schema
+        config = run_config(self._config, input, context, [])
+        at: Any = memory
+        plan = await plan_run(at, schema, input, config, state)
+        mapper = GraphMapper(
+            input.thread_id, input.run_id, schema, plan.known, emit_outcome=self._emits_outcome(input)
+        )
+        for event in mapper.start():
+            yield event
+        run = ServerRun(self._server, input.thread_id, id, headers, self._in_progress)
+        parts = Parts()
+        async with run.following(run_request(plan, graph.assistant_id, input)) as stream:
+            async for raw in stream:
+                part = parts.translate(raw)
+                if part is not None:
+                    for event in mapper.feed(part):
+                        yield event
+        for event in mapper.finish():
+            yield event
+
+    async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
+        """Returns what the server holds of a thread, or None if it has no such thread.
+
+        Raises:
+            ThreadNotFoundError: it is another owner's.
+            AgentError: the server refuses, or cannot be reached.
+        """
+        graph = await self._declarations.read(context)
+        thread = await Threads(self._server, graph.graph_id).find(thread_id, context)
+        if thread is None:
+            return None
+        memory = Memory(self._server, thread["thread_id"], self._server.headers(context))
+        state = await memory.aget_state()
+        if not state.values:
+            return None
+        return AgentSnapshot(
+            state=visible_state(state.values, graph.schema),
+            messages=to_agui(messages_of(state)),
+            interrupts=[to_agui_interrupt(interrupt) for interrupt in pending_interrupts(state)],
+            owner=owner_of(thread),
+        )
+
+    async def forget(self, thread_id: str, context: RequestContext) -> None:
+        """Deletes a thread on the server, unless it is another owner's."""
+        graph = await self._declarations.read(context)
+        await Threads(self._server, graph.graph_id).delete(thread_id, context)
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._server.aclose()
+
+    def _emits_outcome(self, input: RunAgentInput) -> bool:
+        if self._emit_interrupt_outcome is None:
+            return input.protocol_version is not None
+        return self._emit_interrupt_outcome
