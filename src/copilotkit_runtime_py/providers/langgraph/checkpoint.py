@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels.base import BaseChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, CheckpointTuple, empty_checkpoint
 from langgraph.pregel import Pregel
-from langgraph.types import Overwrite
+from langgraph.types import Overwrite, StateSnapshot
 
 Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+
+
+class Checkpoints(Protocol):
+    """The checkpoints of a graph elsewhere, such as on a LangGraph server."""
+
+    def aget_state_history(
+        self,
+        config: RunnableConfig,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[StateSnapshot]:
+        """See `Pregel.aget_state_history`."""
+
+    async def aupdate_state(self, config: RunnableConfig, values: dict[str, Any]) -> Any:
+        """See `Pregel.aupdate_state`."""
+
+    async def amend(self, config: RunnableConfig, update: Mapping[str, Any]) -> dict[str, Any]:
+        """See `amend`."""
+
 
 _COMMAND: Final = "00000000-0000-0000-0000-000000000000"
 """The task under which checkpointers store what a `Command` writes, until its superstep is over."""
 
 
-async def amend(graph: Graph, config: RunnableConfig, update: Mapping[str, Any]) -> dict[str, Any]:
+async def amend(
+    graph: Graph | Checkpoints, config: RunnableConfig, update: Mapping[str, Any]
+) -> dict[str, Any]:
     """Writes to the channels of a paused thread, and returns the writes that a `Command` has to make.
 
     Answers to the questions of one superstep may arrive one at a time. `Command(update=…)` stores its writes
@@ -28,6 +51,8 @@ async def amend(graph: Graph, config: RunnableConfig, update: Mapping[str, Any])
     Checkpoints do not hold the values of channels that store changes (`DeltaChannel`), so their writes are
     returned. Such a channel takes many writes, but only one replacement: a second one is left out.
     """
+    if not isinstance(graph, Pregel):
+        return await graph.amend(config, update)
     saver, found = await _load(graph, config)
     pending = {channel for channel, _ in _command_writes(found)}
     now: dict[str, Any] = {}

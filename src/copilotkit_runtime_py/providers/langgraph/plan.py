@@ -18,7 +18,7 @@ from langgraph.types import Command, Interrupt, Overwrite, StateSnapshot
 from ...context import RequestContext
 from ...errors import AgentError, ThreadNotFoundError
 from ..langchain.messages import to_langchain
-from .checkpoint import Graph, amend, heal
+from .checkpoint import Checkpoints, Graph, amend, heal
 from .config import USER_KEY, forwarded_props, frontend_payload
 from .history import Turn, continued, new_messages, new_user_messages, next_turn, open_calls
 from .interrupts import answers, breakpoint_interrupt, cancels, has_answer
@@ -92,7 +92,7 @@ def _is_unfinished(memory: StateSnapshot | None) -> bool:
 
 
 async def plan_run(
-    graph: Graph,
+    graph: Graph | Checkpoints,
     schema: GraphSchema,
     input: RunAgentInput,
     config: RunnableConfig,
@@ -202,7 +202,9 @@ def _without_waiting(messages: list[BaseMessage], memory: StateSnapshot | None) 
     return [message for message in messages if message.id not in ids]
 
 
-async def _state_before(graph: Graph, config: RunnableConfig, message_id: str) -> StateSnapshot | None:
+async def _state_before(
+    graph: Graph | Checkpoints, config: RunnableConfig, message_id: str
+) -> StateSnapshot | None:
     """Returns the newest state in which a turn began without a message; None if no history is kept."""
     async for past in _inputs(graph, config):
         if all(message.id != message_id for message in messages_of(past)):
@@ -210,7 +212,7 @@ async def _state_before(graph: Graph, config: RunnableConfig, message_id: str) -
     return None
 
 
-async def _inputs(graph: Graph, config: RunnableConfig) -> AsyncIterator[StateSnapshot]:
+async def _inputs(graph: Graph | Checkpoints, config: RunnableConfig) -> AsyncIterator[StateSnapshot]:
     """Yields the states in which turns began, newest first; LangGraph keeps one for each.
 
     It loads what it is asked for at once, so this asks for few at first.

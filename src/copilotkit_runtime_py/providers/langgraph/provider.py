@@ -27,18 +27,15 @@ from ...context import RequestContext
 from ...errors import AgentError, ConfigurationError, ThreadNotFoundError
 from ..base import AgentSnapshot, Provider
 from ..function import takes_context
-from ..langchain.messages import to_agui
 from .callbacks import RunCallbacks
 from .checkpoint import Graph
 from .config import USER_KEY, forwarded_props, run_config, run_context
-from .history import open_calls
-from .interrupts import to_agui_interrupt
 from .mapper import STREAM_MODES, GraphMapper
 from .memory import RecentThreads
-from .plan import messages_of, pause, pending_interrupts, plan_run, remembered
+from .plan import pause, plan_run, remembered
 from .savers import check_saver
 from .schema import GraphSchema, read_schema
-from .state import visible_state
+from .snapshot import agent_snapshot
 from .stored import StoredThreads
 
 GraphLike: TypeAlias = Graph | StateGraph[Any, Any, Any, Any]
@@ -167,16 +164,7 @@ class LangGraphProvider(Provider):
             if memory is None or memory.metadata is None:
                 return None
             owner = memory.metadata.get(USER_KEY)
-            schema, messages = self._schema(graph), messages_of(memory)
-            pending = pending_interrupts(memory)
-            if (paused := pause(schema, memory)) and not open_calls(messages):
-                pending.append(paused)
-            return AgentSnapshot(
-                state=visible_state(memory.values, schema),
-                messages=to_agui(messages),
-                interrupts=[to_agui_interrupt(interrupt) for interrupt in pending],
-                owner=owner if isinstance(owner, str) else None,
-            )
+            return agent_snapshot(memory, self._schema(graph), owner if isinstance(owner, str) else None)
 
     async def forget(self, thread_id: str, context: RequestContext) -> None:
         """Deletes what the graph's checkpointer holds of a thread, unless it is another user's."""

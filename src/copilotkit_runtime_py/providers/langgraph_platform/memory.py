@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata
-from langgraph.types import Interrupt, PregelTask, StateSnapshot
-from langgraph_sdk.schema import ThreadState
+from langgraph.types import Interrupt, Overwrite, PregelTask, StateSnapshot
+from langgraph_sdk.schema import Thread, ThreadState
 
 from .parts import interrupt_from, messages_from
+from .request import to_server
 from .server import Server
+
+_ANSWERED: Final = "copilotkit_answered"
+"""The key of a thread's metadata for the channels that were written with answers to its open questions."""
 
 
 class Memory:
@@ -19,26 +23,34 @@ class Memory:
 
     Args:
         server: the server.
-        server_thread_id: the thread's id there.
+        thread: the thread.
         headers: sent with every request.
+
+    Attributes:
+        reduced: the channels that have a reducer.
     """
 
-    def __init__(self, server: Server, server_thread_id: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, server: Server, thread: Thread, headers: Mapping[str, str]) -> None:
         self._server = server
-        self._id = server_thread_id
+        self._thread = thread
+        self._id = thread["thread_id"]
         self._headers = headers
+        self._checkpoint_id: str | None = None
+        self.reduced: frozenset[str] = frozenset()
 
     async def aget_state(self) -> StateSnapshot:
         """Returns the present state."""
         client = self._server.client
         state = await self._server.ask(lambda: client.threads.get_state(self._id, headers=self._headers))
-        return snapshot_from(state)
+        found = snapshot_from(state)
+        self._checkpoint_id = found.config["configurable"].get("checkpoint_id")
+        return found
 
     async def aget_state_history(
         self,
         config: RunnableConfig,
         *,
-        filter: Mapping[str, Any] | None = None,
+        filter: dict[str, Any] | None = None,
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[StateSnapshot]:
@@ -50,12 +62,44 @@ class Memory:
                 self._id,
                 limit=limit or 10,
                 before=last,
-                metadata=dict(filter) if filter is not None else None,
+                metadata=filter,
                 headers=self._headers,
             )
         )
         for state in states:
             yield snapshot_from(state)
+
+    async def aupdate_state(self, config: RunnableConfig, values: dict[str, Any]) -> None:
+        """Writes to the channels of a paused thread. See `Pregel.aupdate_state`."""
+        client, sent = self._server.client, to_server(values)
+        await self._server.ask(lambda: client.threads.update_state(self._id, sent, headers=self._headers))
+
+    async def amend(self, config: RunnableConfig, update: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what a `Command` may write beside an answer.
+
+        LangGraph rejects a channel without a reducer that is written twice within one superstep, and cannot
+        read the thread any more. The answers to the questions of a superstep may arrive one at a time, and
+        the server shows nobody what was written with the one before. So the thread's metadata has the channels,
+        and a later answer does not write them again.
+        """
+        record = (self._thread["metadata"] or {}).get(_ANSWERED)
+        written: set[str] = set()
+        if isinstance(record, dict) and record.get("checkpoint") == self._checkpoint_id:
+            written.update(record["channels"])
+        added = {
+            name: value
+            for name, value in update.items()
+            if name in self.reduced and not isinstance(value, Overwrite)
+        }
+        once = {k: value for k, value in update.items() if k not in added and k not in written}
+        if once:
+            channels = sorted(written | once.keys())
+            metadata = {_ANSWERED: {"checkpoint": self._checkpoint_id, "channels": channels}}
+            client = self._server.client
+            await self._server.ask(
+                lambda: client.threads.update(self._id, metadata=metadata, headers=self._headers)
+            )
+        return added | once
 
 
 def snapshot_from(state: ThreadState) -> StateSnapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from ag_ui.core import RunAgentInput
 from langchain_core.runnables import RunnableConfig
@@ -13,12 +13,10 @@ from langgraph_sdk.client import LangGraphClient
 from ...agui.events import Event
 from ...context import RequestContext
 from ..base import AgentSnapshot, Provider
-from ..langchain.messages import to_agui
 from ..langgraph.config import forwarded_props, run_config
-from ..langgraph.interrupts import to_agui_interrupt
 from ..langgraph.mapper import GraphMapper
-from ..langgraph.plan import messages_of, pending_interrupts, plan_run
-from ..langgraph.state import visible_state
+from ..langgraph.plan import pause, plan_run
+from ..langgraph.snapshot import agent_snapshot
 from .memory import Memory
 from .parts import Parts
 from .request import run_request
@@ -119,19 +117,18 @@ class LangGraphPlatform(Provider):
         thread = await Threads(self._server, graph.graph_id).open(
             input.thread_id, context, metadata if isinstance(metadata, Mapping) else None
         )
-        id = thread["thread_id"]
-        memory = Memory(self._server, id, headers)
+        memory = Memory(self._server, thread, headers)
         state = await memory.aget_state()
         schema = await self._declarations.with_reducers(graph, context) if state.values else graph.schema
+        memory.reduced = schema.reduced
         config = run_config(self._config, input, context, [])
-        at: Any = memory
-        plan = await plan_run(at, schema, input, config, state)
+        plan = await plan_run(memory, schema, input, config, state)
         mapper = GraphMapper(
             input.thread_id, input.run_id, schema, plan.known, emit_outcome=self._emits_outcome(input)
         )
         for event in mapper.start():
             yield event
-        run = ServerRun(self._server, input.thread_id, id, headers, self._in_progress)
+        run = ServerRun(self._server, input.thread_id, thread["thread_id"], headers, self._in_progress)
         parts = Parts()
         async with run.following(run_request(plan, graph.assistant_id, input)) as stream:
             async for raw in stream:
@@ -139,7 +136,8 @@ class LangGraphPlatform(Provider):
                 if part is not None:
                     for event in mapper.feed(part):
                         yield event
-        for event in mapper.finish():
+        paused = pause(schema, await memory.aget_state()) if schema.breakpoints else None
+        for event in mapper.finish(paused):
             yield event
 
     async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
@@ -153,16 +151,10 @@ class LangGraphPlatform(Provider):
         thread = await Threads(self._server, graph.graph_id).find(thread_id, context)
         if thread is None:
             return None
-        memory = Memory(self._server, thread["thread_id"], self._server.headers(context))
-        state = await memory.aget_state()
-        if not state.values:
+        state = await Memory(self._server, thread, self._server.headers(context)).aget_state()
+        if state.metadata is None:
             return None
-        return AgentSnapshot(
-            state=visible_state(state.values, graph.schema),
-            messages=to_agui(messages_of(state)),
-            interrupts=[to_agui_interrupt(interrupt) for interrupt in pending_interrupts(state)],
-            owner=owner_of(thread),
-        )
+        return agent_snapshot(state, graph.schema, owner_of(thread))
 
     async def forget(self, thread_id: str, context: RequestContext) -> None:
         """Deletes a thread on the server, unless it is another owner's."""

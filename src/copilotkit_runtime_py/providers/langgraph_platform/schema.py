@@ -70,13 +70,13 @@ class Declarations:
             assistant = await self._assistant(context)
             headers = self._server.headers(context)
             client = self._server.client
-            declared = await self._server.ask(
-                lambda: client.assistants.get_schemas(assistant["assistant_id"], headers=headers)
+            id = assistant["assistant_id"]
+            declared = await self._server.ask(lambda: client.assistants.get_schemas(id, headers=headers))
+            drawn = await self._server.ask(
+                lambda: client.assistants.get_graph(id, xray=True, headers=headers)
             )
             self._read_at = now
-            self._read = ServerGraph(
-                assistant["assistant_id"], assistant["graph_id"], _schema(declared), dict(declared)
-            )
+            self._read = ServerGraph(id, assistant["graph_id"], _schema(declared, drawn), dict(declared))
         return self._read
 
     async def with_reducers(self, graph: ServerGraph, context: RequestContext) -> GraphSchema:
@@ -128,7 +128,8 @@ class Declarations:
         return (made or own)[0]
 
 
-def _schema(declared: ServerSchema) -> GraphSchema:
+def _schema(declared: ServerSchema, drawn: Mapping[str, Any]) -> GraphSchema:
+    nodes = drawn.get("nodes") or ()
     context = _properties(declared.get("context_schema"))
     return GraphSchema(
         inputs=_properties(declared.get("input_schema")),
@@ -136,6 +137,7 @@ def _schema(declared: ServerSchema) -> GraphSchema:
         reduced=frozenset(),
         context_keys=context,
         context_required=frozenset(),
+        breakpoints=any("__interrupt" in (node.get("metadata") or {}) for node in nodes),
     )
 
 
