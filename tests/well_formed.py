@@ -21,19 +21,23 @@ def check_stream(events: Sequence[Event]) -> None:
     assert types.count("RUN_STARTED") == 1
     assert types[-1] in TERMINAL
     assert sum(type in TERMINAL for type in types) == 1
-    open_parts: set[tuple[str, str]] = set()
+    open_parts: set[tuple[str, str, str | None]] = set()
     for event in events:
         _check_part(event, open_parts)
         assert not any(type.endswith("_CHUNK") for type in types)
     assert not open_parts
 
 
-def _check_part(event: Event, open_parts: set[tuple[str, str]]) -> None:
+def _check_part(event: Event, open_parts: set[tuple[str, str, str | None]]) -> None:
     kind, _, action = event["type"].rpartition("_")
     if kind in ("TEXT_MESSAGE", "REASONING_MESSAGE", "TOOL_CALL"):
-        part = (kind, event["toolCallId" if kind == "TOOL_CALL" else "messageId"])
+        part = (kind, event["toolCallId" if kind == "TOOL_CALL" else "messageId"], None)
     elif kind == "STEP":
-        part = (kind, event["stepName"])
+        part = (kind, event["stepName"], event.get("subagentRunId"))
+    elif kind == "SUBAGENT":
+        part = (kind, event["subagentRunId"], None)
+    elif event["type"] in ("REASONING_START", "REASONING_END"):
+        part = (kind, event["messageId"], None)
     else:
         return
     if action in ("START", "STARTED"):
@@ -41,7 +45,7 @@ def _check_part(event: Event, open_parts: set[tuple[str, str]]) -> None:
         open_parts.add(part)
     elif action != "RESULT":
         assert part in open_parts
-        if action in ("END", "FINISHED"):
+        if action in ("END", "FINISHED", "ERROR"):
             open_parts.remove(part)
         else:
             assert event["delta"]

@@ -7,8 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py.agui import events
-from copilotkit_runtime_py.agui.compaction import compact
+from copilotkit_runtime_py.agui import compaction, events
 from copilotkit_runtime_py.agui.message_events import PARTS
 from copilotkit_runtime_py.agui.reducer import Transcript
 from copilotkit_runtime_py.runs.replay import replayed
@@ -25,7 +24,7 @@ def whole(log: list[Event]) -> RunLog:
 
 
 def compacted(log: list[Event]) -> RunLog:
-    lines = [piece.encode() for piece in compact(log)]
+    lines = compaction.compacted(log)
     return RunLog(run=RECORD, events=lines, compacted=True)
 
 

@@ -65,9 +65,9 @@ WHOLE = [
     events.tool_call_end("c1"),
     events.text_end("m1"),
     events.tool_call_result("r1", "c1", "found"),
-    reasoning_start("m1"),
-    reasoning_content("m1", "hm"),
-    reasoning_end("m1"),
+    reasoning_start("t1"),
+    reasoning_content("t1", "hm"),
+    reasoning_end("t1"),
     events.step_started("s"),
     events.state_snapshot({"a": None}),
     events.state_delta([{"op": "add", "path": "/b", "value": None}]),
@@ -91,7 +91,7 @@ def test_an_agent_that_says_nothing_has_a_run() -> None:
     assert stream() == [STARTED, FINISHED]
 
 
-def test_what_an_unframed_agent_leaves_open_is_closed_before_the_end() -> None:
+def test_what_an_unstrict_stream_agent_leaves_open_is_closed_before_the_end() -> None:
     left = [
         events.step_started("s"),
         events.text_start("m1"),
@@ -120,22 +120,38 @@ def test_the_agents_own_ids_are_kept() -> None:
     assert stream(started, finished, strict_stream=True) == [started, finished]
 
 
-def test_run_started_tells_the_input_unless_the_agent_does() -> None:
+ASKED: Event = {
+    "threadId": "t1",
+    "runId": "r1",
+    "messages": [{"id": "u", "role": "user", "content": "hi"}],
+    "tools": [],
+    "context": [],
+    "forwardedProps": {"plan": "pro"},
+}
+
+
+def announced(own: Any) -> Event:
+    """RUN_STARTED of an agent that tells its input so."""
     out: list[Event] = []
-    EventSequence("t1", "r1", strict_stream=False, input={"messages": []}).push(events.text_start("m"), out)
-    assert out[0] == {**STARTED, "input": {"messages": []}}
-    out.clear()
-    own = {**STARTED, "input": {"messages": [{"id": "u"}]}}
-    EventSequence("t1", "r1", strict_stream=False, input={"messages": []}).push(own, out)
-    assert out == [own]
+    event = STARTED if own is None else {**STARTED, "input": own}
+    EventSequence("t1", "r1", strict_stream=False, input=ASKED).push(event, out)
+    return out[0]
+
+
+def test_run_started_tells_the_input_unless_the_agent_does() -> None:
+    own = {**ASKED, "messages": []}
+    assert announced(None) == {**STARTED, "input": ASKED}
+    assert announced(own) == {**STARTED, "input": own}
+
+
+@pytest.mark.parametrize("own", [5, {"messages": [{"id": "u"}]}, {**ASKED, "context": ["x"]}])
+def test_an_input_that_clients_would_refuse_is_not_told(own: Any) -> None:
+    assert announced(own) == {**STARTED, "input": ASKED}
 
 
 def test_an_agent_that_tells_its_input_tells_nothing_of_the_servers_properties() -> None:
-    out: list[Event] = []
-    own = {**STARTED, "input": {"messages": [], "forwardedProps": {"plan": "pro", "key": "secret"}}}
-    asked = {"messages": [], "forwardedProps": {"plan": "pro"}}
-    EventSequence("t1", "r1", strict_stream=False, input=asked).push(own, out)
-    assert out == [{**STARTED, "input": asked}]
+    own = {**ASKED, "forwardedProps": {"plan": "pro", "key": "secret"}}
+    assert announced(own) == {**STARTED, "input": ASKED}
 
 
 def test_nothing_follows_a_terminal_event() -> None:
@@ -152,7 +168,7 @@ def test_nothing_follows_a_terminal_event() -> None:
     assert (out, sequence.terminal) == ([STARTED, events.text_start("m")], events.run_error("boom"))
 
 
-def test_an_error_may_come_first_even_from_a_framed_agent() -> None:
+def test_an_error_may_come_first_even_from_a_strict_stream_agent() -> None:
     assert stream(events.run_error("boom"), strict_stream=True) == [STARTED, events.run_error("boom")]
 
 
@@ -190,8 +206,8 @@ def test_required_members_with_one_meaning_are_supplied() -> None:
     assert stream(
         {"type": "TEXT_MESSAGE_START", "messageId": "m"},
         {"type": "TEXT_MESSAGE_END", "messageId": "m"},
-        {"type": "REASONING_MESSAGE_START", "messageId": "m"},
-        {"type": "REASONING_MESSAGE_END", "messageId": "m"},
+        {"type": "REASONING_MESSAGE_START", "messageId": "t"},
+        {"type": "REASONING_MESSAGE_END", "messageId": "t"},
         {"type": "TOOL_CALL_RESULT", "messageId": "r", "toolCallId": "c"},
         {"type": "STATE_SNAPSHOT"},
         {"type": "CUSTOM", "name": "x"},
@@ -201,8 +217,8 @@ def test_required_members_with_one_meaning_are_supplied() -> None:
         STARTED,
         events.text_start("m"),
         events.text_end("m"),
-        reasoning_start("m"),
-        reasoning_end("m"),
+        reasoning_start("t"),
+        reasoning_end("t"),
         events.tool_call_result("r", "c", ""),
         events.state_snapshot(None),
         events.custom("x", None),
@@ -239,9 +255,19 @@ def test_empty_deltas_are_left_out() -> None:
     ]
 
 
-def test_types_of_a_newer_or_an_older_peer_are_skipped() -> None:
-    assert stream({"type": "HOLOGRAM", "messageId": 5}, {"type": "THINKING_START", "title": "x"}) == [
+def test_types_of_a_newer_peer_are_skipped() -> None:
+    assert stream({"type": "HOLOGRAM", "messageId": 5}) == [STARTED, FINISHED]
+
+
+def test_the_thinking_of_an_older_agent_is_reasoning_and_is_closed() -> None:
+    told = stream({"type": "THINKING_START", "title": "x"}, {"type": "THINKING_TEXT_MESSAGE_START"})
+    span, message = told[1]["messageId"], told[2]["messageId"]
+    assert told == [
         STARTED,
+        {"type": "REASONING_START", "messageId": span},
+        reasoning_start(message),
+        reasoning_end(message),
+        {"type": "REASONING_END", "messageId": span},
         FINISHED,
     ]
 
@@ -347,6 +373,244 @@ def test_chunks_and_plain_events_of_other_messages_interleave() -> None:
     ]
 
 
+def test_a_chunk_of_an_open_message_grows_it_and_leaves_it_open() -> None:
+    assert stream(
+        events.text_start("m"),
+        text_chunk(messageId="m", delta="a"),
+        text_chunk(delta="b"),
+        events.step_started("s"),
+        events.text_content("m", "c"),
+        events.text_end("m"),
+    ) == [
+        STARTED,
+        events.text_start("m"),
+        events.text_content("m", "a"),
+        events.text_content("m", "b"),
+        events.step_started("s"),
+        events.text_content("m", "c"),
+        events.text_end("m"),
+        events.step_finished("s"),
+        FINISHED,
+    ]
+
+
+def test_other_events_of_a_chunked_message_continue_it_too() -> None:
+    assert stream(
+        text_chunk(messageId="m", delta="a"), events.text_content("m", "b"), events.text_end("m")
+    ) == [
+        STARTED,
+        events.text_start("m"),
+        events.text_content("m", "a"),
+        events.text_content("m", "b"),
+        events.text_end("m"),
+        FINISHED,
+    ]
+
+
+def test_chunks_of_subagents_stand_side_by_side_and_keep_their_attribution() -> None:
+    one, two = {"subagentRunId": "s1"}, {"subagentRunId": "s2"}
+    assert stream(
+        text_chunk(messageId="m1", delta="a", **one),
+        call_chunk(toolCallId="c2", toolCallName="f", delta="{", **two),
+        text_chunk(delta="b", **one),
+        call_chunk(delta="}"),
+        events.custom("x", 1),
+        {**events.custom("x", 2), **two},
+        text_chunk(delta="c", **one),
+    ) == [
+        STARTED,
+        events.text_start("m1") | one,
+        events.text_content("m1", "a") | one,
+        events.tool_call_start("c2", "f") | two,
+        events.tool_call_args("c2", "{") | two,
+        events.text_content("m1", "b") | one,
+        events.tool_call_args("c2", "}") | two,
+        events.custom("x", 1),
+        events.tool_call_end("c2") | two,
+        events.custom("x", 2) | two,
+        events.text_content("m1", "c") | one,
+        events.text_end("m1") | one,
+        FINISHED,
+    ]
+
+
+def test_the_metadata_of_a_chunk_without_text_is_told_at_the_end_of_its_message() -> None:
+    usage = {"metadata": {"usage": 5}}
+    assert stream(text_chunk(messageId="m", delta="a"), text_chunk(**usage))[3:] == [
+        events.text_end("m") | usage,
+        FINISHED,
+    ]
+    assert stream(
+        events.text_start("m"),
+        events.text_content("m", "") | usage,
+        events.text_end("m") | {"metadata": {"reason": "stop"}},
+    )[2:] == [events.text_end("m") | {"metadata": {"usage": 5, "reason": "stop"}}, FINISHED]
+
+
+def span_start(id: str, **more: Any) -> Event:
+    return {"type": "REASONING_START", "messageId": id, **more}
+
+
+def span_end(id: str, **more: Any) -> Event:
+    return {"type": "REASONING_END", "messageId": id, **more}
+
+
+def subagent_started(id: str, **more: Any) -> Event:
+    return {"type": "SUBAGENT_STARTED", "subagentRunId": id, "name": "helper", **more}
+
+
+def subagent_finished(id: str, **more: Any) -> Event:
+    return {"type": "SUBAGENT_FINISHED", "subagentRunId": id, **more}
+
+
+@pytest.mark.parametrize("strict_stream", [False, True])
+def test_spans_subagents_and_their_steps_are_closed_from_the_inside_out(strict_stream: bool) -> None:
+    mine = {"subagentRunId": "s1"}
+    left = [
+        span_start("r1"),
+        subagent_started("s1"),
+        events.step_started("look") | mine,
+        span_start("r2", **mine),
+        reasoning_start("r2") | mine,
+    ]
+    closed = [
+        reasoning_end("r2") | mine,
+        span_end("r2", **mine),
+        events.step_finished("look") | mine,
+        subagent_finished("s1"),
+        span_end("r1"),
+    ]
+    if strict_stream:
+        closed_by_agent = [closed[0], closed[2]]
+        assert stream(STARTED, *left, *closed_by_agent, FINISHED, strict_stream=True) == [
+            *(STARTED, *left, *closed_by_agent, closed[1], *closed[3:], FINISHED)
+        ]
+    else:
+        assert stream(*left) == [STARTED, *left, *closed, FINISHED]
+
+
+def test_a_subagent_that_an_error_cuts_off_ends_with_it() -> None:
+    sequence = EventSequence("t1", "r1", strict_stream=False)
+    out: list[Event] = []
+    for event in (subagent_started("s1"), span_start("r1")):
+        sequence.push(event, out)
+    sequence.end(events.run_error("No more."), out)
+    assert out[3:] == [
+        span_end("r1"),
+        {"type": "SUBAGENT_ERROR", "subagentRunId": "s1", "message": "No more."},
+    ]
+    assert sequence.terminal == events.run_error("No more.")
+
+
+def test_a_subagent_that_waits_for_an_answer_is_suspended() -> None:
+    interrupt = {"id": "i1", "reason": "confirm", "subagentRunId": "s1"}
+    finished = events.run_finished("t1", "r1", [interrupt])
+    assert stream(subagent_started("s1"), subagent_started("s2"), finished)[3:] == [
+        subagent_finished("s2", outcome={"type": "suspended"}),
+        subagent_finished("s1", outcome={"type": "suspended", "interruptIds": ["i1"]}),
+        finished,
+    ]
+
+
+def test_what_only_says_that_something_begins_or_ends_is_left_out_where_it_is_out_of_order() -> None:
+    assert stream(
+        span_end("r0"),
+        span_start("r1"),
+        span_start("r1"),
+        span_end("r1"),
+        span_end("r1"),
+        span_start("r1"),
+        subagent_finished("s0"),
+        subagent_started("s1", parentSubagentRunId="s0"),
+        subagent_started("s1"),
+        subagent_finished("s1"),
+        subagent_started("s1"),
+        {"type": "SUBAGENT_ERROR", "subagentRunId": "s1", "message": "late"},
+        subagent_started("s2", parentSubagentRunId="s1"),
+    ) == [
+        STARTED,
+        span_start("r1"),
+        span_end("r1"),
+        span_start("r1"),
+        subagent_started("s1"),
+        subagent_finished("s1"),
+        subagent_started("s2", parentSubagentRunId="s1"),
+        subagent_finished("s2"),
+        span_end("r1"),
+        FINISHED,
+    ]
+
+
+def test_two_subagents_and_their_agent_may_have_a_step_of_one_name() -> None:
+    one, two = {"subagentRunId": "s1"}, {"subagentRunId": "s2"}
+    steps = [
+        events.step_started("tools"),
+        events.step_started("tools") | one,
+        events.step_started("tools") | two,
+        events.step_finished("tools") | one,
+    ]
+    assert stream(*steps) == [
+        STARTED,
+        *steps,
+        events.step_finished("tools") | two,
+        events.step_finished("tools"),
+        FINISHED,
+    ]
+
+
+def test_a_step_is_finished_for_whoever_started_it() -> None:
+    one, two = {"subagentRunId": "s1"}, {"subagentRunId": "s2"}
+    assert stream(events.step_started("a") | one, events.step_finished("a"))[2] == (
+        events.step_finished("a") | one
+    )
+    assert stream(events.step_started("a"), events.step_finished("a") | two)[2] == events.step_finished("a")
+
+
+@pytest.mark.parametrize(
+    ("opening", "goes_on"),
+    [
+        (events.text_start("m"), events.text_content("m", "x")),
+        (events.text_start("m"), events.text_end("m")),
+        (events.tool_call_start("c", "f"), events.tool_call_args("c", "x")),
+        (reasoning_start("m"), reasoning_content("m", "x")),
+        (span_start("m"), reasoning_start("m")),
+        (span_start("m"), span_end("m")),
+        (
+            {"type": "ACTIVITY_SNAPSHOT", "messageId": "a", "activityType": "x", "content": {}},
+            {"type": "ACTIVITY_DELTA", "messageId": "a", "activityType": "x", "patch": []},
+        ),
+        (
+            events.tool_call_start("c", "f"),
+            {
+                "type": "REASONING_ENCRYPTED_VALUE",
+                "subtype": "tool-call",
+                "entityId": "c",
+                "encryptedValue": "x",
+            },
+        ),
+        (events.messages_snapshot([{"id": "m", "role": "assistant"}]), events.text_start("m")),
+    ],
+    ids=lambda event: str(event["type"]),
+)
+def test_an_event_that_names_another_owner_than_its_message_has_loses_its_tag(
+    opening: Event, goes_on: Event
+) -> None:
+    one, two = {"subagentRunId": "s1"}, {"subagentRunId": "s2"}
+    assert stream(opening, goes_on | two)[2] == goes_on
+    if opening["type"] != "MESSAGES_SNAPSHOT":
+        assert stream(opening | one, goes_on | one)[2] == goes_on | one
+        assert stream(opening | one, goes_on | two)[2] == goes_on
+
+
+def test_a_call_belongs_to_the_owner_of_the_message_that_carries_it() -> None:
+    one, two = {"subagentRunId": "s1"}, {"subagentRunId": "s2"}
+    call = events.tool_call_start("c", "f", "m")
+    assert stream(events.text_start("m") | one, call | two)[2] == call
+    assert stream(events.text_start("m") | one, call | one)[2] == call | one
+    again = [events.text_start("m") | one, call, events.tool_call_end("c"), events.text_start("n") | two]
+    assert stream(*again, events.tool_call_start("c", "f", "n"))[5] == events.tool_call_start("c", "f")
+
+
 CALL = "TOOL_CALL"
 ORDER = {
     "before the run": (
@@ -370,11 +634,6 @@ ORDER = {
     ),
     "a message twice": (
         [STARTED, events.text_start("m"), events.text_start("m")],
-        "Cannot send 'TEXT_MESSAGE_START' event: A text message with ID 'm' is already in progress. "
-        "Complete it with 'TEXT_MESSAGE_END' first.",
-    ),
-    "a chunk of an open message": (
-        [STARTED, events.text_start("m"), text_chunk(messageId="m", delta="x")],
         "Cannot send 'TEXT_MESSAGE_START' event: A text message with ID 'm' is already in progress. "
         "Complete it with 'TEXT_MESSAGE_END' first.",
     ),
@@ -434,7 +693,7 @@ def test_a_wrong_order_is_named_as_agui_clients_name_it(case: str) -> None:
     assert violation(*yielded) == text
 
 
-def test_a_framed_agent_that_hangs_up_is_at_fault() -> None:
+def test_a_strict_stream_agent_that_hangs_up_is_at_fault() -> None:
     sequence = EventSequence("t1", "r1", strict_stream=True)
     out: list[Event] = []
     sequence.push(STARTED, out)

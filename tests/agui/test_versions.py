@@ -10,7 +10,7 @@ import pytest
 from ag_ui.core import RunAgentInput
 
 from copilotkit_runtime_py.agui import events as ev
-from copilotkit_runtime_py.agui.versions import RemoteEvents, portable, received_input, remote_input
+from copilotkit_runtime_py.agui.versions import Thinking, portable, received_input, remote_input
 from copilotkit_runtime_py.providers.remote import RemoteProvider
 from tests.protocols.agui.served import Event, run_body, serve, without_input
 from tests.scripted_agent import RUN_FINISHED, RUN_STARTED, ScriptedAgent
@@ -138,7 +138,7 @@ def test_what_both_versions_accept_stays_as_it_is(event: Event) -> None:
 
 
 def test_thinking_of_an_older_agent_is_reasoning_with_ids() -> None:
-    events = RemoteEvents()
+    events = Thinking()
     told = [
         events.translate({"type": kind, **more})
         for kind, more in (

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
+from ..errors import ProtocolViolationError
 from . import events
 from .events import Event
 from .json_patch import patched
 from .message_events import PARTS
+from .normalizer import EventSequence
 
 LONG_LOG: Final = 5_000
 """From so many events on, a log is folded beside the loop, which others need meanwhile."""
+
+# Events that earlier versions left in an order, or under an id, that clients refuse.
+_REPAIRABLE: Final = {
+    "REASONING_START",
+    "REASONING_END",
+    "REASONING_MESSAGE_START",
+    "SUBAGENT_STARTED",
+    "SUBAGENT_FINISHED",
+    "SUBAGENT_ERROR",
+    "ACTIVITY_SNAPSHOT",
+}
+_REPAIRED: Final = b"+"
+"""What the first line of a compacted run begins with since then: the sign of a number, to versions before."""
+
+_REPAIRABLE_TEXT: Final = (b'"REASONING_', b'"SUBAGENT_', b'"ACTIVITY_', b'"subagentRunId"')
 
 
 class Piece:
@@ -31,6 +49,17 @@ class Piece:
         self.event = event
         self.places = places
         self.lengths = lengths
+
+    @classmethod
+    def decode(cls, line: bytes) -> Piece:
+        """Returns the piece of a line that `encode` made."""
+        head, _, data = line.partition(b"\t")
+        places, _, lengths = head.partition(b";")
+        return cls(
+            events.decode(data) if data else None,
+            [int(place) for place in places.split(b",")],
+            [int(length) for length in lengths.split(b",")] if lengths else [],
+        )
 
     def encode(self) -> bytes:
         """Returns the piece as one line: what it stands for, a tab, and the event as JSON, if it is shown."""
@@ -67,12 +96,12 @@ def remaining_bytes(line: bytes, seen: int) -> bytes:
     return bytes(events.encode({**event, "delta": text.decode("utf-16-le", "surrogatepass")}))
 
 
-def compact(log: Iterable[Event], *, pending: bool = False) -> list[Piece]:
+def compacted(log: Iterable[Event], *, pending: bool = False) -> list[bytes]:
     """Returns a run's events with the deltas of each message joined and its state folded into one snapshot.
 
     A message stands where it began; what came while it grew follows it, and what it grew by after a snapshot
-    of the conversation follows that. The state is folded from the one that
-    the run's input brought, and a patch that does not apply is skipped.
+    of the conversation follows that. The patches of an activity are folded into its snapshot. The state is
+    folded from the one that the run's input brought, and a patch that does not apply is skipped.
 
     A run that failed long ago raises no alarm again: its RUN_ERROR is a RUN_FINISHED here, after which every
     client accepts the next run. But of a run that was cut off nobody was told, unless another one follows.
@@ -80,38 +109,146 @@ def compact(log: Iterable[Event], *, pending: bool = False) -> list[Piece]:
     Args:
         log: the run's events.
         pending: it is the thread's last run: its interrupts wait for an answer.
+
+    Returns:
+        The pieces as lines.
     """
-    items: list[Piece | _Part] = []
-    growing: dict[tuple[str, str], _Part] = {}
-    state = _State()
-    started: Event = {}
+    compaction = _Compaction(pending=pending)
+    for place, event in _repaired(list(log)):
+        compaction.add(place, event)
+    return _lines(compaction.pieces())
+
+
+def repaired(lines: Sequence[bytes]) -> Sequence[bytes]:
+    """Returns the lines of a compacted run as `compacted` makes them now.
+
+    Earlier versions left some that clients refuse, such as reasoning without an end.
+    """
+    if lines[0].startswith(_REPAIRED) or not any(text in line for line in lines for text in _REPAIRABLE_TEXT):
+        return lines
+    pieces = [Piece.decode(line) for line in lines]
+    kept: list[Piece] = []
+    known = [(piece, piece.event) for piece in pieces if piece.event is not None]
+    for index, event in _repaired([event for _, event in known]):
+        piece, original = known[index]
+        if event["type"] == original["type"]:
+            kept.append(Piece(event, piece.places, piece.lengths))
+        else:
+            kept.append(Piece(event, piece.places[-1:], []))
+    return _lines(kept)
+
+
+def _lines(pieces: list[Piece]) -> list[bytes]:
+    lines = [piece.encode() for piece in pieces]
+    return [_REPAIRED + line if number == 0 else line for number, line in enumerate(lines)]
+
+
+def _repaired(log: Sequence[Event]) -> Iterable[tuple[int, Event]]:
+    """Returns the events of a log in an order that clients accept, with their places in it."""
+    if not any(event["type"] in _REPAIRABLE or "subagentRunId" in event for event in log):
+        return enumerate(log)
+    return _in_order(log)
+
+
+def _in_order(log: Sequence[Event]) -> Iterator[tuple[int, Event]]:
+    started = log[0]
+    sequence = EventSequence(started["threadId"], started["runId"], strict_stream=False, input=started.get("input"))
     for place, event in enumerate(log):
+        out: list[Event] = []
+        with suppress(ProtocolViolationError):
+            sequence.push(event, out)
+        if sequence.terminal is not None:
+            sequence.close_open(out)
+            out.append(sequence.terminal)
+        for each in out:
+            yield place, each
+        if sequence.terminal is not None:
+            return
+
+
+class _Compaction:
+    """The pieces of one run, as its events come."""
+
+    def __init__(self, *, pending: bool) -> None:
+        self._pending = pending
+        self._items: list[Piece | _Part] = []
+        self._growing: dict[tuple[str, str], _Part] = {}
+        self._activities: dict[str, Piece] = {}
+        self._state = _State()
+        self._started: Event = {}
+
+    def add(self, place: int, event: Event) -> None:
         kind = event["type"]
         if kind in PARTS:
-            action, what, field = PARTS[kind]
-            key = (what, event[field])
-            if action == "open":
-                growing[key] = _Part()
-                items.append(growing[key])
-            growing[key].add(action, event, place)
-            if action == "close":
-                del growing[key]
+            self._add_part(place, event)
         elif kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
-            state.apply(event, place)
+            self._state.apply(event, place)
+        elif kind in ("ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA") and self._fold_activity(place, event):
+            pass
         else:
             if kind == "RUN_STARTED":
-                started = event
-                state.value = (event.get("input") or {}).get("state") or {}
-            elif kind in ("RUN_FINISHED", "RUN_ERROR") and state.places:
-                items.append(Piece(events.state_snapshot(state.value), state.places[-1:], []))
-            items.append(Piece(_historic(event, started, pending=pending), [place], []))
+                self._started = event
+                self._state.value = (event.get("input") or {}).get("state") or {}
+            elif kind in ("RUN_FINISHED", "RUN_ERROR") and self._state.places:
+                snapshot = events.state_snapshot(self._state.value)
+                self._items.append(Piece(snapshot, self._state.places[-1:], []))
+            self._items.append(Piece(self._historic(event), [place], []))
             if kind == "MESSAGES_SNAPSHOT":  # it may hold what a message was so far
-                growing = {key: _Part() for key in growing}
-                items.extend(growing.values())
-    pieces: list[Piece] = []
-    for item in items:
-        pieces.extend(item.pieces.values() if isinstance(item, _Part) else (item,))
-    return pieces
+                self._growing = {key: _Part() for key in self._growing}
+                self._items.extend(self._growing.values())
+                self._activities.clear()
+
+    def pieces(self) -> list[Piece]:
+        pieces: list[Piece] = []
+        for item in self._items:
+            pieces.extend(item.pieces.values() if isinstance(item, _Part) else (item,))
+        return pieces
+
+    def _add_part(self, place: int, event: Event) -> None:
+        action, what, field = PARTS[event["type"]]
+        key = (what, event[field])
+        if action == "open":
+            self._growing[key] = _Part()
+            self._items.append(self._growing[key])
+        self._growing[key].add(action, event, place)
+        if action == "close":
+            del self._growing[key]
+
+    def _fold_activity(self, place: int, event: Event) -> bool:
+        """Folds an event into the snapshot of its activity. Returns whether there is one in this run."""
+        id = event["messageId"]
+        piece = self._activities.get(id)
+        replaces = event.get("replace", False)
+        if piece is None or piece.event is None:
+            if replaces:
+                piece = self._activities[id] = Piece(event, [place], [])
+                self._items.append(piece)
+            return replaces is True
+        before = piece.event
+        if replaces:
+            piece.event = dict(event)
+        elif event["type"] == "ACTIVITY_DELTA":
+            content, applied = patched(before["content"], event["patch"])
+            if applied:
+                piece.event = {**before, "content": content, "activityType": event["activityType"]}
+        metadata = before.get("metadata", {}) | event.get("metadata", {})
+        if metadata:
+            piece.event = {**piece.event, "metadata": metadata}
+        piece.places.append(place)
+        return True
+
+    def _historic(self, event: Event) -> Event | None:
+        kind = event["type"]
+        if kind == "RUN_ERROR":
+            if self._pending and event.get("code") == events.INTERRUPTED:
+                return event
+            return events.run_finished(self._started["threadId"], self._started["runId"])
+        if not self._pending:
+            if kind == "RUN_FINISHED" and "outcome" in event:
+                return {key: value for key, value in event.items() if key != "outcome"}
+            if kind == "CUSTOM" and event["name"] in events.INTERRUPTS:
+                return None
+        return event
 
 
 class _Part:
@@ -120,6 +257,7 @@ class _Part:
     def __init__(self) -> None:
         self._pieces: dict[str, Piece] = {}
         self._deltas: list[str] = []
+        self._metadata: dict[str, Any] = {}
 
     def add(self, action: str, event: Event, place: int) -> None:
         piece = self._pieces.get(action)
@@ -129,12 +267,16 @@ class _Part:
         if action == "grow":
             self._deltas.append(event["delta"])
             piece.lengths.append(_length(event["delta"]))
+            if "metadata" in event:
+                self._metadata |= event["metadata"]
 
     @property
     def pieces(self) -> dict[str, Piece]:
         grown = self._pieces.get("grow")
         if grown is not None and grown.event is not None:
             grown.event = {**grown.event, "delta": "".join(self._deltas)}
+            if self._metadata:
+                grown.event["metadata"] = self._metadata
         return self._pieces
 
 
@@ -154,17 +296,3 @@ class _State:
 
 def _length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _historic(event: Event, started: Event, *, pending: bool) -> Event | None:
-    kind = event["type"]
-    if kind == "RUN_ERROR":
-        if pending and event.get("code") == events.INTERRUPTED:
-            return event
-        return events.run_finished(started["threadId"], started["runId"])
-    if not pending:
-        if kind == "RUN_FINISHED" and "outcome" in event:
-            return {key: value for key, value in event.items() if key != "outcome"}
-        if kind == "CUSTOM" and event["name"] in events.INTERRUPTS:
-            return None
-    return event

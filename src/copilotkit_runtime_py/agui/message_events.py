@@ -1,4 +1,4 @@
-"""The events of which a message or a tool call is made: it opens, grows and closes, under one id."""
+"""What AG-UI's events open, grow and close: messages and tool calls by id, and the brackets around them."""
 
 from __future__ import annotations
 
@@ -19,4 +19,19 @@ PARTS: Final[dict[str, tuple[str, str, str]]] = {
     "REASONING_MESSAGE_START": ("open", REASONING, "messageId"),
     "REASONING_MESSAGE_CONTENT": ("grow", REASONING, "messageId"),
     "REASONING_MESSAGE_END": ("close", REASONING, "messageId"),
+}
+
+SPAN: Final = "reasoning span"
+STEP: Final = "step"
+SUBAGENT: Final = "subagent"
+
+# event type -> (what it does, to what kind of bracket, the field with the id)
+BRACKETS: Final[dict[str, tuple[str, str, str]]] = {
+    "REASONING_START": ("open", SPAN, "messageId"),
+    "REASONING_END": ("close", SPAN, "messageId"),
+    "STEP_STARTED": ("open", STEP, "stepName"),
+    "STEP_FINISHED": ("close", STEP, "stepName"),
+    "SUBAGENT_STARTED": ("open", SUBAGENT, "subagentRunId"),
+    "SUBAGENT_FINISHED": ("close", SUBAGENT, "subagentRunId"),
+    "SUBAGENT_ERROR": ("close", SUBAGENT, "subagentRunId"),
 }

@@ -2,122 +2,64 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any, Final
-
-import orjson
-from ag_ui.core import Event as AGUIEvent
-from ag_ui.core import EventType, ToolCall
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
 
 from ..errors import ProtocolViolationError
 from ..logs.records import get_logger, hide
 from . import events
+from .attribution import ACTIVITY, Attribution
+from .chunks import CHUNKS, ChunkLanes, Key
+from .event_checks import KNOWN, SUPPLIED, checked
 from .events import Event
-from .message_events import PARTS, REASONING, TEXT, TOOL
-from .versions import portable
+from .message_events import BRACKETS, PARTS, REASONING, SPAN, STEP, SUBAGENT, TEXT, TOOL
+from .message_ids import MessageIds
+from .versions import Thinking
 
 logger = get_logger(__name__)
 
-
-# AG-UI 1.0 knows these. Other types come from a newer peer, or an older one (THINKING_*), and are skipped.
-_KNOWN: Final = frozenset(type.value for type in EventType)
-_MODEL: Final[TypeAdapter[Any]] = TypeAdapter(AGUIEvent)
-
-
-class _Loose(BaseModel):
-    metadata: dict[str, Any] | None = None
-    subagentRunId: str | None = None
-
-
-class _RunStarted(_Loose):
-    threadId: str
-    runId: str
-    parentRunId: str | None = None
-    protocolVersion: str | None = None
-
-
-class _Message(BaseModel):
-    id: str
-    role: str
-    toolCalls: list[ToolCall] | None = None
-    toolCallId: str | None = None
-
-
-class _MessagesSnapshot(_Loose):
-    messages: list[_Message]
-
-
-# Conversations are checked no further than the runtime reads them: their messages may be of any version.
-_LOOSE: Final[dict[str, TypeAdapter[Any]]] = {
-    "RUN_STARTED": TypeAdapter(_RunStarted),
-    "MESSAGES_SNAPSHOT": TypeAdapter(_MessagesSnapshot),
-}
-
-# Members that AG-UI requires and that a client reads the same when they are supplied.
-_SUPPLIED: Final[dict[str, dict[str, Any]]] = {
-    "TEXT_MESSAGE_START": {"role": "assistant"},
-    "REASONING_MESSAGE_START": {"role": "reasoning"},
-    "TOOL_CALL_RESULT": {"content": "", "role": "tool"},
-    "STATE_SNAPSHOT": {"snapshot": None},
-    "CUSTOM": {"value": None},
-    "RAW": {"event": None},
-    "ACTIVITY_SNAPSHOT": {"replace": True},
-}
-
-# An event of these types may stand between two chunks of one message.
-_CHUNK_NEUTRAL: Final = {"RAW", "ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA", "REASONING_ENCRYPTED_VALUE"}
-
-# chunk type -> (kind, START, CONTENT, END, id field, fields that START takes over)
-_CHUNKS: Final[dict[str, tuple[str, str, str, str, str, tuple[str, ...]]]] = {
-    "TEXT_MESSAGE_CHUNK": (
-        TEXT,
-        "TEXT_MESSAGE_START",
-        "TEXT_MESSAGE_CONTENT",
-        "TEXT_MESSAGE_END",
-        "messageId",
-        ("role", "name"),
-    ),
-    "TOOL_CALL_CHUNK": (
-        TOOL,
-        "TOOL_CALL_START",
-        "TOOL_CALL_ARGS",
-        "TOOL_CALL_END",
-        "toolCallId",
-        ("toolCallName", "parentMessageId"),
-    ),
-    "REASONING_MESSAGE_CHUNK": (
-        REASONING,
-        "REASONING_MESSAGE_START",
-        "REASONING_MESSAGE_CONTENT",
-        "REASONING_MESSAGE_END",
-        "messageId",
-        (),
-    ),
-}
+_TAG: Final = "subagentRunId"
 
 # event type -> (kind, id field) of the events that come by the thousand
 _GROWTH: Final = {type: part[1:] for type, part in PARTS.items() if part[0] == "grow"}
 _START_OF: Final = {kind: type for type, (action, kind, _) in PARTS.items() if action == "open"}
+_GROW_OF: Final = {kind: type for type, (action, kind, _) in PARTS.items() if action == "grow"}
 _END_OF: Final = {kind: type for type, (action, kind, _) in PARTS.items() if action == "close"}
 _ID_OF: Final = {kind: field for _, kind, field in PARTS.values()}
+
+
+class _Open:
+    """A message or tool call that may grow.
+
+    Attributes:
+        id: the id by which clients know it.
+        tag: the subagent that its first event names.
+        chunked: it consists of chunk events, so nothing says where it ends.
+        metadata: what is to be said of it at its end.
+    """
+
+    __slots__ = ("chunked", "id", "metadata", "tag")
+
+    def __init__(self, id: str, tag: str | None, *, chunked: bool) -> None:
+        self.id = id
+        self.tag = tag
+        self.chunked = chunked
+        self.metadata: dict[str, Any] | None = None
 
 
 class EventSequence:
     """Checks and completes the events of one run.
 
-    The first event out is RUN_STARTED, every message and tool call is opened before it grows and closed
-    before the end, chunk events are expanded to start, content and end, and one terminal event is the last.
-    What comes out is the sequence's own, in plain JSON: an agent may change what it yielded, and put objects
-    into it. Null members are dropped, since no AG-UI schema accepts all of them.
+    The first event out is RUN_STARTED, whatever can be opened is opened before it grows and closed before
+    the end, chunk events are expanded to start, content and end, message ids are unique, `subagentRunId` is
+    consistent, and one terminal event is the last. What comes out is the sequence's own, in plain JSON: an
+    agent may change what it yielded, and put objects into it.
 
     Args:
         thread_id: the thread of the run.
         run_id: the run's id.
-        strict_stream: the agent must send RUN_STARTED, message ends and the terminal event itself; a
-            missing one is an error. Otherwise they are supplied.
+        strict_stream: the agent must send RUN_STARTED, message ends and the terminal event itself, and lacking
+            them is its fault. Otherwise they are supplied.
         input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
 
     The texts of violations are those of AG-UI's own client, which frontends already show
@@ -129,19 +71,25 @@ class EventSequence:
             the run can settle its affairs before anyone sees it.
     """
 
-    def __init__(
-        self, thread_id: str, run_id: str, *, strict_stream: bool, input: Event | None = None
-    ) -> None:
+    def __init__(self, thread_id: str, run_id: str, *, strict_stream: bool, input: Event | None = None) -> None:
         self.thread_id = thread_id
         self.run_id = run_id
         self.started = False
         self.terminal: Event | None = None
         self._strict_stream = strict_stream
         self._input = input
-        self._open: dict[tuple[str, str], None] = {}
+        # By kind and the agent's own id.
+        self._open: dict[Key, _Open] = {}
+        # Reasoning spans, steps and subagents, in the order of their beginnings: kind, id, and the owner of a
+        # step -> the tag of the beginning.
+        self._brackets: dict[tuple[str, str, str | None], str | None] = {}
+        # All that were started, as an id stands for one invocation.
+        self._subagents: set[str] = set()
         self._unanswered: dict[str, None] = {}
-        self._steps: dict[str, None] = {}
-        self._chunk: tuple[str, str] | None = None
+        self._lanes = ChunkLanes()
+        self._ids = MessageIds()
+        self._attribution = Attribution()
+        self._thinking = Thinking()
 
     def push(self, event: Event, out: list[Event]) -> None:
         """Takes an agent's event and appends the events that follow from it to `out`.
@@ -153,25 +101,31 @@ class EventSequence:
             TypeError: the event holds what has no JSON form.
         """
         kind = event.get("type")
-        if type(kind) is str and kind in _GROWTH and len(event) == 3 and self._chunk is None:
+        growth = _GROWTH.get(kind) if type(kind) is str else None
+        if growth is not None and not self._lanes:
             # The hot path: nothing to look up but the message.
-            part, field = _GROWTH[kind]
+            part, field = growth
             id, delta = event.get(field), event.get("delta")
-            if type(id) is str and type(delta) is str and (part, id) in self._open and self.terminal is None:
-                if delta:
-                    out.append({"type": kind, field: id, "delta": delta})
-                return
+            if type(id) is str and type(delta) is str and delta and self.terminal is None:
+                opened = self._open.get((part, id))
+                if opened is not None:
+                    if len(event) == 3:
+                        out.append({"type": kind, field: opened.id, "delta": delta})
+                        return
+                    if len(event) == 4 and opened.tag is not None and event.get(_TAG) == opened.tag:
+                        out.append({"type": kind, field: opened.id, "delta": delta, _TAG: opened.tag})
+                        return
         self._push(kind, event, out)
 
     def finish(self, out: list[Event]) -> None:
         """Ends the stream after the agent's last event, if it is not over already.
 
         Raises:
-            ProtocolViolationError: a strict_stream agent ended without a terminal event.
+            ProtocolViolationError: a strict stream ended without a terminal event.
         """
         if self.terminal is not None:
             return
-        self._close_chunk(out)
+        self._end_chunks(self._lanes.clear(), out)
         if self._strict_stream:
             raise ProtocolViolationError("Run ended without emitting a terminal event", "INCOMPLETE_STREAM")
         self.end(events.run_finished(self.thread_id, self.run_id), out)
@@ -180,17 +134,17 @@ class EventSequence:
         """Ends the stream with `terminal`, after closing what is open. Does nothing if it is over already."""
         if self.terminal is None:
             self._start(out)
+            self.terminal = _redacted(terminal)
             self.close_open(out)
-            self.terminal = terminal
 
     def close_open(self, out: list[Event]) -> None:
-        """Closes what is open: messages and tool calls, then steps."""
-        self._chunk = None
-        for kind, id in self._open:
-            out.append({"type": _END_OF[kind], _ID_OF[kind]: id})
-        self._open.clear()
-        out.extend(events.step_finished(name) for name in self._steps)
-        self._steps.clear()
+        """Closes what is open: messages and tool calls, then what they stand in, from the inside out."""
+        self._lanes.clear()
+        for key in list(self._open):
+            self._close(key, out)
+        while self._brackets:
+            (kind, id, _), tag = self._brackets.popitem()
+            out.append(self._end_of_bracket(kind, id, tag))
 
     def answer_calls(self, calls: Iterable[str], answer: Event, out: list[Event]) -> None:
         """Gives the tool calls that have no result one that says why.
@@ -200,7 +154,8 @@ class EventSequence:
         for id in calls:
             if id in self._unanswered:
                 del self._unanswered[id]
-                out.append(events.tool_call_result(f"{id}-result", id, events.as_text(answer)))
+                message_id = self._ids.of_result(f"{id}-result", id)
+                out.append(events.tool_call_result(message_id, id, events.as_text(answer)))
 
     @property
     def unanswered_calls(self) -> list[str]:
@@ -218,28 +173,28 @@ class EventSequence:
             return
         if not isinstance(kind, str):
             raise ProtocolViolationError("The agent sent an event without a type", "INCOMPLETE_STREAM")
-        if kind not in _KNOWN:
+        event = self._thinking.translate(event)
+        if event["type"] not in KNOWN:
             logger.debug("skipped an event of unknown type %.80r in run %s", kind, self.run_id)
             return
-        event = _in_json_form(event)
-        kind = event["type"]
         if kind in ("RUN_STARTED", "RUN_FINISHED"):
-            event.setdefault("threadId", self.thread_id)
-            event.setdefault("runId", self.run_id)
-        _check(event)
+            ids = {"threadId": self.thread_id, "runId": self.run_id}
+            event = {**event, **{name: id for name, id in ids.items() if event.get(name) is None}}
+        event = checked(event)
+        kind = event["type"]
         if not self.started and kind != "RUN_STARTED":
             if self._strict_stream and kind != "RUN_ERROR":
                 raise ProtocolViolationError("First event must be 'RUN_STARTED'", "INCOMPLETE_STREAM")
             self._start(out)
-        chunk = _CHUNKS.get(kind)
-        if chunk is not None:
-            self._expand(event, chunk, out)
+        if kind in CHUNKS:
+            self._expand(event, out)
             return
-        if self._chunk is not None and kind not in _CHUNK_NEUTRAL:
-            self._close_chunk(out)
-        part = PARTS.get(kind)
-        if part is not None:
-            self._push_part(event, part, out)
+        if self._lanes:
+            self._end_chunks(self._lanes.ended_by(event), out)
+        if kind in PARTS:
+            self._push_part(event, out)
+        elif kind in BRACKETS:
+            self._push_bracket(event, out)
         else:
             self._push_other(kind, event, out)
 
@@ -254,24 +209,120 @@ class EventSequence:
             if "forwardedProps" in told and told is not self._input:
                 # The agent knows the server's own properties, too.
                 told["forwardedProps"] = self._input.get("forwardedProps", {})
+        messages = (event.get("input") or {}).get("messages") or ()
+        self._ids.keep(messages)
+        self._attribution.read(messages, authoritative=False)
         out.append(event)
 
-    def _push_part(self, event: Event, part: tuple[str, str, str], out: list[Event]) -> None:
-        action, kind, field = part
+    def _push_part(self, event: Event, out: list[Event]) -> None:
+        action, kind, field = PARTS[event["type"]]
         key = (kind, event[field])
         if action == "open":
-            if key in self._open:
-                raise _violation(event, f"A {kind} with ID '{key[1]}' is already in progress", complete=kind)
-            self._open[key] = None
-            if kind == TOOL:
-                self._unanswered[key[1]] = None
-        elif key not in self._open:
-            raise _violation(event, f"No active {kind} found with ID '{key[1]}'", start=kind)
-        elif action == "close":
-            del self._open[key]
-        elif not event["delta"]:
+            self._open_part(key, event, out)
             return
+        opened = self._open.get(key)
+        if opened is None:
+            raise _violation(event, f"No active {kind} found with ID '{key[1]}'", start=kind)
+        event[field] = opened.id
+        self._attribution.continue_(kind, opened.id, event)
+        if action == "close":
+            self._close(key, out, event)
+        elif event["delta"]:
+            out.append(event)
+        else:
+            # The clients of CopilotKit 1.50 refuse an empty delta.
+            _add_metadata(opened, event)
+
+    def _open_part(self, key: Key, event: Event, out: list[Event], *, chunked: bool = False) -> None:
+        kind, id = key
+        if key in self._open:
+            raise _violation(event, f"A {kind} with ID '{id}' is already in progress", complete=kind)
+        if kind == TOOL:
+            parent = self._ids.of_parent(event.get("parentMessageId"), id)
+            if parent is not None:
+                event["parentMessageId"] = parent
+            self._unanswered[id] = None
+            self._attribution.open_call(id, event)
+        else:
+            role = event["role"]
+            id = event["messageId"] = self._ids.of(role, id)
+            self._attribution.open(kind, id, event)
+        self._open[key] = _Open(id, event.get(_TAG), chunked=chunked)
         out.append(event)
+
+    def _close(self, key: Key, out: list[Event], event: Event | None = None) -> None:
+        """Closes a message or a tool call with the agent's event, or with one that is made here."""
+        kind, opened = key[0], self._open.pop(key)
+        if self._lanes:
+            self._lanes.forget(key)
+        if event is None:
+            event = {"type": _END_OF[kind], _ID_OF[kind]: opened.id}
+            if opened.tag is not None:
+                event[_TAG] = opened.tag
+        if opened.metadata is not None:
+            event["metadata"] = opened.metadata | event.get("metadata", {})
+        out.append(event)
+
+    def _push_bracket(self, event: Event, out: list[Event]) -> None:
+        action, kind, field = BRACKETS[event["type"]]
+        id = event[field]
+        if kind == STEP:
+            self._check_step(action, event)
+        elif kind == SPAN:
+            (self._attribution.open if action == "open" else self._attribution.continue_)(kind, id, event)
+        elif action == "open" and event.get("parentSubagentRunId", id) not in self._subagents:
+            event.pop("parentSubagentRunId", None)
+        tag = event.get(_TAG)
+        key = (kind, id, tag if kind == STEP else None)
+        was_open = key in self._brackets or (kind == SUBAGENT and action == "open" and id in self._subagents)
+        if was_open is (action == "open"):
+            # It has no content, so nothing is lost. Clients would refuse it.
+            logger.debug("left out %s in run %s: it is out of order", event["type"], self.run_id)
+            return
+        if action == "close":
+            del self._brackets[key]
+        else:
+            self._brackets[key] = tag
+            if kind == SUBAGENT:
+                self._subagents.add(id)
+        out.append(_redacted(event))
+
+    def _check_step(self, action: str, event: Event) -> None:
+        """Refuses a step that begins twice, or ends without a beginning, as AG-UI's clients do."""
+        name, tag = event["stepName"], event.get(_TAG)
+        if action == "open":
+            if (STEP, name, tag) in self._brackets:
+                where = f" in subagent '{tag}'" if tag is not None else ""
+                raise ProtocolViolationError(
+                    f"Step \"{name}\" is already active for 'STEP_STARTED'{where}", "INCOMPLETE_STREAM"
+                )
+            return
+        if (STEP, name, tag) in self._brackets:
+            return
+        # An agent that tags with the subagent of the moment closes a step in another one's name.
+        for kind, id, owner in reversed(self._brackets):
+            if (kind, id) == (STEP, name):
+                event.pop(_TAG, None)
+                if owner is not None:
+                    event[_TAG] = owner
+                return
+        raise ProtocolViolationError(
+            f"Cannot send 'STEP_FINISHED' for step \"{name}\" that was not started", "INCOMPLETE_STREAM"
+        )
+
+    def _end_of_bracket(self, kind: str, id: str, tag: str | None) -> Event:
+        terminal = self.terminal or {}
+        if kind == SUBAGENT and terminal.get("type") == "RUN_ERROR":
+            return {"type": "SUBAGENT_ERROR", _TAG: id, "message": terminal["message"]}
+        if kind == SUBAGENT:
+            event: Event = {"type": "SUBAGENT_FINISHED", _TAG: id}
+            outcome = terminal.get("outcome") or {}
+            if outcome.get("type") == "interrupt":
+                asked = [each["id"] for each in outcome["interrupts"] if each.get(_TAG) == id]
+                event["outcome"] = {"type": "suspended", **({"interruptIds": asked} if asked else {})}
+            return event
+        event = {"type": "REASONING_END", "messageId": id} if kind == SPAN else events.step_finished(id)
+        return event if tag is None else {**event, _TAG: tag}
 
     def _push_other(self, kind: str, event: Event, out: list[Event]) -> None:
         if kind == "RUN_STARTED":
@@ -290,33 +341,46 @@ class EventSequence:
             return
         elif kind == "RUN_ERROR":
             # What is open stays so: the run closes it as cut off.
-            event["message"] = hide(event["message"])
-            self.terminal = event
+            self.terminal = _redacted(event)
             return
         elif kind == "TOOL_CALL_RESULT":
-            self._unanswered.pop(event["toolCallId"], None)
-        elif kind == "STEP_STARTED":
-            name = event["stepName"]
-            if name in self._steps:
-                raise ProtocolViolationError(
-                    f"Step \"{name}\" is already active for 'STEP_STARTED'", "INCOMPLETE_STREAM"
-                )
-            self._steps[name] = None
-        elif kind == "STEP_FINISHED":
-            name = event["stepName"]
-            if name not in self._steps:
-                raise ProtocolViolationError(
-                    f"Cannot send 'STEP_FINISHED' for step \"{name}\" that was not started",
-                    "INCOMPLETE_STREAM",
-                )
-            del self._steps[name]
+            call_id = event["toolCallId"]
+            self._unanswered.pop(call_id, None)
+            event["messageId"] = self._ids.of_result(event["messageId"], call_id)
+            self._attribution.replace(TEXT, event["messageId"], event)
+        elif kind == "MESSAGES_SNAPSHOT":
+            event["messages"] = self._ids.read(event["messages"])
+            self._attribution.read(event["messages"], authoritative=True)
+        elif kind == "ACTIVITY_SNAPSHOT":
+            id = event["messageId"] = self._ids.of("activity", event["messageId"])
+            if event["replace"]:
+                self._attribution.replace(ACTIVITY, id, event)
+            else:
+                self._attribution.open(ACTIVITY, id, event)
+        elif kind == "ACTIVITY_DELTA":
+            id = event["messageId"] = self._ids.of("activity", event["messageId"])
+            self._attribution.continue_(ACTIVITY, id, event)
+        elif kind == "REASONING_ENCRYPTED_VALUE":
+            self._push_to_entity(event)
         out.append(event)
 
+    def _push_to_entity(self, event: Event) -> None:
+        if event["subtype"] == "tool-call":
+            self._attribution.continue_(TOOL, event["entityId"], event)
+            return
+        id = event["entityId"] = self._ids.of_entity(event["entityId"])
+        self._attribution.continue_(TEXT, id, event)
+        self._attribution.continue_(REASONING, id, event)
+
     def _check_nothing_open(self) -> None:
-        if self._steps:
-            names = ", ".join(self._steps)
+        steps = ", ".join(
+            id if tag is None else f"{id} (subagent '{tag}')"
+            for kind, id, tag in self._brackets
+            if kind == STEP
+        )
+        if steps:
             raise ProtocolViolationError(
-                f"Cannot send 'RUN_FINISHED' while steps are still active: {names}", "INCOMPLETE_STREAM"
+                f"Cannot send 'RUN_FINISHED' while steps are still active: {steps}", "INCOMPLETE_STREAM"
             )
         for kind in (TEXT, TOOL):
             ids = ", ".join(id for open_kind, id in self._open if open_kind == kind)
@@ -325,70 +389,49 @@ class EventSequence:
                     f"Cannot send 'RUN_FINISHED' while {kind}s are still active: {ids}", "INCOMPLETE_STREAM"
                 )
 
-    def _expand(
-        self, event: Event, chunk: tuple[str, str, str, str, str, tuple[str, ...]], out: list[Event]
-    ) -> None:
-        kind, start_type, content_type, _, field, taken_over = chunk
-        id = event.get(field)
+    def _expand(self, event: Event, out: list[Event]) -> None:
+        """Takes a chunk: the first one of a message opens it, and each one grows it."""
+        kind, field, taken_over = CHUNKS[event["type"]]
+        is_new = field in event and (kind, event[field]) not in self._open
+        if is_new and kind == TOOL and "toolCallName" not in event:
+            raise ProtocolViolationError(
+                "First TOOL_CALL_CHUNK must have a toolCallName", "INCOMPLETE_STREAM"
+            )
+        key, ended = self._lanes.resolve(event)
+        if ended is not None:
+            self._end_chunks([ended], out)
         metadata = {"metadata": event["metadata"]} if "metadata" in event else {}
-        if self._chunk is not None and (self._chunk[0] != kind or id not in (None, self._chunk[1])):
-            self._close_chunk(out)
-        if self._chunk is None:
-            if not isinstance(id, str):
-                raise ProtocolViolationError(
-                    f"First {event['type']} must have a {field}", "INCOMPLETE_STREAM"
-                )
-            if kind == TOOL and not isinstance(event.get("toolCallName"), str):
-                raise ProtocolViolationError(
-                    "First TOOL_CALL_CHUNK must have a toolCallName", "INCOMPLETE_STREAM"
-                )
-            start: Event = {"type": start_type, field: id} | _SUPPLIED.get(start_type, {}) | metadata
-            start |= {name: event[name] for name in taken_over if name in event}
-            self._push_part(start, ("open", kind, field), out)
-            self._chunk = (kind, id)
-        delta = event.get("delta")
-        if isinstance(delta, str) and delta:
-            out.append({"type": content_type, field: self._chunk[1], "delta": delta} | metadata)
+        if key not in self._open:
+            start_type = _START_OF[kind]
+            start: Event = {"type": start_type, field: key[1]} | SUPPLIED.get(start_type, {}) | metadata
+            start |= {name: event[name] for name in (*taken_over, _TAG) if name in event}
+            self._open_part(key, start, out, chunked=True)
+        opened = self._open[key]
+        if event.get("delta"):
+            tag = {} if opened.tag is None else {_TAG: opened.tag}
+            out.append({"type": _GROW_OF[kind], field: opened.id, "delta": event["delta"]} | tag | metadata)
+        else:
+            _add_metadata(opened, event)
 
-    def _close_chunk(self, out: list[Event]) -> None:
-        if self._chunk is not None:
-            kind, id = self._chunk
-            self._chunk = None
-            self._open.pop((kind, id), None)
-            out.append({"type": _END_OF[kind], _ID_OF[kind]: id})
+    def _end_chunks(self, keys: Iterable[Key], out: list[Event]) -> None:
+        for key in keys:
+            if self._open[key].chunked:
+                self._close(key, out)
 
 
-def _in_json_form(event: Event) -> Event:
-    """Returns a deep copy in plain JSON, without null members but for payloads in which null is a value."""
-    try:
-        copy = orjson.loads(orjson.dumps(event, default=to_jsonable_python, option=orjson.OPT_NON_STR_KEYS))
-    except orjson.JSONEncodeError:  # half of a surrogate pair, perhaps: see `events.encode`
-        copy = json.loads(json.dumps(event, default=to_jsonable_python))
-    kept = {k: v for k, v in copy.items() if v is not None or k in ("snapshot", "value", "event", "result")}
-    if type(kept.get("timestamp", 0)) is not int:
-        del kept["timestamp"]
-    for name, value in _SUPPLIED.get(kept["type"], {}).items():
-        kept.setdefault(name, value)
-    if kept["type"] == "RUN_ERROR" and "code" in kept:
-        kept["code"] = events.as_text(kept["code"])
-    return portable(kept)
+def _add_metadata(opened: _Open, event: Event) -> None:
+    """Keeps the metadata of an event without content for the end of its message."""
+    if "metadata" in event:
+        opened.metadata = (opened.metadata or {}) | event["metadata"]
 
 
-def _check(event: Event) -> None:
-    kind = event["type"]
-    model = _LOOSE.get(kind, _MODEL)
-    try:
-        model.validate_python(event, by_alias=True, by_name=False)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in problem["loc"] if part != kind)
-        raise _malformed(kind, f"{where}: {problem['msg']}") from None
-    if kind == "MESSAGES_SNAPSHOT":
-        event["messages"] = [{k: v for k, v in m.items() if v is not None} for m in event["messages"]]
-
-
-def _malformed(kind: str, problem: str) -> ProtocolViolationError:
-    return ProtocolViolationError(f"The agent sent a malformed {kind} event: {problem}", "INCOMPLETE_STREAM")
+def _redacted(event: Event) -> Event:
+    """Returns an event without the credentials that the text of an error may hold."""
+    if event["type"] in ("RUN_ERROR", "SUBAGENT_ERROR"):
+        event["message"] = hide(event["message"])
+        if "code" in event:
+            event["code"] = hide(event["code"])
+    return event
 
 
 def _violation(

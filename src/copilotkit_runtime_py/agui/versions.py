@@ -92,8 +92,8 @@ def remote_input(input: RunAgentInput) -> bytes:
     return orjson.dumps({"state": {}, "tools": [], "context": [], "forwardedProps": {}} | body)
 
 
-class RemoteEvents:
-    """Translates the events of one run of an agent of either version to AG-UI 1.0."""
+class Thinking:
+    """Translates the reasoning of AG-UI 0.1 within one run to that of 1.0."""
 
     def __init__(self) -> None:
         self._ids: dict[str, str] = {}

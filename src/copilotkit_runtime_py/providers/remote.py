@@ -25,7 +25,7 @@ from yarl import URL
 from .. import telemetry
 from ..agui.events import Event, as_text, well_formed
 from ..agui.sse import EventStreamParser, EventTooLargeError
-from ..agui.versions import RemoteEvents, remote_input
+from ..agui.versions import remote_input
 from ..backoff import pause_after
 from ..context import RequestContext
 from ..errors import AgentError
@@ -97,18 +97,18 @@ class RemoteProvider(Provider):
             response = await self._post(body, context)
             if not 200 <= response.status < 300:
                 raise await self._refusal(response)
-            parser, events = EventStreamParser(self._max_event_bytes), RemoteEvents()
+            parser = EventStreamParser(self._max_event_bytes)
             received = False
             while chunk := await _read(response.content):
                 for data in parser.feed(chunk):
                     if data:
                         received = True
-                        yield events.translate(_event_from(data))
+                        yield _event_from(data)
             body.check_end(response)
             for data in parser.finish():
                 if data:
                     received = True
-                    yield events.translate(_event_from(data))
+                    yield _event_from(data)
             if not received:
                 self._log("sent no event, and the content type %s", response.headers.get("content-type"))
         except aiohttp.ClientError as error:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..agui.compaction import LONG_LOG, Piece, compact
+from ..agui.compaction import LONG_LOG, Piece, compacted
 from ..agui.events import Event
 from ..agui.reducer import Transcript
 from ..errors import StoreUnavailableError
@@ -28,7 +28,7 @@ def ending_of(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: A
     transcript = Transcript(messages, state)
     for event in log:
         transcript.add(event)
-    return RunEnding(state=transcript.result(), compacted=[piece.encode() for piece in compact(log)])
+    return RunEnding(state=transcript.result(), compacted=compacted(log))
 
 
 class Completion:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import uuid
+from contextlib import suppress
 from typing import Any, Final
 
 from ..agui import events
 from ..agui.events import Event
 from ..agui.normalizer import EventSequence
-from ..errors import RunLostError
+from ..errors import ProtocolViolationError, RunLostError
 from ..logs.records import get_logger
 from ..state_store.base import AgentState, RunEnding, RunLog, StateStore
 from .completion import ending_of
@@ -53,7 +54,8 @@ def _closing(thread_id: str, run_id: str, told: list[Event]) -> list[Event]:
     sequence = EventSequence(thread_id, run_id, strict_stream=False)
     again: list[Event] = []
     for event in told:
-        sequence.push(event, again)
+        with suppress(ProtocolViolationError):  # a log of an earlier version, which readers get repaired
+            sequence.push(event, again)
     closing: list[Event] = []
     calls = sequence.unanswered_calls
     sequence.end(events.run_error(_MESSAGE, events.INTERRUPTED), closing)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..agui import events
-from ..agui.compaction import compact, remaining_bytes, visible_event
+from ..agui.compaction import compacted, remaining_bytes, repaired, visible_event
 from ..agui.events import Event
+from ..agui.message_ids import MessageIds
 from ..state_store.base import AgentState, RunLog
 
 
@@ -27,9 +28,10 @@ def replayed(log: RunLog, *, pending: bool, after: int = -1, seen: int = -1) -> 
         after: the place, in the compacted form, of the last event that the reader has.
         seen: the place, in the whole log, of the last event that the reader has.
     """
-    lines = log.events
-    if not log.compacted:
-        lines = [piece.encode() for piece in compact(map(events.decode, log.events), pending=pending)]
+    if log.compacted:
+        lines = repaired(log.events)
+    else:
+        lines = compacted(map(events.decode, log.events), pending=pending)
     for place, line in enumerate(lines):
         data = b""
         if place > after:
@@ -51,7 +53,7 @@ def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: b
     shown = [events.run_started(thread_id, run_id)]
     if state.state:
         shown.append(events.state_snapshot(state.state))
-    shown.append(events.messages_snapshot(state.messages))
+    shown.append(events.messages_snapshot(MessageIds().read(state.messages)))
     shown.extend(
         events.custom("on_interrupt", events.interrupt_text(interrupt)) for interrupt in state.interrupts
     )
