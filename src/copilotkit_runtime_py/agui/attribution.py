@@ -42,9 +42,12 @@ class Attribution:
                 del event["parentMessageId"]
         return self.open(TOOL, id, event)
 
-    def replace(self, kind: str, id: str, event: Event) -> None:
-        """Records who owns what `event` makes anew."""
-        self._owners[_shared(kind), id] = event.get(_TAG)
+    def mint(self, kind: str, id: str, event: Event) -> None:
+        """Records who owns the message that `event` brings whole: the last event of an id decides."""
+        if event.get("replace", True):
+            self._owners[kind, id] = event.get(_TAG)
+        else:
+            self.open(kind, id, event)
 
     def continue_(self, kind: str, id: str, event: Event) -> None:
         """Drops the tag of an event that goes on with something of another owner."""

@@ -152,7 +152,9 @@ def _repaired(log: Sequence[Event]) -> Iterable[tuple[int, Event]]:
 
 def _in_order(log: Sequence[Event]) -> Iterator[tuple[int, Event]]:
     started = log[0]
-    sequence = EventSequence(started["threadId"], started["runId"], strict_stream=False, input=started.get("input"))
+    sequence = EventSequence(
+        started["threadId"], started["runId"], strict_stream=False, input=started.get("input")
+    )
     for place, event in enumerate(log):
         out: list[Event] = []
         with suppress(ProtocolViolationError):

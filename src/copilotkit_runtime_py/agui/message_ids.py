@@ -51,12 +51,11 @@ class MessageIds:
         return known
 
     def of_parent(self, parent_id: str | None, call_id: str) -> str | None:
-        """Returns the id of the message that carries a tool call, or None for a new one with the call's id."""
+        """Returns the id of the message that carries a call, or None for a new message with the call's id."""
         if parent_id is not None:
             return self.of("assistant", parent_id)
-        is_taken = call_id in self._holders
         own = self.of("assistant", call_id)
-        return own if is_taken else None
+        return own if own != call_id else None
 
     def of_entity(self, id: str) -> str:
         """Returns the id of the message that an encrypted value belongs to: reasoning, if there is some."""

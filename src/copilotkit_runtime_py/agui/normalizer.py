@@ -58,8 +58,8 @@ class EventSequence:
     Args:
         thread_id: the thread of the run.
         run_id: the run's id.
-        strict_stream: the agent must send RUN_STARTED, message ends and the terminal event itself, and lacking
-            them is its fault. Otherwise they are supplied.
+        strict_stream: the agent must send RUN_STARTED, message ends and the terminal event itself; a
+            missing one is an error. Otherwise they are supplied.
         input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
 
     The texts of violations are those of AG-UI's own client, which frontends already show
@@ -68,16 +68,20 @@ class EventSequence:
     Attributes:
         started: RUN_STARTED is out.
         terminal: the event that ends the run, once there is one. It is kept apart from the others, so that
-            the run can settle its affairs before anyone sees it.
+            the run can be recorded before anyone sees it. Where another turn of an agent follows within
+            the run, it is set to None again.
     """
 
-    def __init__(self, thread_id: str, run_id: str, *, strict_stream: bool, input: Event | None = None) -> None:
+    def __init__(
+        self, thread_id: str, run_id: str, *, strict_stream: bool, input: Event | None = None
+    ) -> None:
         self.thread_id = thread_id
         self.run_id = run_id
         self.started = False
         self.terminal: Event | None = None
         self._strict_stream = strict_stream
         self._input = input
+        self._begun = False
         # By kind and the agent's own id.
         self._open: dict[Key, _Open] = {}
         # Reasoning spans, steps and subagents, in the order of their beginnings: kind, id, and the owner of a
@@ -90,6 +94,14 @@ class EventSequence:
         self._ids = MessageIds()
         self._attribution = Attribution()
         self._thinking = Thinking()
+
+    def begin_turn(self, *, strict_stream: bool) -> None:
+        """Lets an agent begin, be it the first of the run, the same again, or another one.
+
+        The RUN_STARTED of a later turn is accepted and dropped.
+        """
+        self._strict_stream = strict_stream
+        self._begun = False
 
     def push(self, event: Event, out: list[Event]) -> None:
         """Takes an agent's event and appends the events that follow from it to `out`.
@@ -125,7 +137,7 @@ class EventSequence:
         """
         if self.terminal is not None:
             return
-        self._end_chunks(self._lanes.clear(), out)
+        self.close_chunks(out)
         if self._strict_stream:
             raise ProtocolViolationError("Run ended without emitting a terminal event", "INCOMPLETE_STREAM")
         self.end(events.run_finished(self.thread_id, self.run_id), out)
@@ -136,6 +148,10 @@ class EventSequence:
             self._start(out)
             self.terminal = _redacted(terminal)
             self.close_open(out)
+
+    def close_chunks(self, out: list[Event]) -> None:
+        """Closes the messages and tool calls that consist of chunk events."""
+        self._end_chunks(self._lanes.clear(), out)
 
     def close_open(self, out: list[Event]) -> None:
         """Closes what is open: messages and tool calls, then what they stand in, from the inside out."""
@@ -182,9 +198,10 @@ class EventSequence:
             event = {**event, **{name: id for name, id in ids.items() if event.get(name) is None}}
         event = checked(event)
         kind = event["type"]
-        if not self.started and kind != "RUN_STARTED":
+        if not self._begun and kind != "RUN_STARTED":
             if self._strict_stream and kind != "RUN_ERROR":
                 raise ProtocolViolationError("First event must be 'RUN_STARTED'", "INCOMPLETE_STREAM")
+            self._begun = True
             self._start(out)
         if kind in CHUNKS:
             self._expand(event, out)
@@ -326,13 +343,15 @@ class EventSequence:
 
     def _push_other(self, kind: str, event: Event, out: list[Event]) -> None:
         if kind == "RUN_STARTED":
-            if self.started:
+            if self._begun:
                 raise ProtocolViolationError(
                     "Cannot send 'RUN_STARTED' while a run is still active. The previous run must be "
                     "finished with 'RUN_FINISHED' before starting a new run.",
                     "INCOMPLETE_STREAM",
                 )
-            self._announce(event, out)
+            self._begun = True
+            if not self.started:
+                self._announce(event, out)
             return
         elif kind == "RUN_FINISHED":
             if self._strict_stream:
@@ -347,19 +366,16 @@ class EventSequence:
             call_id = event["toolCallId"]
             self._unanswered.pop(call_id, None)
             event["messageId"] = self._ids.of_result(event["messageId"], call_id)
-            self._attribution.replace(TEXT, event["messageId"], event)
+            self._attribution.mint(TEXT, event["messageId"], event)
         elif kind == "MESSAGES_SNAPSHOT":
             event["messages"] = self._ids.read(event["messages"])
             self._attribution.read(event["messages"], authoritative=True)
-        elif kind == "ACTIVITY_SNAPSHOT":
+        elif kind in ("ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA"):
             id = event["messageId"] = self._ids.of("activity", event["messageId"])
-            if event["replace"]:
-                self._attribution.replace(ACTIVITY, id, event)
+            if kind == "ACTIVITY_DELTA":
+                self._attribution.continue_(ACTIVITY, id, event)
             else:
-                self._attribution.open(ACTIVITY, id, event)
-        elif kind == "ACTIVITY_DELTA":
-            id = event["messageId"] = self._ids.of("activity", event["messageId"])
-            self._attribution.continue_(ACTIVITY, id, event)
+                self._attribution.mint(ACTIVITY, id, event)
         elif kind == "REASONING_ENCRYPTED_VALUE":
             self._push_to_entity(event)
         out.append(event)
