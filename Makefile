@@ -16,7 +16,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-
 NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
 # Those that need neither Node, nor a browser, nor a server, nor a framework that is slow to start.
-CORE_TESTS := -m "not clients and not browser and not packaging and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
+CORE_TESTS := -m "not clients and not browser and not older_pages and not packaging and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
 # What Starlette does differently before 1.0: see docs/compatibility.md.
 STARLETTE_1_TESTS := tests/app/test_mounting.py::test_a_stream_passes_middleware_and_so_does_the_news_that_the_client_left \
 	tests/app/test_application.py::test_any_origin_is_let_in_without_credentials
@@ -37,12 +37,16 @@ CREWAI_TESTS := tests/providers/crewai tests/providers/parity tests/clients/test
 
 .PHONY: test
 test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test ARGS="-k abort")
-	$(PYTHON) -m pytest $(PARALLEL) $(CREWAI_TESTS:%=--ignore %) $(ARGS) || [ $$? = 5 ]
+	$(PYTHON) -m pytest $(PARALLEL) -m "not older_pages" $(CREWAI_TESTS:%=--ignore %) $(ARGS) || [ $$? = 5 ]
 	$(PYTHON) -m pytest $(PARALLEL) $(CREWAI_TESTS) $(ARGS) || [ $$? = 5 ]
 
 .PHONY: unit
 unit: .venv/.dev ## Run the tests that need only Python, in under a minute
 	$(PYTHON) -m pytest $(PARALLEL) $(CORE_TESTS) $(ARGS)
+
+.PHONY: pages
+pages: .venv/.dev $(NODE_MODULES) chromium ## Run every test of the 1.10 page on CopilotKit 1.8 to 1.10
+	$(PYTHON) -m pytest $(PARALLEL) -m older_pages $(ARGS)
 
 .PHONY: check
 check: .venv/.dev ## Check the format, the lint rules, the types and the lock file

@@ -195,11 +195,12 @@ def test_the_table_of_versions_is_that_of_the_package_and_its_tests() -> None:
 
     assert PROJECT["version"].startswith(f"{versions}.")
     assert (graphql, agui) == ("`CopilotRuntime` 1.10.6", f"`CopilotRuntime` {CONTRACT_VERSION}")
-    for folder in ("clients", "clients_agui", "browser/page-1.10", "browser/page-1.74"):
+    pages = ("browser/page-1.10", "browser/page-1.74", "browser/page-older")
+    for folder in ("clients", "clients_agui", *pages):
         package = json.loads((ROOT / "tests" / folder / "package.json").read_text(encoding="utf-8"))
         for name, pinned in package["dependencies"].items():
-            if name.startswith(("client-", "core-", "@copilotkit/react-core")):
-                version = pinned if name.startswith("@") else name.partition("-")[2]
+            if name.startswith(("client-", "core-", "react-core-", "@copilotkit/react-core")):
+                version = pinned if name.startswith("@") else name.rpartition("-")[2]
                 assert version in frontends, name
 
 

@@ -14,6 +14,7 @@ TARGETS = [
     "demo",
     "test",
     "unit",
+    "pages",
     "check",
     "format",
     "contract",

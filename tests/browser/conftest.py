@@ -76,6 +76,14 @@ def site() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def older_site() -> Iterator[str]:
+    """The origin of the same page on other versions of CopilotKit, each in a folder named after it."""
+    build(PAGES / "page-1.10")  # which checks the types of the sources
+    with _serve(build(PAGES / "page-older")) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="session")
 def newest_site() -> Iterator[str]:
     """The origin of the 1.74 pages."""
     with _serve(build(PAGES / "page-1.74")) as origin:

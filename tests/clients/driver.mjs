@@ -6,7 +6,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-const VERSIONS = ["1.10.6", "1.8.14", "1.74.0"];
+const VERSIONS = ["1.10.6", "1.8.5", "1.8.14", "1.74.0"];
 // By require: under Node's own import, a dependency that repairs partial JSON loses its default export.
 const require = createRequire(import.meta.url);
 const modules = Object.fromEntries(VERSIONS.map((version) => [version, require(`client-${version}`)]));

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-NEWEST, OLDEST, LATER = "1.10.6", "1.8.14", "1.74.0"
-VERSIONS = (NEWEST, OLDEST, LATER)
+NEWEST, OLDEST, LATER = "1.10.6", "1.8.5", "1.74.0"
+VERSIONS = (NEWEST, OLDEST, "1.8.14", LATER)
 
 
 class Request:

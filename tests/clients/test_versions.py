@@ -1,4 +1,4 @@
-"""The three generations of the client that speak this contract."""
+"""The generations of the client that speak this contract."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import Serve
-from tests.clients.driver import VERSIONS, Clients, chat
+from tests.clients.driver import OLDEST, VERSIONS, Clients, chat
 from tests.clients.wire import TIMESTAMP, comparable, comparable_message, generated
 from tests.scripted_agent import RUN_STARTED, ScriptedAgent, Step, ask_name, echo, run, text
 
@@ -27,6 +27,11 @@ def call(name: str, arguments: str, id: str = "c1") -> list[Step]:
         event("TOOL_CALL_ARGS", toolCallId=id, delta=arguments),
         event("TOOL_CALL_END", toolCallId=id),
     ]
+
+
+def config_field(version: str) -> str:
+    """The field of an agent state in which a version's `useCoAgent` sends an agent's configuration."""
+    return "configurable" if version == OLDEST else "config"
 
 
 def said(clients: Clients, version: str, url: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -110,11 +115,23 @@ def test_state_is_shared(version: str, clients: Clients, serve: Serve, agent: Sc
     patch = [{"op": "replace", "path": "/count", "value": 2}]
     script = run(event("STATE_SNAPSHOT", snapshot={"count": 1}), event("STATE_DELTA", delta=patch))
     url = serve({"a": agent.play("a", script)})
-    sent = [{"agentName": "a", "state": '{"count":0}', "config": "{}"}]
+    sent = [{"agentName": "a", "state": '{"count":0}', config_field(version): "{}"}]
     (message,) = said(clients, version, url, chat("a", agentStates=sent))["messages"]
     assert (message["type"], message["agentName"]) == ("AgentStateMessage", "a")
     assert (message["state"], message["active"]) == ({"count": 2}, False)
     assert agent.calls[0].input["state"] == {"count": 0}
+
+
+def test_what_the_page_configures_for_an_agent_reaches_it(
+    version: str, clients: Clients, serve: Serve, agent: ScriptedAgent
+) -> None:
+    url = serve({"a": agent.play("a", echo)})
+    field = config_field(version)
+    configured = {"configurable": {"tenant": "acme"}}
+    value = json.dumps(configured["configurable"] if field == "configurable" else configured)
+    sent = [{"agentName": "b", "state": "{}", field: "{}"}, {"agentName": "a", "state": "{}", field: value}]
+    (message,) = said(clients, version, url, chat("a", agentStates=sent))["messages"]
+    assert message["content"]["fp"]["config"] == configured
 
 
 def test_an_interrupt_is_shown_and_resumed(

@@ -90,4 +90,20 @@ def _request(params: dict[str, Any]) -> GraphQLRequest:
     operation_name = params.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise HTTPError(400, "Expected a text in the 'operationName' parameter.")
-    return GraphQLRequest(query, operation_name or None, variables or {})
+    return GraphQLRequest(query, operation_name or None, _with_config(variables or {}))
+
+
+def _with_config(variables: dict[str, Any]) -> dict[str, Any]:
+    """Moves an agent state's `configurable` to `config`, where clients from 1.8.10 on have it.
+
+    `AgentStateInput` of CopilotRuntime 1.10.6 has no such field, while `useCoAgent` of 1.8.3 to 1.8.9 sends
+    it with every request. Both are JSON texts.
+    """
+    for value in variables.values():
+        states = value.get("agentStates") if isinstance(value, dict) else None
+        for state in states if isinstance(states, list) else ():
+            if isinstance(state, dict) and isinstance(state.get("configurable"), str | None):
+                configurable = state.pop("configurable", None)
+                if configurable is not None:
+                    state.setdefault("config", f'{{"configurable":{configurable or "{}"}}}')
+    return variables

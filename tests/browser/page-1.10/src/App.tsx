@@ -9,13 +9,16 @@ import { useBackgroundColor } from "./useBackgroundColor";
 const query = new URLSearchParams(window.location.search);
 const agent = query.get("agent") ?? "demo";
 
-/** `?runtimeUrl=` names the server, `?threadId=` the conversation, `?agent=` the agent. */
+/**
+ * `?runtimeUrl=` names the server, `?threadId=` the conversation, `?agent=` the agent, which answers every
+ * message unless `?lock=no` leaves the choice to the server.
+ */
 export function App() {
   return (
     <CopilotKit
       runtimeUrl={query.get("runtimeUrl") ?? "/api/copilotkit"}
       threadId={query.get("threadId") ?? undefined}
-      agent={agent}
+      agent={query.get("lock") === "no" ? undefined : agent}
       showDevConsole
     >
       <Page />
