@@ -122,9 +122,8 @@ tools = (
 async def _call_page(state: Shared, config: RunnableConfig) -> dict[str, Any]:
     if isinstance(state["messages"][-1], ToolMessage):
         return {"messages": [AIMessage(f"The page said {state['messages'][-1].content}")]}
-    names = [each["name"] for each in state["copilotkit"]["actions"]]
-    known = [each["function"]["name"] for each in state["tools"]]
-    assert names == known
+    names = [each["name"] for each in state["tools"]]
+    assert names == [each["name"] for each in state["copilotkit"]["actions"]]
     chunks = calling("page-1", names[0], '{"color": "red"}')
     return {"messages": [await says(*chunks).ainvoke(state["messages"], config)]}
 

@@ -79,8 +79,8 @@ class Memory:
 
         LangGraph rejects a channel without a reducer that is written twice within one superstep, and cannot
         read the thread any more. The answers to the questions of a superstep may arrive one at a time, and
-        the server shows nobody what was written with the one before. So the thread's metadata has the channels,
-        and a later answer does not write them again.
+        the server does not show what was written with the one before. So the thread's metadata has the
+        channels, and a later answer does not write them again.
         """
         record = (self._thread["metadata"] or {}).get(_ANSWERED)
         written: set[str] = set()

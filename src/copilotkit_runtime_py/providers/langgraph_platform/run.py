@@ -19,7 +19,7 @@ from ...backoff import pause_after
 from ...errors import AgentError, ThreadBusyError
 from ...logs.records import get_logger
 from .cursor import Cursor
-from .server import ATTEMPTS, FAULT, Server, is_passing, pause_before_retry
+from .server import ATTEMPTS, FAULT, Server, is_passing, may_have_arrived, pause_before_retry
 
 logger = get_logger(__name__)
 
@@ -37,8 +37,6 @@ _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 5.0
 _RELEASE_SECONDS: Final = 10.0
 _RUN_PATH: Final = re.compile(r"/threads/[^/]+/runs/(?P<id>[^/?#]+)")
-# A request that met these was not seen by the server.
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class GraphFailedError(Exception):
@@ -151,11 +149,11 @@ class ServerRun:
                         raise ThreadBusyError(self._thread_id) from error
                     body["multitask_strategy"] = "interrupt"
                     continue
+                if may_have_arrived(error) and await self._find():
+                    return (await self._join(None, 0))[0]
                 if attempt + 1 == ATTEMPTS or not is_passing(error):
                     raise self._server.fault(error) from error
                 await asyncio.sleep(pause_before_retry(error, attempt))
-                if not isinstance(error, _NOT_SENT) and await self._find():
-                    return (await self._join(None, 0))[0]
         raise ThreadBusyError(self._thread_id)
 
     async def _open(

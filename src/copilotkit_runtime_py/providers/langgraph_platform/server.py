@@ -162,6 +162,13 @@ def is_passing(error: httpx.HTTPError) -> bool:
     return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
 
 
+def may_have_arrived(error: httpx.HTTPError) -> bool:
+    """Whether the server may have acted on a call that failed: a proxy answers for it, or nobody does."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.is_server_error
+    return not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+
+
 def pause_before_retry(error: httpx.HTTPError, attempt: int) -> float:
     """Returns how many seconds to wait, which the server may tell, before a call is repeated.
 
