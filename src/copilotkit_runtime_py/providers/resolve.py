@@ -20,6 +20,7 @@ from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_cont
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langgraph.pregel import Pregel
+    from langgraph.pregel.remote import RemoteGraph
 
 Made: TypeAlias = "AgentLike | Awaitable[AgentLike]"
 AgentFactory: TypeAlias = Callable[[], Made] | Callable[[RequestContext], Made]
@@ -41,6 +42,7 @@ AgentLike: TypeAlias = Union[
     AgentFunction,
     AgentFactory,
     "Pregel[Any, Any, Any, Any]",
+    "RemoteGraph",
     Kickoff,
     "BaseChatModel",
 ]

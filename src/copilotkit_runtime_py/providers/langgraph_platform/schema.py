@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx
+from langgraph_sdk.errors import NotFoundError
 from langgraph_sdk.schema import Assistant
 from langgraph_sdk.schema import GraphSchema as ServerSchema
 
@@ -117,9 +118,13 @@ class Declarations:
         with contextlib.suppress(ValueError):
             id = str(uuid.UUID(self._graph))
             return await self._server.ask(lambda: client.assistants.get(id, headers=headers))
-        found = await self._server.ask(
-            lambda: client.assistants.search(graph_id=self._graph, limit=100, headers=headers)
-        )
+
+        async def search() -> list[Assistant]:
+            with contextlib.suppress(NotFoundError):
+                return await client.assistants.search(graph_id=self._graph, limit=100, headers=headers)
+            return []
+
+        found = await self._server.ask(search)
         own = [assistant for assistant in found if assistant["graph_id"] == self._graph]
         if not own:
             raise AgentError(f"The LangGraph server has no graph '{self._graph}'.", FAULT, status_code=404)
