@@ -119,3 +119,109 @@ def test_a_snapshot_that_came_while_a_message_grew_does_not_cut_it_off() -> None
         events.text_content("m", "three four"),
         *log[7:],
     ]
+
+
+BROKEN: list[Event] = [
+    {**events.run_started("t", "r"), "input": {"messages": [], "state": {}}},
+    {"type": "REASONING_END", "messageId": "x"},
+    {"type": "REASONING_START", "messageId": "x"},
+    {"type": "REASONING_START", "messageId": "x"},
+    {"type": "REASONING_MESSAGE_START", "messageId": "m", "role": "reasoning"},
+    {"type": "REASONING_MESSAGE_CONTENT", "messageId": "m", "delta": "hm"},
+    {"type": "REASONING_MESSAGE_END", "messageId": "m"},
+    {"type": "SUBAGENT_STARTED", "subagentRunId": "s", "name": "helper"},
+    {**events.step_started("look"), "subagentRunId": "s"},
+    events.text_start("m"),
+    {**events.text_content("m", "one"), "subagentRunId": "s"},
+    events.text_end("m"),
+    events.step_finished("look"),
+    events.run_error("No more."),
+]
+MENDED: list[Event] = [
+    BROKEN[0],
+    *BROKEN[3:9],
+    events.text_start("m-assistant"),
+    events.text_content("m-assistant", "one"),
+    events.text_end("m-assistant"),
+    {**events.step_finished("look"), "subagentRunId": "s"},
+    {"type": "SUBAGENT_ERROR", "subagentRunId": "s", "message": "No more."},
+    {"type": "REASONING_END", "messageId": "x"},
+    events.run_finished("t", "r"),
+]
+AS_FINISHED: list[Event] = [
+    *MENDED[:-3],
+    {"type": "SUBAGENT_FINISHED", "subagentRunId": "s"},
+    *MENDED[-2:],
+]
+
+
+def test_a_log_that_an_earlier_version_left_broken_is_mended_when_it_is_read() -> None:
+    check_stream(MENDED)
+    told = [events.decode(line) for _, line in replayed(whole(BROKEN), pending=True)]
+    assert told == MENDED
+    # Earlier versions wrote a number, a tab and the event on a line.
+    finished = [*BROKEN[:-1], events.run_finished("t", "r")]
+    lines = [b"%d\t%b" % (place, events.encode(event)) for place, event in enumerate(finished)]
+    kept = RunLog(run=RECORD, events=lines, compacted=True)
+    told = [events.decode(line) for _, line in replayed(kept, pending=False)]
+    assert told == AS_FINISHED
+    for seen in range(len(finished)):
+        rest = [events.decode(line) for _, line in replayed(kept, pending=False, seen=seen)]
+        assert [event for event in rest if event["type"] == "RUN_FINISHED"] == (
+            told[-1:] if seen < len(finished) - 1 else []
+        )
+
+
+def test_a_compacted_run_of_this_version_is_not_mended_again() -> None:
+    kept = compacted(MENDED)
+    assert compaction.repaired(kept.events) is kept.events
+
+
+def test_metadata_of_every_part_of_a_message_is_kept() -> None:
+    def stamped(event: Event, **metadata: Any) -> Event:
+        return {**event, "metadata": metadata}
+
+    log = [
+        {**events.run_started("t", "r"), "input": {"messages": [], "state": {}}},
+        stamped(events.text_start("m"), a=1),
+        stamped(events.text_content("m", "one "), a=2, b=1),
+        events.text_content("m", "two "),
+        stamped(events.text_content("m", "three"), b=2, c=3),
+        stamped(events.text_end("m"), d=4),
+        events.run_finished("t", "r"),
+    ]
+    told = [events.decode(line) for _, line in replayed(compacted(log), pending=False)]
+    assert told[1:-1] == [
+        log[1],
+        stamped(events.text_content("m", "one two three"), a=2, b=2, c=3),
+        log[5],
+    ]
+
+
+def test_the_patches_of_an_activity_are_folded_into_its_snapshot() -> None:
+    def patched(path: str, value: Any, op: str = "add") -> Event:
+        return events.activity_delta("a", "plan", [{"op": op, "path": path, "value": value}])
+
+    log = [
+        {**events.run_started("t", "r"), "input": {"messages": [], "state": {}}},
+        patched("/early", 1),
+        events.activity_snapshot("a", "plan", {"steps": []}),
+        patched("/steps/-", "one"),
+        {**events.activity_snapshot("a", "plan", {"other": 1}), "replace": False},
+        patched("/missing/deep", 1, "replace"),
+        patched("/steps/-", "two") | {"metadata": {"by": "me"}},
+        events.messages_snapshot([]),
+        patched("/steps/-", "three"),
+        events.run_finished("t", "r"),
+    ]
+    told = [events.decode(line) for _, line in replayed(compacted(log), pending=False)]
+    folded = events.activity_snapshot("a", "plan", {"steps": ["one", "two"]}) | {"metadata": {"by": "me"}}
+    assert told == [log[0], log[1], folded, *log[7:]]
+
+
+def test_every_kind_of_question_is_gone_once_it_was_answered() -> None:
+    asked = [events.custom(name, "Sure?") for name in sorted(events.INTERRUPTS)]
+    log = [{**events.run_started("t", "r"), "input": {}}, *asked, events.run_finished("t", "r")]
+    told = [events.decode(line) for _, line in replayed(whole(log), pending=False)]
+    assert told == [log[0], log[-1]]
+    assert [events.decode(line) for _, line in replayed(whole(log), pending=True)] == log

@@ -75,6 +75,11 @@ def visible_event(line: bytes) -> bytes:
     return line.partition(b"\t")[2]
 
 
+def last_place(line: bytes) -> int:
+    """Returns the place in the whole log of the last event that an encoded piece stands for."""
+    return Piece.decode(line.partition(b"\t")[0]).places[-1]
+
+
 def remaining_bytes(line: bytes, seen: int) -> bytes:
     """Returns what an encoded piece holds for a reader of the whole log, as JSON, or nothing.
 

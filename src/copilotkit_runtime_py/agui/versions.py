@@ -13,7 +13,7 @@ import orjson
 from ag_ui.core import RunAgentInput
 
 from ..logs.records import get_logger
-from .events import Event, as_text
+from .events import Event, as_text, decode, encode
 
 logger = get_logger(__name__)
 
@@ -90,6 +90,34 @@ def remote_input(input: RunAgentInput) -> bytes:
         input = input.model_copy(update={"messages": messages})
     body = input.model_dump(mode="json", by_alias=True, exclude_none=True, include=_INPUT_OF_0_1)
     return orjson.dumps({"state": {}, "tools": [], "context": [], "forwardedProps": {}} | body)
+
+
+def without_subagents(data: bytes) -> bytes:
+    """Returns an event as clients before AG-UI 1.0 accept it, or nothing if it has no meaning for them.
+
+    Those up to `@ag-ui/client` 0.0.57 refuse a stream with `SUBAGENT_*` events, and keep steps by their names
+    alone, which subagents may share. Everything else that subagents emit looks like their agent's own.
+
+    Args:
+        data: the event as JSON, as `events.encode` writes it.
+    """
+    if b'"subagentRunId":' not in data:
+        return data
+    event = decode(data)
+    kind = event["type"]
+    if "subagentRunId" in event and kind.startswith(("SUBAGENT_", "STEP_")):
+        return b""
+    event.pop("subagentRunId", None)
+    tagged: list[dict[str, Any]] = []
+    if kind == "MESSAGES_SNAPSHOT":
+        tagged = event["messages"]
+    elif kind == "RUN_STARTED":
+        tagged = (event.get("input") or {}).get("messages") or []
+    elif kind == "RUN_FINISHED":
+        tagged = (event.get("outcome") or {}).get("interrupts") or []
+    for each in tagged:
+        each.pop("subagentRunId", None)
+    return encode(event)
 
 
 class Thinking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..agui import events
-from ..agui.compaction import compacted, remaining_bytes, repaired, visible_event
+from ..agui.compaction import compacted, last_place, remaining_bytes, repaired, visible_event
 from ..agui.events import Event
 from ..agui.message_ids import MessageIds
 from ..state_store.base import AgentState, RunLog
@@ -28,16 +28,24 @@ def replayed(log: RunLog, *, pending: bool, after: int = -1, seen: int = -1) -> 
         after: the place, in the compacted form, of the last event that the reader has.
         seen: the place, in the whole log, of the last event that the reader has.
     """
-    if log.compacted:
-        lines = repaired(log.events)
-    else:
-        lines = compacted(map(events.decode, log.events), pending=pending)
-    for place, line in enumerate(lines):
+    for place, line in enumerate(compacted_lines(log, pending=pending)):
         data = b""
         if place > after:
             data = visible_event(line) if seen < 0 else remaining_bytes(line, seen)
         if data:
             yield place, data
+
+
+def compacted_lines(log: RunLog, *, pending: bool = False) -> Sequence[bytes]:
+    """Returns the compacted form of a run that is over, as lines; see `replayed`."""
+    if log.compacted:
+        return repaired(log.events)
+    return compacted(map(events.decode, log.events), pending=pending)
+
+
+def whole_length(log: RunLog) -> int:
+    """Returns how many events a run had as it happened."""
+    return last_place(log.events[-1]) + 1 if log.compacted else len(log.events)
 
 
 def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: bool) -> list[Event]:

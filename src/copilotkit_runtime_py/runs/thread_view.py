@@ -22,11 +22,13 @@ class Connection:
         logs: the runs that are over, in order.
         snapshot: what stands in for them where the log does not reach back to the beginning.
         run: the run in progress, of this worker or another one, to be read from its first entry.
+        length: how many events of it there are.
     """
 
     logs: list[RunLog]
     snapshot: AgentState | None
     run: EventLog | None
+    length: int = 0
 
 
 async def connect(
@@ -55,10 +57,14 @@ async def connect(
     latest = run.number if run is not None else last.run.number if last is not None else 0
     since = since if since <= latest else 1
     logs = await store.read_runs(owner, thread_id, since=since)
-    logs = [log for log in logs if run is None or log.run.number < run.number]
+    length = 0
+    if run is not None:
+        stored = [len(log.events) for log in logs if log.run.number == run.number and not log.compacted]
+        length = max(len(run.entries), *stored, 0)
+        logs = [log for log in logs if log.run.number < run.number]
     if (logs and logs[0].run.number <= since) or (run is not None and run.number <= since):
-        return Connection(logs=logs, snapshot=None, run=run)
-    return Connection(logs=[], snapshot=await recall(), run=run)
+        return Connection(logs=logs, snapshot=None, run=run, length=length)
+    return Connection(logs=[], snapshot=await recall(), run=run, length=length)
 
 
 async def load_known(

@@ -241,18 +241,6 @@ async def test_an_id_that_is_none_of_the_threads_means_from_the_beginning(last: 
         assert await body_of(served.connect(lastSeenEventId=last)) == everything
 
 
-@pytest.mark.parametrize(("last", "missed"), [("1:999", 2), ("1/0", 0)])
-async def test_a_false_id_in_a_run_in_progress_still_sees_what_follows(last: str, missed: int) -> None:
-    gated = Gated(1)
-    async with serve({"agent": agent_of(gated)}) as served, served.run() as run:
-        events = run.events()
-        first = [await anext(events), await anext(events)]
-        async with served.connect(headers={"last-event-id": last}) as reader:
-            gated.allow()
-            rest = [event async for event in events]
-            assert await reader.all_events() == (first + rest)[missed:]
-
-
 async def test_the_thread_of_another_owner_is_an_empty_stream() -> None:
     runtime = CopilotRuntime({"agent": talk})
     served = owned(runtime)

@@ -28,7 +28,7 @@ from ..stream import EVENT_STREAM_HEADERS, Feed, StreamResponse
 from .call import Call
 from .debug import DebugFeed
 from .event_id import parse_event_id
-from .feeds import RunFeed, history
+from .feeds import RunFeed, history, knows
 from .info import runtime_info
 from .input import RunRequest, is_suggestion, read_run
 from .routes import match
@@ -158,7 +158,8 @@ class AGUIEndpoint:
             if _MEDIA_TYPE not in call.request.headers.get("accept", ""):
                 return self._refusal(error, call)
             return _refused_run(self._runtime.masked(error))
-        return self._stream(lambda wake: RunFeed((), run, wake))
+        is_newer = requested.input.protocol_version is not None
+        return self._stream(lambda wake: RunFeed((), run, wake, knows_subagents=is_newer))
 
     async def _suggest(self, call: Call) -> Response:
         name = await self._runtime.agent_name(call.agent_id, call.context)
@@ -166,23 +167,30 @@ class AGUIEndpoint:
 
     async def _start_ephemeral(self, name: str, requested: RunRequest, call: Call) -> Response:
         run = await self._runtime.start_ephemeral(name, requested.input, _run_context(call, requested))
-        return self._stream(lambda wake: RunFeed((), run, wake, numbered=False, stops_run=True))
+        is_newer = requested.input.protocol_version is not None
+        return self._stream(
+            lambda wake: RunFeed((), run, wake, numbered=False, knows_subagents=is_newer, stops_run=True)
+        )
 
     async def _connect(self, call: Call) -> Response:
         name = await self._runtime.agent_name(call.agent_id, call.context)
         requested = self._read_run(call)
         after = parse_event_id(call.request.headers.get("last-event-id") or requested.last_seen)
-        connection = await self._runtime.connect(
-            name,
-            requested.input.thread_id,
-            call.context,
-            since=after.run if after is not None else 1,
+        thread_id = requested.input.thread_id
+        since = after.run if after is not None else 1
+        view = await self._runtime.connect(name, thread_id, call.context, since=since)
+        if after is not None and not knows(view, after):
+            # An id that this thread has not sent, such as one of a deleted thread of the same name.
+            after = None
+            view = await self._runtime.connect(name, thread_id, call.context)
+        run, position = view.run, 0
+        if after is not None and run is not None and after.run == run.number:
+            position = after.index + 1
+        past = await history(view, after, requested.input)
+        is_newer = requested.input.protocol_version is not None
+        return self._stream(
+            lambda wake: RunFeed(past, run, wake, position=position, knows_subagents=is_newer)
         )
-        run, position = connection.run, 0
-        if after is not None and run is not None and after.run == run.number and after.compacted < 0:
-            position = min(after.index + 1, len(run.entries))
-        past = await history(connection, after, requested.input)
-        return self._stream(lambda wake: RunFeed(past, run, wake, position=position))
 
     async def _stop(self, call: Call) -> Response:
         await self._runtime.agent_name(call.agent_id, call.context)

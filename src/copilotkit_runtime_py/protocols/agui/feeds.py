@@ -11,10 +11,12 @@ from ag_ui.core import RunAgentInput
 from ...agui.compaction import LONG_LOG
 from ...agui.events import encode
 from ...agui.sse import KEEP_ALIVE
+from ...agui.versions import without_subagents
 from ...runs.event_log import Entry, EventLog
-from ...runs.replay import replayed, snapshot
+from ...runs.replay import compacted_lines, replayed, snapshot, whole_length
 from ...runs.run import Run
 from ...runs.thread_view import Connection
+from ...state_store.base import RunLog
 from .event_id import EventId
 
 # Frames that wait together are sent in pieces of this size, so that a slow reader costs no large copies.
@@ -30,6 +32,7 @@ class RunFeed:
         wake: called when the run may have news.
         position: the first event of the run to send.
         numbered: the frames carry ids, with which a reader can come back.
+        knows_subagents: the reader declares AG-UI 1.0.
         stops_run: the run is stopped if the reader leaves it.
     """
 
@@ -41,12 +44,14 @@ class RunFeed:
         *,
         position: int = 0,
         numbered: bool = True,
+        knows_subagents: bool,
         stops_run: bool = False,
     ) -> None:
         self._frames = iter(history)
         self._run = run
         self._position = position
-        self._numbered = numbered
+        self._number = run.number if numbered and run is not None else None
+        self._knows_subagents = knows_subagents
         self._stops_run = stops_run
         self._subscription = run.subscribe(wake, position) if run is not None else None
 
@@ -84,15 +89,14 @@ class RunFeed:
         return piece, size
 
     def _framed(self, entries: list[Entry]) -> Iterator[bytes]:
-        # Encoded JSON holds no line end, so it needs no splitting.
         first, self._position = self._position, self._position + len(entries)
-        if not self._numbered or self._run is None:
-            for entry in entries:
-                yield b"data: %b\n\n" % entry.data
-            return
-        number = self._run.number
         for index, entry in enumerate(entries, first):
-            yield b"id: %d:%d\ndata: %b\n\n" % (number, index, entry.data)
+            data = entry.data if self._knows_subagents else without_subagents(entry.data)
+            # Encoded JSON holds no line end, so it needs no splitting.
+            if data and self._number is not None:
+                yield b"id: %d:%d\ndata: %b\n\n" % (self._number, index, data)
+            elif data:
+                yield b"data: %b\n\n" % data
 
 
 async def history(connection: Connection, after: EventId | None, input: RunAgentInput) -> Iterable[bytes]:
@@ -112,21 +116,44 @@ async def history(connection: Connection, after: EventId | None, input: RunAgent
     return await asyncio.to_thread(list, frames)
 
 
+def knows(view: Connection, after: EventId) -> bool:
+    """Whether an event id is one that the thread has sent, of a run that is still there event by event.
+
+    Args:
+        view: the thread, from the run that the id names on.
+        after: the id.
+    """
+    if view.run is not None and after.run == view.run.number:
+        return after.compacted < 0 and after.index < view.length
+    log = next((log for log in view.logs if log.run.number == after.run), None)
+    return log is None or (
+        after.index < whole_length(log)
+        and (after.compacted < 0 or after.compacted < len(compacted_lines(log)))
+    )
+
+
 def _history(connection: Connection, after: EventId | None, input: RunAgentInput) -> Iterator[bytes]:
+    is_newer = input.protocol_version is not None
     if connection.snapshot is not None:
-        knows_outcome = input.protocol_version is not None
-        for event in snapshot(
-            connection.snapshot, input.thread_id, input.run_id, knows_outcome=knows_outcome
-        ):
-            yield b"data: %b\n\n" % encode(event)
+        for event in snapshot(connection.snapshot, input.thread_id, input.run_id, knows_outcome=is_newer):
+            data = encode(event)
+            yield b"data: %b\n\n" % (data if is_newer else without_subagents(data))
     for log in connection.logs:
-        number = log.run.number
-        seen = after if after is not None and after.run == number else EventId(number)
-        if seen.index >= 0 and seen.compacted < 0 and not log.compacted:
-            for index, data in enumerate(log.events[seen.index + 1 :], seen.index + 1):
-                yield b"id: %d:%d\ndata: %b\n\n" % (number, index, data)
-            continue
         pending = log is connection.logs[-1] and connection.run is None
-        known = str(EventId(number, seen.index)).encode()
-        for place, data in replayed(log, pending=pending, after=seen.compacted, seen=seen.index):
-            yield b"id: %b/%d\ndata: %b\n\n" % (known, place, data)
+        for id, data in _past(log, after, pending=pending):
+            shown = data if is_newer else without_subagents(data)
+            if shown:
+                yield b"id: %b\ndata: %b\n\n" % (id, shown)
+
+
+def _past(log: RunLog, after: EventId | None, *, pending: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Yields what a reader lacks of a run that is over: the ids of events, and the events as JSON."""
+    number = log.run.number
+    seen = after if after is not None and after.run == number else EventId(number)
+    if seen.index >= 0 and seen.compacted < 0 and not log.compacted:
+        for index, data in enumerate(log.events[seen.index + 1 :], seen.index + 1):
+            yield b"%d:%d" % (number, index), data
+        return
+    known = str(EventId(number, seen.index)).encode()
+    for place, data in replayed(log, pending=pending, after=seen.compacted, seen=seen.index):
+        yield b"%b/%d" % (known, place), data
