@@ -94,8 +94,7 @@ def test_the_wheel_holds_the_packages_and_their_data(dist: Path) -> None:
         ),
         "copilotkit_runtime_py/cli/templates/app/.gitignore.in",
         "copilotkit_runtime_py/cli/templates/page-newest/web/src/App.tsx.in",
-        "copilotkit_runtime_py/state_store/sql/migrations/env.py",
-        "copilotkit_runtime_py/state_store/sql/migrations/versions/0001_threads.py",
+        "copilotkit_runtime_py/state_store/sql/migrations/0001.sql",
     } <= names
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 import traceback
 from collections import Counter
 from contextlib import AsyncExitStack, aclosing
@@ -11,12 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import Engine
 
 from copilotkit_runtime_py.errors import ConfigurationError, InvalidRequestError, StoreUnavailableError
 from copilotkit_runtime_py.state_store.base import Signal
 from copilotkit_runtime_py.state_store.sql import SQLStateStore, postgres, postgres_signals
 from copilotkit_runtime_py.state_store.sql.schema import migrate
+from copilotkit_runtime_py.state_store.sql.statement import Statement, Steps
 
 from ..servers import Postgres, free_port
 from .test_sql import ending, opened, record
@@ -248,12 +247,11 @@ async def test_a_migration_that_takes_long_is_done_once_while_callers_give_up(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[None] = []
-    go_on = threading.Event()
 
-    def slow(engine: Engine) -> None:
+    def slow() -> Steps[None]:
         begun.append(None)
-        assert go_on.wait(20)
-        migrate(engine)
+        yield Statement("SELECT pg_sleep(1.5)"), {}
+        yield from migrate()
 
     monkeypatch.setattr(postgres, "migrate", slow)
     async with opened(postgres_url) as store:
@@ -261,7 +259,6 @@ async def test_a_migration_that_takes_long_is_done_once_while_callers_give_up(
         for _ in range(2):
             with pytest.raises(StoreUnavailableError):
                 await store.list_threads("ann")
-        go_on.set()
         monkeypatch.setattr(postgres, "_SECONDS", 20.0)
 
         assert await store.list_threads("ann") == []

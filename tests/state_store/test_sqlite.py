@@ -117,7 +117,7 @@ async def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_read_only_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_only(connection: sqlite3.Connection, _: object) -> None:
+    def read_only(connection: sqlite3.Connection) -> None:
         # What file permissions forbid to others, they allow to the administrator.
         connection.execute("PRAGMA query_only=ON")
 

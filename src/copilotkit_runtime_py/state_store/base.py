@@ -97,6 +97,16 @@ class AppendResult:
     stop_requested: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Append:
+    """What a producer adds to the log of its run: the arguments of `StateStore.append`."""
+
+    run: RunRecord
+    position: int
+    events: Sequence[bytes]
+    ending: RunEnding | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadRecord:
     """A thread as its owner sees it in a list.

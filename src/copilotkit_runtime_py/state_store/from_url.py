@@ -64,9 +64,9 @@ def sqlite_path(url: str) -> Path:
     Raises:
         ConfigurationError: it names none.
     """
-    from .sql.address import parse
+    from .sql import address
 
-    return Path(parse(url).database or "")
+    return Path(address.sqlite_path(address.normalize(url)))
 
 
 def _check_directory(url: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from ...errors import ConfigurationError
+from ...state_store.from_url import sqlite_path
 
 Saver: TypeAlias = BaseCheckpointSaver[Any]
 
@@ -99,9 +100,8 @@ def _kind(url: str) -> _Kind:
 async def _sqlite(url: str) -> AsyncIterator[Saver]:
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-    from sqlalchemy import make_url
 
-    async with aiosqlite.connect(make_url(url).database or "", timeout=10) as connection:
+    async with aiosqlite.connect(sqlite_path(url), timeout=10) as connection:
         saver = AsyncSqliteSaver(connection)
         await saver.setup()
         # What a crash of the process loses, if anything, is decided by the log; this is about power cuts.

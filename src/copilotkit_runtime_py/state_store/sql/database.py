@@ -1,21 +1,19 @@
-"""What the store asks of a database, and what becomes of the errors of one that cannot be reached."""
+"""What the store asks of a database, and how errors of one that cannot be reached are reported."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Final, Protocol, TypeVar
+from typing import Final, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
-from ...errors import InvalidRequestError, StoreUnavailableError
+from ...errors import CopilotKitError, InvalidRequestError, StoreUnavailableError
 from ...logs.records import get_logger
-from ..base import Signal
+from ..base import Append, AppendResult, RunRecord, Signal
+from .statement import Steps
 
 logger = get_logger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # PostgreSQL's index takes no longer ids.
@@ -30,16 +28,17 @@ class Database(Protocol):
         ConfigurationError: by every method, where the store cannot use the database.
     """
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Returns what `work` reads. Each of its statements may see another moment."""
+    async def begin(self, run: RunRecord) -> RunRecord:
+        """See `StateStore.begin_run`."""
 
-    async def write(self, work: Callable[[Connection], T], *, single: bool = False) -> T:
-        """Runs `work` in a transaction.
+    async def append(self, appends: Sequence[Append]) -> list[AppendResult | Exception]:
+        """See `BatchStateStore.append_many`."""
 
-        Args:
-            work: what to do.
-            single: on PostgreSQL, it is one statement, which needs no transaction around it.
-        """
+    async def read(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Returns what the steps read. Each of their statements may see another moment."""
+
+    async def write(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs the steps in a transaction."""
 
     def give(self, thread_id: str, signal: Signal) -> None:
         """Gives a signal to those who watch a thread, soon."""
@@ -52,10 +51,10 @@ class Database(Protocol):
 
 
 class Outages:
-    """Tells the log when a database is out of reach, and when it is back.
+    """Logs when a database goes out of reach, and when it is back.
 
     Args:
-        driver_error: what all errors of the driver are.
+        driver_error: the base class of the driver's errors.
         is_outage: whether one of them means that the database cannot serve at the moment.
     """
 
@@ -74,28 +73,38 @@ class Outages:
         """
         try:
             yield
-        except (DBAPIError, self._driver_error) as error:
-            cause = cause_of(error)
-            if getattr(cause, "sqlstate", None) == _LIMIT_EXCEEDED:
-                raise InvalidRequestError("An id is too long.") from error
-            if not (self._is_outage(cause) or getattr(error, "connection_invalidated", False)):
+        except CopilotKitError:
+            raise
+        except Exception as error:
+            reported = self._reported(error)
+            if reported is error:
                 raise
-            raise self._of(cause) from error
-        except (PoolTimeoutError, TimeoutError, OSError) as error:
-            raise self._of(error) from error
-        if self._out:
-            self._out = False
-            logger.warning("the state store can be reached again")
+            raise reported from error
+        self._over()
 
-    def _of(self, cause: BaseException) -> StoreUnavailableError:
+    def reported_all(self, results: Sequence[T | Exception]) -> list[T | Exception]:
+        """Returns results with the errors that callers get."""
+        reported = [self._reported(result) if isinstance(result, Exception) else result for result in results]
+        if not any(isinstance(result, StoreUnavailableError) for result in reported):
+            self._over()
+        return reported
+
+    def _reported(self, error: Exception) -> Exception:
+        if isinstance(error, self._driver_error):
+            if getattr(error, "sqlstate", None) == _LIMIT_EXCEEDED:
+                return InvalidRequestError("An id is too long.")
+            if not self._is_outage(error):
+                return error
+        elif not isinstance(error, TimeoutError | OSError):
+            return error
         if not self._out:
             self._out = True
             logger.warning(
-                "the state store cannot be reached: %s", " ".join(str(cause).split()) or repr(cause)
+                "the state store cannot be reached: %s", " ".join(str(error).split()) or repr(error)
             )
         return StoreUnavailableError()
 
-
-def cause_of(error: BaseException) -> BaseException:
-    """Returns the driver's error."""
-    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    def _over(self) -> None:
+        if self._out:
+            self._out = False
+            logger.warning("the state store can be reached again")

@@ -3,72 +3,114 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import blake2b
-from typing import Any, Final, TypeVar
-
-from sqlalchemy import ARRAY, URL, Connection, NullPool, Text, bindparam, create_engine, func, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from ...errors import ConfigurationError
-from ..base import Signal
+from ...logs.records import get_logger
+from ..base import Append, AppendResult, Retention, RunRecord, Signal
+from ..group_commit import GroupCommit
 from ..signals import SignalBoard
+from . import postgres_batches as batches
 from .database import Outages
+from .log import explain_refusal, reconcile
 from .postgres_signals import CHANNEL, SignalListener, SignalSender
+from .retention import bounds_threads, evict
 from .schema import is_current, migrate
+from .statement import Steps
 
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+logger = get_logger(__name__)
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
-# How many connections run single statements, and how many longer transactions.
-_SINGLE: Final = 6
-_LONGER: Final = 4
+# How many connections there are besides the one that listens.
+_CONNECTIONS: Final = 10
 _CONNECT_SECONDS: Final = 5
 # How long the caller waits for a transaction, the wait for a connection among it.
 _SECONDS: Final = 10.0
+# How many writes share a statement at most.
+_AT_ONCE: Final = 500
+
+# Any number that no other user of the database takes.
+_ADVISORY_LOCK: Final = 7_265_104_881_023_511
 
 # A server that became a standby takes no writes.
 _READ_ONLY: Final = "25006"
-
-_PAYLOADS = func.unnest(bindparam("payloads", type_=ARRAY(Text))).column_valued("payload")
-_NOTIFY = select(func.pg_notify(CHANNEL, _PAYLOADS))
+_INSUFFICIENT_PRIVILEGE: Final = "42501"
 
 
 class PostgresDatabase:
     """A PostgreSQL database.
 
+    What is to be written at the same time is written in one round trip.
+
     Args:
         url: `postgresql://…`, with libpq's parameters in the query.
+        lease_seconds: how long a producer holds a run after it last wrote, in seconds.
+        retention: how much is kept.
 
     Raises:
         ConfigurationError: the driver is not installed.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: str, *, lease_seconds: float, retention: Retention) -> None:
         try:
             import psycopg
         except ImportError:
             raise ConfigurationError(
                 "PostgreSQL needs a driver: install copilotkit-runtime-py[postgres]."
             ) from None
-        self._url = url.set(drivername="postgresql+psycopg")
+        self._driver = psycopg
+        self._url = url
+        self._lease_seconds = lease_seconds
+        self._retention = retention
         self._outages = Outages(psycopg.Error, _is_outage)
         self._board = SignalBoard()
         self._listener: SignalListener | None = None
         self._sender = SignalSender(self._send)
-        self._engines: tuple[AsyncEngine, AsyncEngine] | None = None
-        self._opening = asyncio.Lock()
+        self._commits: GroupCommit[RunRecord | Append] = GroupCommit(self._write_bounded, at_once=_AT_ONCE)
+        self._idle: list[AsyncConnection[Any]] = []
+        self._free = asyncio.Semaphore(_CONNECTIONS)
         self._migration: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """See `Database.read`."""
-        return await self._run(work, single=True)
+    async def begin(self, run: RunRecord) -> RunRecord:
+        """See `Database.begin`."""
+        (begun,) = await self._commits.submit([run])
+        if isinstance(begun, Exception):
+            raise begun
+        result: RunRecord = begun
+        return result
 
-    async def write(self, work: Callable[[Connection], T], *, single: bool = False) -> T:
+    async def append(self, appends: Sequence[Append]) -> list[AppendResult | Exception]:
+        """See `Database.append`."""
+        return await self._commits.submit(appends)
+
+    async def read(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """See `Database.read`."""
+
+        async def read(connection: AsyncConnection[Any]) -> T:
+            return await _run(connection, work(*args, **kwargs))
+
+        with self._outages.noticed():
+            return await self._bounded(self._connected(read))
+
+    async def write(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.write`."""
-        return await self._run(work, single=single)
+
+        async def write(connection: AsyncConnection[Any]) -> T:
+            async with connection.transaction():
+                return await _run(connection, work(*args, **kwargs))
+
+        with self._outages.noticed():
+            return await self._bounded(self._connected(write))
 
     def give(self, thread_id: str, signal: Signal) -> None:
         """See `Database.give`."""
@@ -86,51 +128,178 @@ class PostgresDatabase:
 
     async def aclose(self) -> None:
         """See `Database.aclose`."""
+        await self._commits.aclose()
         await self._sender.aclose()
-        async with self._opening:
-            listener, self._listener = self._listener, None
-            engines, self._engines = self._engines, None
-        self._opening = asyncio.Lock()  # the next use may be on another loop
+        listener, self._listener = self._listener, None
         if listener is not None:
             await listener.aclose()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        for engine in engines or ():
-            await engine.dispose()
+        await self._close_idle()
+        self._free = asyncio.Semaphore(_CONNECTIONS)  # the next use may be on another loop
+        self._migration = None
+
+    async def _write_bounded(self, writes: Sequence[RunRecord | Append]) -> Sequence[Any]:
+        results: Sequence[Any]
+        try:
+            results = await self._bounded(self._write(writes))
+        except Exception as error:
+            results = [error] * len(writes)
+        return self._outages.reported_all(results)
+
+    async def _write(self, writes: Sequence[RunRecord | Append]) -> list[Any]:
+        """Returns the result of each write.
+
+        What is refused, and all but the first write to a thread, is written in a transaction of its own. If a
+        statement fails, so is everything: an error of one write does not touch the others.
+        """
+        together: dict[str, int] = {}
+        for place, write in enumerate(writes):
+            thread_id = write.thread_id if isinstance(write, RunRecord) else write.run.thread_id
+            together.setdefault(thread_id, place)
+        places = list(together.values())
+        results: list[Any] = [None] * len(writes)
+        try:
+            some = [writes[place] for place in places]
+            answers = await self._connected(lambda connection: self._write_together(connection, some))
+            for place, result in zip(places, answers, strict=True):
+                results[place] = result
+        except self._driver.Error as error:
+            if len(writes) == 1 or _is_outage(error):
+                raise
+        for place, write in enumerate(writes):
+            if results[place] is None:
+                results[place] = await self._outcome_alone(write)
+        if bounds_threads(self._retention) and any(_ends(write) for write in writes):
+            await self._evict()
+        return results
+
+    async def _write_together(
+        self, connection: AsyncConnection[Any], writes: Sequence[RunRecord | Append]
+    ) -> list[Any]:
+        results: list[Any] = [None] * len(writes)
+        for statement in (self._begin, self._extend, self._end):
+            places = [place for place, write in enumerate(writes) if self._statement(write) == statement]
+            if not places:
+                continue
+            some: list[Any] = [writes[place] for place in places]
+            query, parameters = statement(some)
+            cursor = await connection.execute(query, parameters, prepare=True)
+            for place, answer in await cursor.fetchall():
+                write = writes[places[place]]
+                results[places[place]] = (
+                    replace(write, number=answer)
+                    if isinstance(write, RunRecord)
+                    else AppendResult(stop_requested=answer)
+                )
+        return results
+
+    def _statement(self, write: RunRecord | Append) -> Callable[[Any], tuple[str, dict[str, Any]]]:
+        if isinstance(write, RunRecord):
+            return self._begin
+        return self._extend if write.ending is None else self._end
+
+    def _begin(self, runs: Sequence[RunRecord]) -> tuple[str, dict[str, Any]]:
+        return batches.begin(runs, self._lease_seconds)
+
+    def _extend(self, appends: Sequence[Append]) -> tuple[str, dict[str, Any]]:
+        return batches.extend(appends, self._lease_seconds)
+
+    def _end(self, appends: Sequence[Append]) -> tuple[str, dict[str, Any]]:
+        return batches.end(appends, self._lease_seconds, self._retention.max_runs_per_thread)
+
+    async def _outcome_alone(self, write: RunRecord | Append) -> Any:
+        try:
+            return await self._connected(lambda connection: self._write_alone(connection, write))
+        except Exception as error:
+            return error
+
+    async def _write_alone(
+        self, connection: AsyncConnection[Any], write: RunRecord | Append
+    ) -> RunRecord | AppendResult:
+        """Writes what could not be written together, or raises the reason."""
+        async with connection.transaction():
+            if isinstance(write, Append):
+                return await self._append_alone(connection, write)
+            (begun,) = await self._write_together(connection, [write])
+            if isinstance(begun, RunRecord):
+                return begun
+            return await _run(connection, explain_refusal(write))
+
+    async def _append_alone(self, connection: AsyncConnection[Any], write: Append) -> AppendResult:
+        left = await _run(connection, reconcile(write))
+        if isinstance(left, AppendResult):
+            return left
+        (result,) = await self._write_together(connection, [left])
+        assert isinstance(result, AppendResult)
+        return result
+
+    async def _evict(self) -> None:
+        try:
+            await self._connected(self._evict_surplus)
+        except self._driver.Error as error:
+            # The runs are over all the same, and the end of the next one makes up for it.
+            logger.warning("what exceeds the retention could not be deleted for now: %s", error)
+
+    async def _evict_surplus(self, connection: AsyncConnection[Any]) -> None:
+        async with connection.transaction():
+            await _run(connection, evict(self._retention))
 
     async def _send(self, payloads: list[str]) -> None:
-        await self._run(lambda connection: connection.execute(_NOTIFY, {"payloads": payloads}), single=True)
+        async def notify(connection: AsyncConnection[Any]) -> None:
+            await connection.execute(
+                "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload", [CHANNEL, payloads]
+            )
 
-    async def _run(self, work: Callable[[Connection], T], *, single: bool) -> T:
         with self._outages.noticed():
-            return await self._bounded(self._attempt(work, single), _SECONDS)
+            await self._bounded(self._connected(notify))
 
-    async def _attempt(self, work: Callable[[Connection], T], single: bool) -> T:
-        engines = self._engines or await self._open()
-        engine = engines[0 if single else 1]
+    async def _connected(self, work: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """Does work on one of a few connections."""
+        await self._migrated()
+        async with self._free:
+            if self._idle:
+                connection = self._idle.pop()
+                try:
+                    return await self._work_on(connection, work)
+                except self._driver.OperationalError:
+                    if not connection.broken:
+                        raise
+                    # It was cut while it lay idle, as most likely the others were. What the store does can be
+                    # done twice.
+                    await self._close_idle()
+            return await self._work_on(await self._connect(), work)
+
+    async def _work_on(
+        self, connection: AsyncConnection[Any], work: Callable[[AsyncConnection[Any]], Awaitable[T]]
+    ) -> T:
         try:
-            return await self._once(engine, work, single)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            # The pool had kept a connection that was cut meanwhile, and made away with all of that age. What
-            # the store does can be done twice.
-            return await self._once(engine, work, single)
+            return await work(connection)
+        finally:
+            if connection.info.transaction_status is self._driver.pq.TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                await connection.close()
 
-    async def _once(self, engine: AsyncEngine, work: Callable[[Connection], T], single: bool) -> T:
-        async with engine.connect() if single else engine.begin() as connection:
-            return await connection.run_sync(work)
+    async def _connect(self) -> AsyncConnection[Any]:
+        return await self._driver.AsyncConnection.connect(
+            self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS
+        )
 
-    async def _bounded(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+    async def _close_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
         """Awaits work, but neither for long nor until it has let go when it or the caller is cancelled.
 
-        The driver first asks the server to leave off, which takes as long again where that is what hangs.
+        The driver first asks the server to stop, which takes as long again where the server hangs.
         """
         task = self._start(work)
         try:
-            await asyncio.wait({task}, timeout=seconds)
+            await asyncio.wait({task}, timeout=_SECONDS)
             if not task.done():
-                raise TimeoutError(f"no answer within {seconds:g} s")
+                raise TimeoutError(f"no answer within {_SECONDS:g} s")
             return task.result()
         finally:
             task.cancel()
@@ -144,50 +313,48 @@ class PostgresDatabase:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # it was told, or nobody waits for it any more
-
-    async def _open(self) -> tuple[AsyncEngine, AsyncEngine]:
-        async with self._opening:
-            if self._engines is None:
-                # Nothing is left open by a single statement, so nothing has to be undone after it.
-                single = self._engine(_SINGLE, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
-                try:
-                    async with single.connect() as connection:
-                        current = await connection.run_sync(is_current)
-                    if not current:
-                        await self._migrated()
-                except BaseException:
-                    await single.dispose()
-                    raise
-                self._engines = single, self._engine(_LONGER)
-            return self._engines
-
-    def _engine(self, size: int, **options: Any) -> AsyncEngine:
-        return create_async_engine(
-            self._url,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=_SECONDS,
-            pool_use_lifo=True,
-            connect_args={"connect_timeout": _CONNECT_SECONDS},
-            hide_parameters=True,
-            **options,
-        )
+            task.exception()  # it was reported, or nobody waits for it any more
 
     async def _migrated(self) -> None:
         """Brings the tables up to date, which may take longer than those wait who need them."""
-        if self._migration is None or self._migration.done():
-            self._migration = self._start(asyncio.to_thread(self._migrate))
-        await asyncio.shield(self._migration)
+        if self._migration is None or (
+            self._migration.done() and (self._migration.cancelled() or self._migration.exception())
+        ):
+            self._migration = self._start(self._migrate())
+        if not self._migration.done():
+            await asyncio.shield(self._migration)
 
-    def _migrate(self) -> None:
-        engine = create_engine(
-            self._url,
-            poolclass=NullPool,
-            connect_args={"connect_timeout": _CONNECT_SECONDS},
-            hide_parameters=True,
-        )
-        migrate(engine)
+    async def _migrate(self) -> None:
+        connection = await self._connect()
+        try:
+            if not await _run(connection, is_current()):
+                async with connection.transaction():
+                    await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
+                    await _run(connection, migrate())
+        except self._driver.Error as error:
+            if error.sqlstate == _INSUFFICIENT_PRIVILEGE:
+                cause = str(error).partition("\n")[0]
+                raise ConfigurationError(f"The state store's tables cannot be made: {cause}.") from error
+            raise
+        finally:
+            await connection.close()
+
+
+async def _run(connection: AsyncConnection[Any], steps: Steps[T]) -> T:
+    rows: Sequence[Any] = ()
+    try:
+        statement, parameters = next(steps)
+        while True:
+            cursor = await connection.execute(statement.postgresql, parameters)
+            rows = await cursor.fetchall() if cursor.description else ()
+            statement, parameters = steps.send(rows)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+def _ends(write: RunRecord | Append) -> bool:
+    return isinstance(write, Append) and write.ending is not None
 
 
 def _key(thread_id: str) -> str:

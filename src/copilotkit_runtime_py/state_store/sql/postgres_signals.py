@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from sqlalchemy import URL
-
 from ...backoff import pause_after
 from ...errors import StoreUnavailableError
 from ...logs.records import get_logger
@@ -29,7 +27,7 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 
 # A connection that only listens learns from these probes, in seconds, that the server's machine is gone.
-_CONNECTION: Final = {
+_CONNECTION: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -91,9 +89,8 @@ class SignalListener:
         board: where those who watch are told.
     """
 
-    def __init__(self, url: URL, board: SignalBoard) -> None:
-        dialect = url.get_dialect()()
-        self._arguments: dict[str, Any] = {**_CONNECTION, **dialect.create_connect_args(url)[1]}
+    def __init__(self, url: str, board: SignalBoard) -> None:
+        self._url = url
         self._board = board
         self._listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._listen(), name="signals of PostgreSQL")
@@ -120,7 +117,7 @@ class SignalListener:
         while True:
             try:
                 # The context's own end would wait for an answer of the server.
-                connection = await psycopg.AsyncConnection.connect(autocommit=True, **self._arguments)
+                connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **_CONNECTION)
                 try:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     failures = 0

@@ -2,69 +2,62 @@
 
 from __future__ import annotations
 
-import threading
+from importlib.resources import files
 from typing import Final
 
-from sqlalchemy import Connection, Engine, column, func, inspect, select, table
-from sqlalchemy.exc import DBAPIError
-
 from ...errors import ConfigurationError
+from .statement import Statement, Steps
 
-VERSION: Final = "0001"
-"""The newest revision under `migrations`."""
+MIGRATIONS: Final = ("0001",)
+"""The files under `migrations`, in order. Each holds statements that end with a semicolon at a line's end."""
 
-VERSION_TABLE: Final = "copilotkit_schema"
-
-# Any number that no other user of the database takes.
-_ADVISORY_LOCK: Final = 7_265_104_881_023_511
-
-_INSUFFICIENT_PRIVILEGE: Final = "42501"
-
-# Alembic keeps what it works on in module globals.
-_alembic = threading.Lock()
+_HAS_VERSION: Final = Statement("SELECT {has_version}")
+_CREATE_VERSION: Final = Statement(
+    "CREATE TABLE copilotkit_schema (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+)
+_VERSION: Final = Statement("SELECT version_num FROM copilotkit_schema")
+_FORGET_VERSION: Final = Statement("DELETE FROM copilotkit_schema")
+_SET_VERSION: Final = Statement("INSERT INTO copilotkit_schema (version_num) VALUES (:version)")
 
 
-def is_current(connection: Connection) -> bool:
+def is_current() -> Steps[bool]:
     """Returns whether the tables are as this release needs them.
 
     Raises:
         ConfigurationError: a newer release made them.
     """
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return False
-    found = connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
-    if found is not None and found > VERSION:
-        raise ConfigurationError(
-            f"The state store has schema version {found}, and this release of copilotkit-runtime-py knows "
-            f"those up to {VERSION}: upgrade it, or use another database."
-        )
-    return bool(found == VERSION)
+    return (yield from _version()) == MIGRATIONS[-1]
 
 
-def migrate(engine: Engine) -> None:
-    """Brings the tables up to date, in one transaction.
+def migrate() -> Steps[None]:
+    """Brings the tables up to date. The transaction has to keep other workers from doing the same.
 
     Raises:
-        ConfigurationError: a newer release made them, or the database's user may not change them.
+        ConfigurationError: a newer release made the tables.
     """
-    try:
-        with _alembic, engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-            if not is_current(connection):
-                _upgrade(connection)
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
-            cause = str(error.orig).partition("\n")[0]
-            raise ConfigurationError(f"The state store's tables cannot be made: {cause}.") from error
-        raise
+    found = yield from _version()
+    if found == MIGRATIONS[-1]:
+        return
+    if not found:
+        yield _CREATE_VERSION, {}
+    for version in MIGRATIONS:
+        if version > found:
+            text = files(__package__).joinpath("migrations", f"{version}.sql").read_text("utf-8")
+            for statement in text.split(";\n"):
+                if statement.strip():
+                    yield Statement(statement), {}
+    yield _FORGET_VERSION, {}
+    yield _SET_VERSION, {"version": MIGRATIONS[-1]}
 
 
-def _upgrade(connection: Connection) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", f"{__package__}:migrations")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def _version() -> Steps[str]:
+    """Returns the version of the tables, or an empty string if there are none."""
+    ((exists,),) = yield _HAS_VERSION, {}
+    rows = (yield _VERSION, {}) if exists else ()
+    found = str(rows[0][0]) if rows else ""
+    if found > MIGRATIONS[-1]:
+        raise ConfigurationError(
+            f"The state store has schema version {found}, and this release of copilotkit-runtime-py knows "
+            f"versions up to {MIGRATIONS[-1]}: upgrade it, or use another database."
+        )
+    return found

@@ -5,31 +5,41 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
-
 from ...errors import ConfigurationError
-from ..base import Signal
+from ...logs.records import get_logger
+from ..base import Append, AppendResult, Retention, RunRecord, Signal
 from ..signals import SignalBoard
-from .database import Outages, cause_of
+from . import sqlite_batches as batches
+from .database import Outages
+from .log import explain_refusal, reconcile
+from .retention import bounds_threads, evict
 from .schema import migrate
+from .statement import Steps
+from .worker_threads import WorkerThreads
 
+logger = get_logger(__name__)
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # How long to wait for another process that writes to the file, in seconds.
 _BUSY_SECONDS: Final = 5.0
 _READERS: Final = 4
+# How many writes share a transaction at most.
+_AT_ONCE: Final = 500
 # RETURNING came with this version.
 _OLDEST: Final = (3, 35)
 
-# What a file makes impossible in the long run, and not just for the moment.
+# What makes a file unusable in the long run, and not just for the moment.
 _UNUSABLE: Final = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
@@ -45,36 +55,61 @@ _boards: WeakValueDictionary[str, SignalBoard] = WeakValueDictionary()
 class SQLiteDatabase:
     """A SQLite file. Statements run in threads: one that writes, and a few that read.
 
+    What is to be written at the same time is written in one transaction, and often in one statement.
+
     Args:
-        url: names the file by its absolute path.
+        path: the file, by its absolute path.
+        lease_seconds: how long a producer holds a run after it last wrote, in seconds.
+        retention: how much is kept.
 
     Raises:
         ConfigurationError: Python's SQLite is too old.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, path: str, *, lease_seconds: float, retention: Retention) -> None:
         if sqlite3.sqlite_version_info < _OLDEST:
             raise ConfigurationError(
                 f"SQLite {sqlite3.sqlite_version} is too old for the state store, which needs "
                 f"{'.'.join(map(str, _OLDEST))} or newer."
             )
-        self._url = url
-        self._board = _boards.setdefault(str(url.database), SignalBoard())
+        self._path = path
+        self._lease_seconds = lease_seconds
+        self._retention = retention
+        self._board = _boards.setdefault(path, SignalBoard())
         self._outages = Outages(sqlite3.Error, _is_outage)
-        self._opened: tuple[_Threads, _Threads] | None = None
+        self._opened: tuple[WorkerThreads[Any], WorkerThreads[Steps[Any]]] | None = None
         self._opening = asyncio.Lock()
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def begin(self, run: RunRecord) -> RunRecord:
+        """See `Database.begin`."""
+        with self._outages.noticed():
+            writer, _ = self._opened or await self._open()
+            begun: RunRecord = await writer.submit(run)
+            return begun
+
+    async def append(self, appends: Sequence[Append]) -> list[AppendResult | Exception]:
+        """See `Database.append`."""
+        results: list[AppendResult | Exception]
+        try:
+            writer, _ = self._opened or await self._open()
+            results = await writer.submit(appends)
+        except Exception as error:
+            results = [error] * len(appends)
+        return self._outages.reported_all(results)
+
+    async def read(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.read`."""
         with self._outages.noticed():
             _, readers = self._opened or await self._open()
-            return await readers.run(work)
+            result: T = await readers.submit(work(*args, **kwargs))
+            return result
 
-    async def write(self, work: Callable[[Connection], T], *, single: bool = False) -> T:
+    async def write(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.write`."""
         with self._outages.noticed():
             writer, _ = self._opened or await self._open()
-            return await writer.run(work)
+            result: T = await writer.submit(work(*args, **kwargs))
+            return result
 
     def give(self, thread_id: str, signal: Signal) -> None:
         """See `Database.give`."""
@@ -92,84 +127,235 @@ class SQLiteDatabase:
                 await asyncio.to_thread(threads.close)
         self._opening = asyncio.Lock()  # the next use may be on another loop
 
-    async def _open(self) -> tuple[_Threads, _Threads]:
+    async def _open(self) -> tuple[WorkerThreads[Any], WorkerThreads[Steps[Any]]]:
         async with self._opening:
             if self._opened is None:
-                writer = _Threads(self._url, 1, writes=True)
-                try:
-                    await asyncio.get_running_loop().run_in_executor(writer.executor, self._prepare, writer)
-                except BaseException:
-                    await asyncio.to_thread(writer.close)
-                    raise
-                self._opened = writer, _Threads(self._url, _READERS, writes=False)
+                await asyncio.to_thread(self._prepare)
+                self._opened = (
+                    WorkerThreads(1, _AT_ONCE, self._writer, name="copilotkit-sqlite-writer"),
+                    WorkerThreads(_READERS, 1, self._reader, name="copilotkit-sqlite-reader"),
+                )
             return self._opened
 
-    def _prepare(self, writer: _Threads) -> None:
+    def _prepare(self) -> None:
+        """Makes the file and its tables."""
         try:
-            _use_wal(writer.engine)
-            migrate(writer.engine)
-        except (DBAPIError, sqlite3.Error) as error:
-            cause = cause_of(error)
-            if _code(cause) in _UNUSABLE:
-                name = Path(self._url.database or "").name
+            connection = self._connect()
+            try:
+                _use_wal(connection)
+                _transact(connection, migrate())
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            if _code(error) in _UNUSABLE:
+                name = Path(self._path).name
                 raise ConfigurationError(
-                    f"'{name}' cannot be used as the state store's SQLite file: {cause}."
+                    f"'{name}' cannot be used as the state store's SQLite file: {error}."
                 ) from error
             raise
 
-
-class _Threads:
-    """Threads with an engine, which run the work of transactions, each in one go."""
-
-    def __init__(self, url: URL, count: int, *, writes: bool) -> None:
-        self.executor = ThreadPoolExecutor(count, thread_name_prefix="copilotkit-sqlite")
-        self.engine = create_engine(
-            url, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None}, hide_parameters=True
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            cached_statements=256,
+            check_same_thread=False,
         )
-        event.listen(self.engine, "connect", _configure)
-        if writes:
-            event.listen(self.engine, "begin", _begin_writing)
+        _configure(connection)
+        return connection
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.executor, self._run, work)
+    def _reader(self) -> _Reader:
+        return _Reader(self._connect())
 
-    def _run(self, work: Callable[[Connection], T]) -> T:
-        with self.engine.begin() as connection:
-            return work(connection)
+    def _writer(self) -> _Writer:
+        return _Writer(self._connect(), self._lease_seconds, self._retention)
+
+
+class _Reader:
+    """Does the work of a thread that reads."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def work(self, items: Sequence[Steps[Any]]) -> list[Any]:
+        """Returns what the steps read."""
+        return [_outcome(partial(_run, self._connection, steps)) for steps in items]
 
     def close(self) -> None:
-        self.executor.shutdown()
-        self.engine.dispose()
+        """Closes the connection."""
+        self._connection.close()
 
 
-def _configure(connection: sqlite3.Connection, _: object) -> None:
-    # With a write-ahead log, this loses nothing when the process dies; a power cut may take the last moments.
+class _Writer:
+    """Does the work of the thread that writes: what waits is written in one transaction.
+
+    Each write either goes right at the end of its producer's own log, or changes nothing in that transaction
+    and is looked at afterwards, in a transaction of its own. If the common transaction fails, each write gets
+    one of its own, so that an error of one does not touch the others.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, lease_seconds: float, retention: Retention) -> None:
+        self._connection = connection
+        self._lease_seconds = lease_seconds
+        self._retention = retention
+        batches.prepare(connection)
+
+    def work(self, items: Sequence[RunRecord | Sequence[Append] | Steps[Any]]) -> list[Any]:
+        """Returns a run that has begun for each run, the results of appends, and what steps return."""
+        writes: list[RunRecord | Append] = []
+        for item in items:
+            if isinstance(item, RunRecord):
+                writes.append(item)
+            elif isinstance(item, Sequence):
+                writes += item
+        written = iter(self._written(writes))
+        outcomes: list[Any] = []
+        for item in items:
+            if isinstance(item, RunRecord):
+                outcomes.append(next(written))
+            elif isinstance(item, Sequence):
+                outcomes.append(list(islice(written, len(item))))
+            else:
+                outcomes.append(_outcome(partial(_transact, self._connection, item)))
+        return outcomes
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+    def _written(self, writes: Sequence[RunRecord | Append]) -> list[Any]:
+        """Returns the result of each write."""
+        try:
+            answers = self._write_together(writes)
+        except Exception as error:
+            if len(writes) == 1 or _is_outage(error):
+                return [error] * len(writes)
+            return [result for write in writes for result in self._written([write])]
+        results = [
+            _result(write, answer) if answer is not None else _outcome(partial(self._write_alone, write))
+            for write, answer in zip(writes, answers, strict=True)
+        ]
+        if bounds_threads(self._retention) and any(
+            isinstance(write, Append) and write.ending is not None for write in writes
+        ):
+            self._evict()
+        return results
+
+    def _write_together(self, writes: Sequence[RunRecord | Append]) -> list[Any]:
+        """Returns what the statements answer for each write."""
+        kinds: dict[Callable[..., list[Any]], list[int]] = {}
+        for place, write in enumerate(writes):
+            kinds.setdefault(self._kind(write), []).append(place)
+        answers: list[Any] = [None] * len(writes)
+        with _transaction(self._connection, several=len(kinds) > 1 or len(writes) > batches.ROWS):
+            for insert, places in kinds.items():
+                for place, answer in zip(places, insert([writes[place] for place in places]), strict=True):
+                    answers[place] = answer
+        return answers
+
+    def _kind(self, write: RunRecord | Append) -> Callable[..., list[Any]]:
+        if isinstance(write, RunRecord):
+            return self._begin
+        return self._extend if write.ending is None else self._end
+
+    def _begin(self, runs: Sequence[RunRecord]) -> list[Any]:
+        return batches.begin(self._connection, runs, self._lease_seconds)
+
+    def _extend(self, appends: Sequence[Append]) -> list[Any]:
+        return batches.extend(self._connection, appends, self._lease_seconds)
+
+    def _end(self, appends: Sequence[Append]) -> list[Any]:
+        bound = self._retention.max_runs_per_thread
+        return batches.end(self._connection, appends, self._lease_seconds, bound)
+
+    def _write_alone(self, write: RunRecord | Append) -> RunRecord | AppendResult:
+        """Writes what was refused, or raises the reason."""
+        with _transaction(self._connection):
+            if isinstance(write, RunRecord):
+                return _run(self._connection, explain_refusal(write))
+            left = _run(self._connection, reconcile(write))
+            if isinstance(left, AppendResult):
+                return left
+            (asked,) = self._kind(left)([left])
+            assert asked is not None
+            return AppendResult(stop_requested=bool(asked))
+
+    def _evict(self) -> None:
+        try:
+            _transact(self._connection, evict(self._retention))
+        except sqlite3.Error as error:
+            # The run is over all the same, and the end of the next one makes up for it.
+            logger.warning("what exceeds the retention could not be deleted for now: %s", error)
+
+
+def _result(write: RunRecord | Append, answer: Any) -> RunRecord | AppendResult:
+    if isinstance(write, RunRecord):
+        return replace(write, number=answer)
+    return AppendResult(stop_requested=bool(answer))
+
+
+def _outcome(work: Callable[[], T]) -> T | Exception:
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def _run(connection: sqlite3.Connection, steps: Steps[T]) -> T:
+    rows: Sequence[Any] = ()
+    try:
+        statement, parameters = next(steps)
+        while True:
+            rows = connection.execute(statement.sqlite, parameters).fetchall()
+            statement, parameters = steps.send(rows)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+def _transact(connection: sqlite3.Connection, steps: Steps[T]) -> T:
+    with _transaction(connection):
+        return _run(connection, steps)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, *, several: bool = True) -> Iterator[None]:
+    """A transaction that writes; a single statement is one by itself."""
+    if not several:
+        yield
+        return
+    # A transaction that reads first cannot wait for another process that writes.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # the error itself may have ended the transaction
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    # With a write-ahead log, nothing is lost when the process dies; a power cut may take the last writes.
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
-def _begin_writing(connection: Connection) -> None:
-    # Else a transaction that reads first cannot wait for another process that writes.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _use_wal(engine: Engine) -> None:
+def _use_wal(connection: sqlite3.Connection) -> None:
     """Has readers and the writer not wait for each other; the file keeps this.
 
     SQLite does not wait by itself for others who want the same at the same time.
     """
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
-        connection = engine.raw_connection()
         try:
-            connection.cursor().execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
             if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-        finally:
-            connection.close()
 
 
 def _is_outage(error: BaseException) -> bool:

@@ -1,122 +1,114 @@
-"""Reading, changing and deleting threads: each function is the work of one transaction."""
+"""Threads and agents' states: reading, changing and deleting them."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import Connection, Double, Row, and_, bindparam, case, delete, literal, select, tuple_, update
 
 from ...errors import ThreadNotFoundError
 from ..base import AgentState, ThreadRecord
 from ..codec import decode_state
-from .log import OWNER, THREAD
-from .tables import Name, states, threads
+from .statement import Row, Statement, Steps, escape, unescape
 
-_STATE = (
-    select(threads.c.owner, states.c.data)
-    .select_from(threads)
-    .outerjoin(
-        states,
-        and_(states.c.thread_id == threads.c.id, states.c.agent_name == bindparam("agent")),
-    )
-    .where(threads.c.id == THREAD)
-)
+_STATE = Statement("""
+    SELECT t.owner, s.data
+    FROM copilotkit_threads t LEFT JOIN copilotkit_states s ON s.thread_id = t.id AND s.agent_name = :agent
+    WHERE t.id = :thread
+""")
 
 
-def load_state(connection: Connection, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
+def load_state(owner: str, thread_id: str, agent_name: str) -> Steps[AgentState | None]:
     """See `StateStore.load_state`."""
-    row = connection.execute(_STATE, {"thread": thread_id, "agent": agent_name}).one_or_none()
-    if row is None:
-        return None
-    if row.owner != owner:
-        raise ThreadNotFoundError(thread_id)
-    return None if row.data is None else decode_state(row.data)
+    rows = yield _STATE, {"thread": escape(thread_id), "agent": escape(agent_name)}
+    for found, data in rows:
+        if found != escape(owner):
+            raise ThreadNotFoundError(thread_id)
+        return None if data is None else decode_state(data)
+    return None
 
 
-_RECORD = (
-    threads.c.id,
-    threads.c.agent_name,
-    threads.c.name,
-    threads.c.archived,
-    threads.c.created_at,
-    threads.c.updated_at,
-)
-_OWNED = and_(threads.c.id == THREAD, threads.c.owner == OWNER)
-_PLACE = select(threads.c.updated_at, threads.c.id).where(_OWNED)
-_LIST = (
-    select(*_RECORD)
-    .where(threads.c.owner == OWNER)
-    .order_by(threads.c.updated_at.desc(), threads.c.id.desc())
-)
+_RECORD = "id, agent_name, name, archived, created_at, updated_at"
+_LIST = Statement(f"""
+    SELECT {_RECORD} FROM copilotkit_threads
+    WHERE owner = :owner AND (:any_agent OR agent_name = :agent) AND (:include_archived OR NOT archived)
+    ORDER BY updated_at DESC, id DESC LIMIT :limit
+""")
+_NEXT = Statement(f"""
+    SELECT {_RECORD} FROM copilotkit_threads
+    WHERE owner = :owner AND (:any_agent OR agent_name = :agent) AND (:include_archived OR NOT archived)
+        AND (updated_at, id) < (
+            SELECT updated_at, id FROM copilotkit_threads WHERE id = :after AND owner = :owner
+        )
+    ORDER BY updated_at DESC, id DESC LIMIT :limit
+""")
+# What a LIMIT may be in both databases.
+_ALL = 2**62
 
 
 def list_threads(
-    connection: Connection,
-    owner: str,
-    agent_name: str | None,
-    *,
-    include_archived: bool,
-    limit: int | None,
-    after: str | None,
-) -> list[ThreadRecord]:
+    owner: str, agent_name: str | None, *, include_archived: bool, limit: int | None, after: str | None
+) -> Steps[list[ThreadRecord]]:
     """See `StateStore.list_threads`."""
-    statement = _LIST
-    if after is not None:
-        last = connection.execute(_PLACE, {"thread": after, "user": owner}).one_or_none()
-        if last is None:
-            return []
-        statement = statement.where(
-            tuple_(threads.c.updated_at, threads.c.id)
-            < tuple_(literal(last.updated_at), literal(last.id, Name))
-        )
-    if agent_name is not None:
-        statement = statement.where(threads.c.agent_name == agent_name)
-    if not include_archived:
-        statement = statement.where(~threads.c.archived)
-    if limit is not None:
-        statement = statement.limit(limit)
-    return [_record(row) for row in connection.execute(statement, {"user": owner})]
+    rows = yield (
+        _LIST if after is None else _NEXT,
+        {
+            "owner": escape(owner),
+            "any_agent": agent_name is None,
+            "agent": escape(agent_name or ""),
+            "include_archived": include_archived,
+            "limit": _ALL if limit is None else limit,
+            "after": escape(after or ""),
+        },
+    )
+    return [_record(row) for row in rows]
 
 
-_AT = bindparam("at", type_=Double)
-_UPDATE = (
-    update(threads)
-    .where(_OWNED)
-    .values(updated_at=case((threads.c.created_at > _AT, threads.c.created_at), else_=_AT))
-    .returning(*_RECORD)
-)
+_UPDATE = Statement(f"""
+    UPDATE copilotkit_threads
+    SET name = CASE WHEN :rename THEN :name ELSE name END,
+        archived = CASE WHEN :move THEN :archived ELSE archived END,
+        updated_at = CASE WHEN created_at > :at THEN created_at ELSE :at END
+    WHERE id = :thread AND owner = :owner
+    RETURNING {_RECORD}
+""")
 
 
-def update_thread(
-    connection: Connection, owner: str, thread_id: str, name: str | None, archived: bool | None
-) -> ThreadRecord:
+def update_thread(owner: str, thread_id: str, name: str | None, archived: bool | None) -> Steps[ThreadRecord]:
     """See `StateStore.update_thread`."""
-    changes = {"name": name, "archived": archived}
-    statement = _UPDATE.values({key: value for key, value in changes.items() if value is not None})
-    values = {"thread": thread_id, "user": owner, "at": time.time()}
-    row = connection.execute(statement, values).one_or_none()
-    if row is None:
+    rows = yield (
+        _UPDATE,
+        {
+            "thread": escape(thread_id),
+            "owner": escape(owner),
+            "rename": name is not None,
+            "name": escape(name or ""),
+            "move": archived is not None,
+            "archived": bool(archived),
+            "at": time.time(),
+        },
+    )
+    if not rows:
         raise ThreadNotFoundError(thread_id)
-    return _record(row)
+    return _record(rows[0])
 
 
-_DELETE = delete(threads).where(_OWNED)
+_DELETE = Statement("DELETE FROM copilotkit_threads WHERE id = :thread AND owner = :owner RETURNING id")
 
 
-def delete_thread(connection: Connection, owner: str, thread_id: str) -> None:
+def delete_thread(owner: str, thread_id: str) -> Steps[None]:
     """See `StateStore.delete_thread`."""
-    if not connection.execute(_DELETE, {"thread": thread_id, "user": owner}).rowcount:
+    rows = yield _DELETE, {"thread": escape(thread_id), "owner": escape(owner)}
+    if not rows:
         raise ThreadNotFoundError(thread_id)
 
 
-def _record(row: Row[Any]) -> ThreadRecord:
+def _record(row: Row) -> ThreadRecord:
+    id, agent_name, name, archived, created_at, updated_at = row
     return ThreadRecord(
-        id=row.id,
-        agent_name=row.agent_name,
-        name=row.name,
-        archived=row.archived,
-        created_at=datetime.fromtimestamp(row.created_at, UTC),
-        updated_at=datetime.fromtimestamp(row.updated_at, UTC),
+        id=unescape(id),
+        agent_name=unescape(agent_name),
+        name=None if name is None else unescape(name),
+        archived=bool(archived),
+        created_at=datetime.fromtimestamp(created_at, UTC),
+        updated_at=datetime.fromtimestamp(updated_at, UTC),
     )

@@ -1,0 +1,224 @@
+"""What many runs write to SQLite, in one statement of each kind.
+
+Python's interpreter lock is released and taken again around every call into SQLite, and on a busy event loop
+each time may cost a switch interval of 5 ms. So a whole batch is one call: views of the connection, which
+hold nothing, take the rows, and their triggers do the work. What a statement returns for a row is null where
+the row did not go right at the end of its producer's own log; such rows have changed nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from sqlite3 import Connection
+from typing import Any, Final, TypeVar
+
+from ..base import Append, RunRecord
+from ..codec import encode_state, join
+from .statement import escape
+
+T = TypeVar("T")
+
+ROWS: Final = 50
+"""How many rows a statement takes at most: there is a statement for each number of rows."""
+
+_BEGIN: Final = "copilotkit_begin"
+_APPEND: Final = "copilotkit_append"
+_END: Final = "copilotkit_end"
+
+_ADDED: Final = "place thread_id owner number producer position count size data lease_until"
+_COLUMNS: Final = {
+    _BEGIN: "place thread_id owner agent_name started_at at run_id producer lease_until",
+    _APPEND: _ADDED,
+    _END: f"{_ADDED} agent_name compacted state at max_runs",
+}
+
+_WHEN_OWN: Final = """
+    WHEN EXISTS (
+        SELECT 1 FROM copilotkit_runs
+        WHERE thread_id = NEW.thread_id AND number = NEW.number AND producer = NEW.producer AND NOT ended
+            AND length = NEW.position
+    ) AND EXISTS (SELECT 1 FROM copilotkit_threads WHERE id = NEW.thread_id AND owner = NEW.owner)
+"""
+_TRIGGERS: Final = {
+    _BEGIN: """
+        WHEN NOT EXISTS (
+            SELECT 1 FROM copilotkit_threads WHERE id = NEW.thread_id AND (owner <> NEW.owner OR running)
+        )
+        BEGIN
+            INSERT INTO copilotkit_threads (
+                id, owner, agent_name, archived, created_at, updated_at, last_number, running, bytes
+            ) VALUES (NEW.thread_id, NEW.owner, NEW.agent_name, 0, NEW.started_at, NEW.at, 1, 1, 0)
+            ON CONFLICT (id) DO UPDATE SET
+                agent_name = excluded.agent_name, updated_at = excluded.updated_at,
+                last_number = last_number + 1, running = 1;
+            INSERT INTO copilotkit_runs (
+                thread_id, number, id, agent_name, producer, started_at, lease_until, stop_requested, ended,
+                length, whole, bytes
+            )
+            SELECT id, last_number, NEW.run_id, agent_name, NEW.producer, NEW.started_at, NEW.lease_until,
+                0, 0, 0, 1, 0
+            FROM copilotkit_threads WHERE id = NEW.thread_id;
+        END
+    """,
+    _APPEND: f"""
+        {_WHEN_OWN}
+        BEGIN
+            INSERT INTO copilotkit_batches
+            SELECT NEW.thread_id, NEW.number, NEW.position, NEW.count, NEW.data WHERE NEW.count > 0;
+            UPDATE copilotkit_runs SET
+                length = length + NEW.count, bytes = bytes + NEW.size, lease_until = NEW.lease_until
+            WHERE thread_id = NEW.thread_id AND number = NEW.number;
+        END
+    """,
+    # The sizes are summed up before what they are the sizes of is changed.
+    _END: f"""
+        {_WHEN_OWN}
+        BEGIN
+            INSERT INTO copilotkit_batches
+            SELECT NEW.thread_id, NEW.number, NEW.position, NEW.count, NEW.data WHERE NEW.count > 0;
+            UPDATE copilotkit_threads SET bytes = bytes - coalesce((
+                SELECT sum(bytes) FROM copilotkit_runs
+                WHERE thread_id = NEW.thread_id AND number <= NEW.number - NEW.max_runs
+            ), 0)
+            WHERE id = NEW.thread_id AND NEW.max_runs IS NOT NULL;
+            DELETE FROM copilotkit_runs
+            WHERE thread_id = NEW.thread_id AND number <= NEW.number - NEW.max_runs;
+            UPDATE copilotkit_threads SET
+                running = 0,
+                updated_at = max(created_at, NEW.at),
+                bytes = bytes + NEW.size + length(NEW.compacted) + length(NEW.state) + (
+                    SELECT bytes FROM copilotkit_runs
+                    WHERE thread_id = NEW.thread_id AND number = NEW.number
+                ) - coalesce((
+                    SELECT length(data) FROM copilotkit_states
+                    WHERE thread_id = NEW.thread_id AND agent_name = NEW.agent_name
+                ), 0) - coalesce((
+                    SELECT bytes - coalesce(length(compacted), 0) FROM copilotkit_runs
+                    WHERE thread_id = NEW.thread_id AND number = NEW.number - 1 AND whole
+                ), 0)
+            WHERE id = NEW.thread_id;
+            UPDATE copilotkit_runs SET
+                length = length + NEW.count, bytes = bytes + NEW.size + length(NEW.compacted),
+                lease_until = NEW.lease_until, ended = 1, compacted = NEW.compacted
+            WHERE thread_id = NEW.thread_id AND number = NEW.number;
+            DELETE FROM copilotkit_batches
+            WHERE thread_id = NEW.thread_id AND number = NEW.number - 1;
+            UPDATE copilotkit_runs SET whole = 0, bytes = coalesce(length(compacted), 0)
+            WHERE thread_id = NEW.thread_id AND number = NEW.number - 1 AND whole;
+            INSERT INTO copilotkit_states VALUES (NEW.thread_id, NEW.agent_name, NEW.state)
+            ON CONFLICT (thread_id, agent_name) DO UPDATE SET data = excluded.data;
+        END
+    """,
+}
+# The lease says whether it is this write that the run has, and not one like it.
+_RETURNS: Final = {
+    _BEGIN: """
+        SELECT r.number FROM copilotkit_threads t
+        JOIN copilotkit_runs r ON r.thread_id = t.id AND r.number = t.last_number
+        WHERE t.id = {0}.thread_id AND t.owner = {0}.owner AND t.running AND r.producer = {0}.producer
+    """,
+    _APPEND: """
+        SELECT stop_requested FROM copilotkit_runs r
+        WHERE r.thread_id = {0}.thread_id AND r.number = {0}.number AND r.producer = {0}.producer
+            AND NOT r.ended AND r.length = {0}.position + {0}.count AND r.lease_until = {0}.lease_until
+    """,
+    _END: """
+        SELECT stop_requested FROM copilotkit_runs r
+        WHERE r.thread_id = {0}.thread_id AND r.number = {0}.number AND r.producer = {0}.producer
+            AND r.ended AND r.length = {0}.position + {0}.count AND r.lease_until = {0}.lease_until
+    """,
+}
+
+
+def prepare(connection: Connection) -> None:
+    """Makes the views and triggers, which belong to the connection."""
+    for view, columns in _COLUMNS.items():
+        nulls = ", ".join(f"NULL AS {column}" for column in columns.split())
+        connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {nulls}")
+        connection.execute(f"CREATE TEMP TRIGGER {view}_rows INSTEAD OF INSERT ON {view} {_TRIGGERS[view]}")
+
+
+def begin(connection: Connection, runs: Sequence[RunRecord], lease_seconds: float) -> list[int | None]:
+    """Claims threads for runs. Returns the runs' numbers, and None for those that were refused."""
+    now = time.time()
+
+    def row(run: RunRecord) -> tuple[Any, ...]:
+        started_at = run.started_at.timestamp()
+        return (
+            escape(run.thread_id),
+            escape(run.owner),
+            escape(run.agent_name),
+            started_at,
+            max(now, started_at),
+            escape(run.id),
+            escape(run.producer),
+            now + lease_seconds,
+        )
+
+    return _insert(connection, _BEGIN, runs, row)
+
+
+def extend(connection: Connection, appends: Sequence[Append], lease_seconds: float) -> list[bool | None]:
+    """Adds events to the logs of runs. Returns whether each was asked to stop, and None for those refused."""
+    until = time.time() + lease_seconds
+    return _insert(connection, _APPEND, appends, lambda append: _added(append, until))
+
+
+def end(
+    connection: Connection, appends: Sequence[Append], lease_seconds: float, max_runs: int | None
+) -> list[bool | None]:
+    """Adds the last events and the endings of runs. Returns what `extend` does."""
+    now = time.time()
+
+    def row(append: Append) -> tuple[Any, ...]:
+        ending = append.ending
+        assert ending is not None
+        return (
+            *_added(append, now + lease_seconds),
+            escape(append.run.agent_name),
+            join(ending.compacted),
+            encode_state(ending.state),
+            now,
+            max_runs,
+        )
+
+    return _insert(connection, _END, appends, row)
+
+
+def _added(append: Append, lease_until: float) -> tuple[Any, ...]:
+    run, data = append.run, join(append.events)
+    return (
+        escape(run.thread_id),
+        escape(run.owner),
+        run.number,
+        escape(run.producer),
+        append.position,
+        len(append.events),
+        len(data),
+        data,
+        lease_until,
+    )
+
+
+def _insert(
+    connection: Connection, view: str, items: Sequence[T], row: Callable[[T], tuple[Any, ...]]
+) -> list[Any]:
+    results: list[Any] = [None] * len(items)
+    for start in range(0, len(items), ROWS):
+        values: list[Any] = []
+        places = range(start, min(start + ROWS, len(items)))
+        for place in places:
+            values.append(place)
+            values += row(items[place])
+        for place, result in connection.execute(_statement(view, len(places)), values).fetchall():
+            results[place] = result
+    return results
+
+
+@cache
+def _statement(view: str, rows: int) -> str:
+    marks = ", ".join("?" * len(_COLUMNS[view].split()))
+    values = ", ".join([f"({marks})"] * rows)
+    return f"INSERT INTO {view} VALUES {values} RETURNING place, ({_RETURNS[view].format(view)})"

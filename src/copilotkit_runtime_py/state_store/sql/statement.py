@@ -1,0 +1,75 @@
+"""SQL for both databases, and the transactions that are made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Row: TypeAlias = tuple[Any, ...]
+Parameters: TypeAlias = Mapping[str, Any]
+
+_PARAMETER: Final = re.compile(r":(\w+)")
+_ESCAPED: Final = re.compile(r"\\(?:(\\)|0|u([0-9a-f]{4}))")
+_SPELLINGS: Final = {
+    # The time by the database's clock, in seconds since 1970: all workers agree on it.
+    "{now}": (
+        "((julianday('now') - 2440587.5) * 86400.0)",
+        "extract(epoch from clock_timestamp())::double precision",
+    ),
+    # A transaction of SQLite that writes has the whole file to itself.
+    "{lock}": ("", "FOR UPDATE"),
+    "{lock_free}": ("", "FOR UPDATE SKIP LOCKED"),
+    "{materialized}": ("", "MATERIALIZED"),
+    "{has_version}": (
+        "EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'copilotkit_schema')",
+        "EXISTS (SELECT 1 FROM pg_class WHERE relname = 'copilotkit_schema' AND pg_table_is_visible(oid))",
+    ),
+}
+
+
+class Statement:
+    """A statement with parameters of the form `:name`.
+
+    Attributes:
+        sqlite: the text for SQLite.
+        postgresql: the text for PostgreSQL.
+    """
+
+    __slots__ = ("postgresql", "sqlite")
+
+    def __init__(self, text: str) -> None:
+        sqlite = postgresql = text
+        for mark, (here, there) in _SPELLINGS.items():
+            sqlite, postgresql = sqlite.replace(mark, here), postgresql.replace(mark, there)
+        self.sqlite = sqlite
+        self.postgresql = _PARAMETER.sub(r"%(\1)s", postgresql.replace("::", "\0")).replace("\0", "::")
+
+
+Steps: TypeAlias = Generator[tuple[Statement, Parameters], Sequence[Row], T]
+"""The work of one transaction: it yields statements with parameters, is sent the rows, and returns a result.
+
+So the same code runs in a thread on SQLite and on the event loop on PostgreSQL.
+"""
+
+
+def escape(name: str) -> str:
+    """Returns a string that someone else chose in a form that every database stores.
+
+    The null character and halves of surrogate pairs are written with a backslash.
+    """
+    if "\\" in name or "\0" in name:
+        name = name.replace("\\", "\\\\").replace("\0", "\\0")
+    return name if name.isascii() else name.encode(errors="backslashreplace").decode()
+
+
+def unescape(name: str) -> str:
+    """Returns the string that `escape` escaped."""
+    return name if "\\" not in name else _ESCAPED.sub(_unescaped, name)
+
+
+def _unescaped(escaped: re.Match[str]) -> str:
+    backslash, surrogate = escaped.groups()
+    return backslash or (chr(int(surrogate, 16)) if surrogate else "\0")
