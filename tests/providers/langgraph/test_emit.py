@@ -84,12 +84,15 @@ async def test_manually_emitted_state_shows_at_once_and_only_until_the_node_is_d
 async def test_other_dispatched_events_are_passed_on_under_their_names() -> None:
     async def work(state: State, config: RunnableConfig) -> dict[str, Any]:
         await adispatch_custom_event("weather", {"degrees": 21}, config=config)
-        get_stream_writer()({"not": "for clients"})
+        get_stream_writer()({"progress": 0.5})
         return {}
 
     events = await collect(node_graph(work), request())
 
-    assert of_type(events, "CUSTOM") == [{"type": "CUSTOM", "name": "weather", "value": {"degrees": 21}}]
+    assert of_type(events, "CUSTOM") == [
+        {"type": "CUSTOM", "name": "weather", "value": {"degrees": 21}},
+        {"type": "CUSTOM", "name": "langgraph:custom", "value": {"progress": 0.5}},
+    ]
 
 
 async def test_a_synchronous_node_can_dispatch_events() -> None:

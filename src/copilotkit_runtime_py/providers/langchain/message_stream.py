@@ -64,7 +64,11 @@ class MessageStream:
         self._unanswered: Counter[str] = Counter()
         self._answered: set[str] = set()
         self._hidden_calls: set[str] = set()
-        for message in known:
+        self.know(known)
+
+    def know(self, messages: Iterable[BaseMessage]) -> None:
+        """Notes messages that the client has, or is not to get."""
+        for message in messages:
             if message.id is not None and message.id in self._done:
                 continue
             self._done.add(message.id)
@@ -72,6 +76,12 @@ class MessageStream:
                 self._settle(message.tool_call_id)
             elif isinstance(message, AIMessage):
                 self._unanswered.update(str(call["id"]) for call in calls_of(message))
+
+    def hide(self, message: BaseMessage) -> None:
+        """Keeps back the results of a message's calls. If the message comes again, it is shown then."""
+        if isinstance(message, AIMessage):
+            calls = message.tool_call_chunks if isinstance(message, AIMessageChunk) else message.tool_calls
+            self._hidden_calls.update(str(call["id"]) for call in calls if call["id"])
 
     def feed(self, message: BaseMessage, metadata: Mapping[str, Any]) -> list[Event]:
         """Returns the events of one chunk, one whole message or one tool result."""
@@ -113,6 +123,9 @@ class MessageStream:
 
     def _result(self, message: ToolMessage) -> list[Event]:
         call_id = message.tool_call_id
+        if message.id is not None and message.id in self._done:
+            return []
+        self._done.add(message.id)
         answered = call_id in self._answered and not self._unanswered[call_id]
         self._settle(call_id)
         if answered or call_id in self._hidden_calls:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
 
-from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langgraph.types import Interrupt, StreamMode
 
 from ...agui import events
 from ...agui.events import Event
+from ...agui.reducer import Transcript
 from ..langchain.message_stream import MessageStream
-from ..langchain.messages import to_agui
-from .callbacks import DispatchedEvent
+from .callbacks import DispatchedEvent, ToolResult
+from .conversation import ClientView, messages_in, visible
 from .history import open_calls
 from .interrupts import announcement, to_agui_interrupt
 from .schema import PLUMBING, GraphSchema
 from .state import to_json, visible_state
+from .visibility import Visibility
 
 STREAM_MODES: list[StreamMode] = ["messages", "values", "custom", "tasks"]
 """The stream modes that the mapper reads."""
+
+WRITTEN: Final = "langgraph:custom"
+"""The name of the CUSTOM events that hold what a node writes to its stream with `get_stream_writer()`."""
 
 _INTERRUPTS = "__interrupt__"
 
@@ -36,12 +40,17 @@ class GraphMapper:
     What a tool call has foretold of the state stays visible until the graph changes that part itself, what
     a node emitted by hand until the superstep ends. The last snapshot is the graph's own state.
 
+    Messages that no model streamed are shown at the end of their superstep. What was shown stays: the last
+    snapshot of the conversation holds also what the graph does not store.
+
     Args:
         thread_id: the thread.
         run_id: the run.
         schema: the graph's schema.
         known: the messages that the client knows already.
-        emit_outcome: interrupts are told by the run's outcome too.
+        emit_outcome: the run's outcome lists its interrupts, too.
+        view: the conversation as the client has it.
+        tool_tasks: the namespaces of tasks in which tools run; it may grow during the run.
     """
 
     def __init__(
@@ -52,12 +61,20 @@ class GraphMapper:
         known: Iterable[BaseMessage],
         *,
         emit_outcome: bool,
+        view: ClientView | None = None,
+        tool_tasks: Collection[str] = (),
     ) -> None:
         self._thread_id = thread_id
         self._run_id = run_id
         self._schema = schema
         self._emit_outcome = emit_outcome
         self._messages = MessageStream(known)
+        self._visibility = Visibility(schema, tool_tasks)
+        self._shows: dict[str | None, bool] = {}
+        self._view = view or ClientView()
+        self._transcript = Transcript((), None)
+        self._stored: set[str | None] = set()
+        self._begun: set[Namespace] = set()
         self._values: Any = None
         self._shown: dict[str, Any] | None = None
         self._preview: dict[str, Any] = {}
@@ -76,15 +93,22 @@ class GraphMapper:
         namespace, mode, data = part if len(part) == 3 else ((), *part)
         match mode:
             case "messages":
-                return self._messages.feed(*data)
+                found = self._message(*data)
             case "values":
-                return self._state(namespace, data)
+                found = self._state(namespace, data)
             case "tasks":
-                return self._started(namespace, data) if "triggers" in data else self._ended(data)
+                found = self._started(namespace, data) if "triggers" in data else self._ended(data)
             case "custom" if isinstance(data, DispatchedEvent):
-                return self._dispatched(data.name, data.data)
+                found = self._dispatched(data.name, data.data)
+            case "custom" if isinstance(data, ToolResult):
+                found = self._messages.feed(data.message, {})
+            case "custom":
+                found = [events.custom(WRITTEN, to_json(data))]
             case _:
-                return []
+                found = []
+        for event in found:
+            self._transcript.add(event)
+        return found
 
     def finish(self, pause: Interrupt | None = None) -> list[Event]:
         """Returns the events after the graph has run.
@@ -95,13 +119,15 @@ class GraphMapper:
                 outcome where there are any: their results let the graph go on as well.
         """
         found = self._messages.close()
-        conversation = self._conversation()
+        conversation = messages_in(self._values)
         for message in conversation or ():
             found += self._messages.feed(message, {})
+        for event in found:
+            self._transcript.add(event)
         found += self._finish_steps(list(self._tasks))
         found.append(events.state_snapshot(visible_state(self._values, self._schema)))
         if conversation is not None:
-            found.append(events.messages_snapshot(to_agui(conversation)))
+            found.append(events.messages_snapshot(self._conversation(conversation)))
         pending = list(self._interrupts.values())
         announced = pending if pause is None else [*pending, pause]
         found += [events.custom("on_interrupt", announcement(interrupt)) for interrupt in announced]
@@ -111,20 +137,42 @@ class GraphMapper:
         found.append(events.run_finished(self._thread_id, self._run_id, outcome))
         return found
 
-    def _conversation(self) -> list[BaseMessage] | None:
-        """Returns the graph's messages at the end, also those that came in another form and have no id."""
-        values = self._values
-        if not isinstance(values, Mapping) or not isinstance(values.get("messages"), list):
-            return None
-        messages = convert_to_messages(values["messages"])
-        return [m if m.id is not None else m.model_copy(update={"id": str(uuid.uuid4())}) for m in messages]
+    # Messages
+
+    def _message(self, message: BaseMessage, metadata: Mapping[str, Any]) -> list[Event]:
+        shows = self._shows.get(message.id) if isinstance(message, AIMessageChunk) else None
+        if shows is None:
+            shows = self._shows[message.id] = self._visibility.shows(metadata)
+        if shows:
+            return self._messages.feed(message, metadata)
+        self._messages.hide(message)
+        return []
+
+    def _stores(self, namespace: Namespace, values: Any) -> list[Event]:
+        """Returns the events of the messages that a superstep has added to a graph's conversation."""
+        if not self._visibility.is_part(namespace) or not self._visibility.shows_inside(namespace):
+            return []
+        messages = messages_in(values) or []
+        if namespace not in self._begun:  # what the graph starts from is nothing new
+            self._begun.add(namespace)
+            self._messages.know(messages)
+        found = [event for message in messages for event in self._messages.feed(message, {})]
+        if not namespace:
+            self._stored.update(message.id for message in messages)
+        return found
+
+    def _conversation(self, messages: list[BaseMessage]) -> list[dict[str, Any]]:
+        """Returns the conversation as the client has it after the run."""
+        dropped = self._stored - {message.id for message in messages}
+        streamed = self._transcript.result().messages
+        return self._view.after(visible(messages), [each for each in streamed if each["id"] not in dropped])
 
     # Steps
 
     def _started(self, namespace: Namespace, task: Mapping[str, Any]) -> list[Event]:
         found = self._flush()
         name = task["name"]
-        if not name.startswith("__"):
+        if not name.startswith("__") and self._visibility.shows_inside(namespace):
             self._tasks[task["id"]] = (namespace, name)
             self._steps[name] += 1
             if self._steps[name] == 1:
@@ -139,6 +187,9 @@ class GraphMapper:
         namespace, name = self._tasks.pop(task["id"], ((), None))
         if name is None:
             return found
+        # A handover to another node ends the tasks inside this one without a word.
+        around = f"{name}:{task['id']}"
+        self._ending += [self._tasks.pop(id)[1] for id, (ns, _) in list(self._tasks.items()) if around in ns]
         self._ending.append(name)
         if any(other == namespace for other, _ in self._tasks.values()):
             found += self._flush()
@@ -165,11 +216,12 @@ class GraphMapper:
             self._values = values
         if isinstance(values, Mapping) and _INTERRUPTS in values:  # the superstep is not over
             return []
-        if namespace:
-            self._preview.update(visible_state(values, self._schema))
-        else:
+        found = self._stores(namespace, values)
+        if not namespace:
             self._preview.clear()
-        found = self._show()
+        elif self._visibility.shows_inside(namespace):
+            self._preview.update(visible_state(values, self._schema))
+        found += self._show()
         return found + self._finish_steps([id for id, (ns, _) in self._tasks.items() if ns == namespace])
 
     def _show(self) -> list[Event]:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ag_ui.core import RunAgentInput
-from langchain_core.messages import BaseMessage, ToolMessage, convert_to_messages
+from ag_ui.core import Message, RunAgentInput
+from langchain_core.messages import BaseMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -20,6 +20,7 @@ from ...errors import AgentError, ThreadNotFoundError
 from ..langchain.messages import to_langchain
 from .checkpoint import Checkpoints, Graph, amend, heal
 from .config import USER_KEY, forwarded_props, frontend_payload
+from .conversation import ClientView, messages_in
 from .history import Turn, continued, new_messages, new_user_messages, next_turn, open_calls
 from .interrupts import answers, breakpoint_interrupt, cancels, has_answer
 from .schema import PLUMBING, GraphSchema
@@ -34,11 +35,13 @@ class Plan:
         input: a new turn's input, the answers to interrupts, or None to go on from a breakpoint.
         config: the run's configuration, with the checkpoint to go back to, if any.
         known: the messages that the client knows already.
+        view: the conversation as the client has it.
     """
 
     input: dict[str, Any] | Command[Any] | None
     config: RunnableConfig
     known: list[BaseMessage]
+    view: ClientView
 
 
 async def remembered(graph: Graph, config: RunnableConfig, context: RequestContext) -> StateSnapshot | None:
@@ -62,9 +65,7 @@ async def remembered(graph: Graph, config: RunnableConfig, context: RequestConte
 
 def messages_of(memory: StateSnapshot | None) -> list[BaseMessage]:
     """Returns the remembered conversation, empty where there is none."""
-    values = memory.values if memory is not None else None
-    messages = values.get("messages") if isinstance(values, Mapping) else None
-    return convert_to_messages(messages) if isinstance(messages, list) else []
+    return messages_in(memory.values) or [] if memory is not None else []
 
 
 def pending_interrupts(memory: StateSnapshot | None) -> list[Interrupt]:
@@ -103,14 +104,15 @@ async def plan_run(
     Raises:
         AgentError: the request answers a question that nobody asked, and says nothing else.
     """
-    sent, conversation = to_langchain(input.messages), messages_of(memory)
+    sent, conversation = to_langchain(input.messages), _remembered_conversation(schema, memory)
     current = memory.values if memory is not None and isinstance(memory.values, Mapping) else {}
     update = _update(schema, input, current)
     if answer := answers(input, pending_interrupts(memory)):
         if said := new_user_messages(sent, conversation):
             update |= _written(schema, conversation, [*conversation, *said])
         rest = await amend(graph, config, _changed(update, current))
-        return Plan(Command(resume=answer, update=rest or None), config, [*conversation, *sent])
+        view = _view(schema, input, conversation)
+        return Plan(Command(resume=answer, update=rest or None), config, [*conversation, *sent], view)
     answered = has_answer(input) and _is_unfinished(memory)
     turn = Turn(new_messages(sent, conversation)) if answered else next_turn(sent, conversation)
     if _goes_on(schema, input, memory, turn, conversation):
@@ -119,18 +121,34 @@ async def plan_run(
         rest = await amend(graph, config, _changed(update, current))
         if rest:
             await graph.aupdate_state(config, rest)
-        return Plan(None, config, [*whole, *sent])
+        return Plan(None, config, [*whole, *sent], _view(schema, input, whole))
     if has_answer(input) and not turn.messages:
         raise AgentError("There is no open question on this thread to answer.", "NO_PENDING_INTERRUPT")
-    held, kept = _without_waiting(conversation, memory), conversation
+    before, kept = _without_waiting(conversation, memory), conversation
     if turn.fork_before is not None:
         kept = conversation[: [message.id for message in conversation].index(turn.fork_before)]
         if (past := await _state_before(graph, config, turn.fork_before)) is not None:
-            held = kept = messages_of(past)
+            before = kept = messages_of(past)
             checkpoint = past.config["configurable"]["checkpoint_id"]
             config = patch_config(config, configurable={"checkpoint_id": checkpoint})
     whole = continued(kept, turn.messages)
-    return Plan({**update, **_written(schema, held, whole)}, config, [*whole, *sent])
+    view = _view(schema, input, [*conversation, *whole], turn.fork_before)
+    return Plan({**update, **_written(schema, before, whole)}, config, [*whole, *sent], view)
+
+
+def _remembered_conversation(schema: GraphSchema, memory: StateSnapshot | None) -> list[BaseMessage]:
+    """Returns the conversation that the graph itself goes on with."""
+    return messages_of(memory) if schema.remembers else []
+
+
+def _view(
+    schema: GraphSchema, input: RunAgentInput, held: Sequence[BaseMessage], fork_before: str | None = None
+) -> ClientView:
+    messages: Sequence[Message] = input.messages
+    if fork_before is not None:
+        messages = messages[: [message.id for message in messages].index(fork_before) + 1]
+    # A channel without a reducer may hold the last answer only, which drops nothing.
+    return ClientView(messages, [each.id for each in held] if "messages" in schema.reduced else ())
 
 
 def _goes_on(
@@ -162,11 +180,11 @@ def _written(
     """Returns the write that brings the graph's messages from one list to another."""
     if not schema.accepts("messages"):
         return {}
-    if "messages" not in schema.reduced:
-        return {"messages": list(after)}
-    if len(after) >= len(before) and all(a is b for a, b in zip(after, before, strict=False)):
+    goes_on = len(after) >= len(before) and all(a is b for a, b in zip(after, before, strict=False))
+    adds = "messages" in schema.reduced or schema.inputs is None
+    if goes_on and adds:
         return {"messages": list(after[len(before) :])}
-    return {"messages": Overwrite(list(after))}
+    return {"messages": Overwrite(list(after)) if "messages" in schema.reduced else list(after)}
 
 
 def _update(schema: GraphSchema, input: RunAgentInput, current: Mapping[str, Any]) -> dict[str, Any]:

@@ -123,10 +123,17 @@ class LangGraphProvider(Provider):
         """
         async with self._graph(context) as graph:
             schema = self._schema(graph)
-            config = run_config(self._config, input, context, [RunCallbacks()])
+            callbacks = RunCallbacks(schema.tool_nodes)
+            config = run_config(self._config, input, context, [callbacks])
             plan = await plan_run(graph, schema, input, config, await remembered(graph, config, context))
             mapper = GraphMapper(
-                input.thread_id, input.run_id, schema, plan.known, emit_outcome=self._emits_outcome(input)
+                input.thread_id,
+                input.run_id,
+                schema,
+                plan.known,
+                emit_outcome=self._emits_outcome(input),
+                view=plan.view,
+                tool_tasks=callbacks.tool_tasks,
             )
             for event in mapper.start():
                 yield event

@@ -5,7 +5,7 @@ from __future__ import annotations
 from langgraph.types import StateSnapshot
 
 from ..base import AgentSnapshot
-from ..langchain.messages import to_agui
+from .conversation import visible
 from .history import open_calls
 from .interrupts import to_agui_interrupt
 from .plan import messages_of, pause, pending_interrupts
@@ -26,7 +26,7 @@ def agent_snapshot(memory: StateSnapshot, schema: GraphSchema, owner: str | None
         pending.append(paused)
     return AgentSnapshot(
         state=visible_state(memory.values, schema),
-        messages=to_agui(messages),
+        messages=visible(messages),
         interrupts=[to_agui_interrupt(interrupt) for interrupt in pending],
         owner=owner,
     )

@@ -124,7 +124,12 @@ class LangGraphPlatform(Provider):
         config = run_config(self._config, input, context, [])
         plan = await plan_run(memory, schema, input, config, state)
         mapper = GraphMapper(
-            input.thread_id, input.run_id, schema, plan.known, emit_outcome=self._emits_outcome(input)
+            input.thread_id,
+            input.run_id,
+            schema,
+            plan.known,
+            emit_outcome=self._emits_outcome(input),
+            view=plan.view,
         )
         for event in mapper.start():
             yield event
