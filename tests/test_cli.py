@@ -89,7 +89,7 @@ def test_serve_without_agents_says_how_to_name_one(tmp_path: Path, monkeypatch: 
         (["--agent", "chat=sys:maxsize"], "The agent 'chat' cannot be served: int is no agent"),
         (["--agent", "a=json:dumps", "--agent", "a=json:loads"], "'a' is given twice"),
         (["--agent", "a=http://127.0.0.1:1/", "--default-agent", "b"], "default agent 'b' is not registered"),
-        (["--agent", "a=http://127.0.0.1:1/", "--endpoint", "api"], "'api' is no endpoint"),
+        (["--agent", "a=http://127.0.0.1:1/", "--endpoint", "api"], "'api' is not a valid path"),
         (["--agent", "a=http://127.0.0.1:1/", "--cors", "example.com"], "'example.com' is no origin"),
         (["--agent", "a=http://127.0.0.1:1/", "--cors", "*", "--cors", "http://a"], "'*' stands alone"),
         (["--config", "absent.json"], "'absent.json' does not exist"),

@@ -127,6 +127,7 @@ class CopilotRuntime:
         self._asides: dict[tuple[str, str], Run] = {}
         self._observers: list[Callable[[Run], None]] = []
         self._live = Capacity(self.limits)
+        self._stop_announced = False
         for name, provider in self.agents.items():
             provider.use_store(self.state_store.url, name)
 
@@ -337,8 +338,12 @@ class CopilotRuntime:
 
     @property
     def draining(self) -> bool:
-        """Whether `drain` or `aclose` was called."""
-        return self._live.closing
+        """Whether the process is about to stop: `announce_stop`, `drain` or `aclose` was called."""
+        return self._stop_announced or self._live.closing
+
+    def announce_stop(self) -> None:
+        """Has `/readyz` say that the process is about to stop. Runs are still taken."""
+        self._stop_announced = True
 
     def observe(self, observer: Callable[[Run], None]) -> Callable[[], None]:
         """Has `observer` called with every run that starts from now on. Returns the function that ends this.

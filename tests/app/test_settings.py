@@ -1,7 +1,10 @@
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
+from copilotkit_runtime_py.app.setting import SETTINGS, read_files, unknown_variables
 from copilotkit_runtime_py.app.settings import (
     Settings,
     SettingsError,
@@ -9,16 +12,19 @@ from copilotkit_runtime_py.app.settings import (
     find_config,
     parse_agents,
 )
+from copilotkit_runtime_py.limits import Limits
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
     assert Settings.from_environment({}) == Settings(endpoint="/api/copilotkit", cors=("localhost",))
 
 
-def test_settings_survive_the_way_through_the_environment() -> None:
+def test_settings_survive_the_way_through_the_environment(tmp_path: Path) -> None:
+    config = tmp_path / "langgraph.json"
+    config.touch()
     settings = Settings(
         agents={"chat": "my app/agent.py:graph", "remote": "https://agents.example.com/?a=1,2"},
-        config=Path("deploy/langgraph.json"),
+        config=config,
         default_agent="chat",
         endpoint="/copilot",
         cors=("https://app.example.com", "http://localhost:3000"),
@@ -26,6 +32,8 @@ def test_settings_survive_the_way_through_the_environment() -> None:
         keep_days=30.5,
         keep_threads=10_000,
         keep_megabytes=512.0,
+        limits=Limits(run_seconds=None, messages_per_request=500, busy_seconds=0.25),
+        drain_delay=5.0,
         drain_seconds=0.5,
         allowed_hosts=("app.example.com", "tunnel.example.net"),
         development=True,
@@ -60,7 +68,7 @@ def test_an_agent_given_twice_is_refused() -> None:
 
 @pytest.mark.parametrize("endpoint", ["", "api", "http://host/api", "/a?b", "/a#b", "/{a}", "//a", "/a b"])
 def test_an_endpoint_that_is_no_path_is_refused(endpoint: str) -> None:
-    with pytest.raises(SettingsError, match="no endpoint"):
+    with pytest.raises(SettingsError, match="not a valid path"):
         Settings(endpoint=endpoint)
 
 
@@ -116,3 +124,52 @@ def test_langgraph_json_is_found_in_its_directory(tmp_path: Path) -> None:
 def test_a_malformed_number_in_the_environment_names_the_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is malformed"):
         Settings.from_environment({name: value})
+
+
+def test_every_setting_has_a_row_in_the_table() -> None:
+    assert [setting.name for setting in SETTINGS] == [field.name for field in dataclasses.fields(Settings)]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("messages=5", "There is no limit 'messages'. The limits are: request_bytes, "),
+        ("messages_per_request=many", "'many' must be a number ≥ 0."),
+        ("messages_per_request=1.5", "'1.5' must be a whole number."),
+        ("json_depth=none", "The limit 'json_depth' cannot be switched off."),
+    ],
+)
+def test_a_limit_that_cannot_be_is_refused(value: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=f"COPILOTKIT_LIMITS is malformed: {re.escape(problem)}"):
+        Settings.from_environment({"COPILOTKIT_LIMITS": value})
+
+
+def test_a_value_can_come_from_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "store"
+    secret.write_text("postgresql://me:s3cret@db/threads\n")
+
+    settings = Settings.from_environment({"COPILOTKIT_STORE_FILE": str(secret)})
+
+    assert settings.store == "postgresql://me:s3cret@db/threads"
+
+
+def test_a_file_that_cannot_be_read_names_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="COPILOTKIT_STORE_FILE cannot be read: No such file"):
+        read_files({"COPILOTKIT_STORE_FILE": str(tmp_path / "none")})
+
+
+def test_a_value_and_a_file_contradict_each_other(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Set either COPILOTKIT_STORE or COPILOTKIT_STORE_FILE"):
+        read_files({"COPILOTKIT_STORE": "memory", "COPILOTKIT_STORE_FILE": str(tmp_path / "store")})
+
+
+def test_variables_that_are_no_settings_are_found() -> None:
+    environ = [
+        "COPILOTKIT_AGENT",
+        "COPILOTKIT_AGENTS",
+        "COPILOTKIT_STORE_FILE",
+        "COPILOTKIT_LOG_LEVEL",
+        "PATH",
+    ]
+
+    assert unknown_variables(environ) == ["COPILOTKIT_AGENT"]

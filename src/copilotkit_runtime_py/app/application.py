@@ -20,6 +20,7 @@ from ..providers.target import TargetError, load_target, missing_extra
 from ..state_store.base import Retention
 from ..state_store.from_url import MEMORY, open_state_store
 from ..state_store.memory import MEMORY_RETENTION
+from .access_log import AccessLog
 from .graceful_stop import drain_on_signal
 from .health import create_health_router
 from .hosts import LoopbackHosts
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         agents=agents,
         default_agent=settings.default_agent,
         state_store=open_state_store(settings.store, retention=retention_of(settings)),
+        limits=settings.limits,
         development=settings.development,
     )
 
@@ -55,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
             logger.warning(
                 "No agent is registered. Set COPILOTKIT_AGENTS=NAME=TARGET or add a langgraph.json."
             )
-        with drain_on_signal(runtime, settings.drain_seconds):
+        with drain_on_signal(runtime, settings.drain_seconds, delay=settings.drain_delay):
             yield
         await runtime.aclose()
 
@@ -63,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="CopilotKit runtime", lifespan=lifespan, openapi_url=None)
     add_cors(app, settings.cors)
     app.add_middleware(LoopbackHosts, allowed=settings.allowed_hosts)
+    app.add_middleware(AccessLog)
     app.include_router(create_health_router(runtime))
     app.include_router(create_router(runtime, path=settings.endpoint))
     if settings.endpoint != "/":

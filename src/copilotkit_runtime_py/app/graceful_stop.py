@@ -1,61 +1,124 @@
-"""The end of a server: what is in progress may finish, for a while."""
+"""Graceful shutdown: runs in progress may finish, within a bound."""
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from ..runtime import CopilotRuntime
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+_REPEATED_SECONDS: Final = 1.0
 
 
 @contextmanager
-def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0) -> Iterator[None]:
-    """Has a runtime drained as soon as the process is told to end, by SIGTERM or SIGINT.
+def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0, *, delay: float = 0.0) -> Iterator[None]:
+    """Drains a runtime when the process is told to stop, by SIGTERM, SIGINT or SIGHUP.
 
-    For the lifespan of an application: a server such as uvicorn ends that only when all answers are over, and
-    the answer of a run is over when the run is. The same signal a second time ends the runs at once; the
-    server hears of the first one, and of those from the third on. Outside the main thread, where Python knows
-    no signals, and where the server handles none, this does nothing.
+    Use it in the lifespan of an application: a server such as uvicorn ends that only when all answers are
+    over, and the answer of a run is over when the run is. The same signal a second time ends the runs at
+    once; the server hears of the first one, and of those from the third on. Outside the main thread, where
+    Python knows no signals, and where the server handles none, this does nothing.
 
     Args:
         runtime: the runtime.
-        seconds: how long runs may go on.
+        seconds: how long, in seconds, runs may go on.
+        delay: how long, in seconds, the server still takes requests after the first signal. `/readyz` says
+            meanwhile that the process is about to stop, so that a proxy can send new requests elsewhere.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    received: Counter[int] = Counter()
-    drains: set[asyncio.Task[None]] = set()
-
-    def drain(patience: float) -> None:
-        drains.add(loop.create_task(runtime.drain(patience)))
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two.
-        # uvicorn takes a SIGINT after a SIGTERM for the wish to drop all answers.
-        received[number] += 1
-        loop.call_soon_threadsafe(drain, seconds if received[number] == 1 else 0.0)
-        server = before[signal.Signals(number)]
-        if callable(server) and (received.total() == 1 or received[number] > 2):
-            server(number, frame)
-
-    for number in _SIGNALS:
-        if callable(before[number]):
-            signal.signal(number, handle)
+    stop = _Stop(runtime, seconds, delay)
+    stop.listen()
     try:
         yield
     finally:
-        for number, handler in before.items():
-            if signal.getsignal(number) is handle:
+        stop.close()
+
+
+class _Stop:
+    """Turns signals into a drain, and passes them on to the server."""
+
+    def __init__(self, runtime: CopilotRuntime, seconds: float, delay: float) -> None:
+        self._runtime = runtime
+        self._seconds = seconds
+        self._delay = delay
+        self._loop = asyncio.get_running_loop()
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._received: Counter[int] = Counter()
+        self._last_at: dict[int, float] = {}
+        self._drains: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def listen(self) -> None:
+        """Handles the signals that the server handles, and SIGHUP as SIGTERM."""
+        for number, handler in self._before.items():
+            # SIG_DFL kills the process at once; what is ignored, as under nohup, stays ignored.
+            hangs_up = handler == signal.SIG_DFL and callable(self._before[signal.SIGTERM])
+            if callable(handler) or hangs_up:
+                signal.signal(number, self._handle)
+
+    def close(self) -> None:
+        """Gives the signals back."""
+        for number, handler in self._before.items():
+            if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)
-        for task in drains:
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._drains:
             task.cancel()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two.
+        # uvicorn takes a SIGINT after a SIGTERM for the wish to drop all answers.
+        if self._is_repeated(number):
+            return
+        self._received[number] += 1
+        if self._received.total() == 1:
+            self._runtime.announce_stop()
+            if self._delay:
+                self._loop.call_soon_threadsafe(self._begin_later, number)
+                return
+            self._loop.call_soon_threadsafe(self._drain, self._seconds)
+            self._pass_on(number)
+        elif self._received[number] > 1:
+            self._loop.call_soon_threadsafe(self._drain, 0.0)
+            if self._received[number] > 2 or self._timer is not None:
+                self._pass_on(number)
+
+    def _is_repeated(self, number: int) -> bool:
+        """Whether the process group got this signal, and the supervisor has passed it on as well."""
+        now = time.monotonic()
+        last, self._last_at[number] = self._last_at.get(number, float("-inf")), now
+        return multiprocessing.parent_process() is not None and now - last < _REPEATED_SECONDS
+
+    def _begin_later(self, number: int) -> None:
+        self._timer = self._loop.call_later(self._delay, self._begin, number)
+
+    def _begin(self, number: int) -> None:
+        self._timer = None
+        self._drain(self._seconds)
+        self._pass_on(number)
+
+    def _drain(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._drains.add(self._loop.create_task(self._runtime.drain(seconds)))
+
+    def _pass_on(self, number: int) -> None:
+        server = self._before[number]
+        if not callable(server):
+            server = self._before[signal.SIGTERM]
+        if callable(server):
+            server(number, None)

@@ -1,4 +1,4 @@
-"""What an orchestrator asks a process: whether it lives, and whether it should get requests."""
+"""Health checks for orchestrators: is the process alive, and should it get requests."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ READINESS: Final = "/readyz"
 # Anybody may ask, so the store is asked no more often than this, in seconds.
 _INTERVAL: Final = 1.0
 _HEADERS: Final = {"cache-control": "no-store"}
+_METHODS: Final = ["GET", "HEAD"]
 
 
 def create_health_router(runtime: CopilotRuntime) -> APIRouter:
     """Returns the routes `/healthz` and `/readyz`, for any application that serves a runtime.
 
-    They ask for no credentials, and tell nothing but one word. A process is ready unless its store cannot be
-    reached, or it is about to end: `CopilotRuntime.drain` was called.
+    They need no credentials, and answer with one word. A process is ready unless its store cannot be reached,
+    or it is about to stop: `CopilotRuntime.announce_stop` or `drain` was called.
 
     Args:
         runtime: the runtime.
@@ -31,11 +32,11 @@ def create_health_router(runtime: CopilotRuntime) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     store = _StoreCheck(runtime)
 
-    @router.get(LIVENESS)
+    @router.api_route(LIVENESS, methods=_METHODS)
     async def alive() -> Response:
         return JSONResponse({"status": "ok"}, headers=_HEADERS)
 
-    @router.get(READINESS)
+    @router.api_route(READINESS, methods=_METHODS)
     async def ready() -> Response:
         status = "ready"
         if runtime.draining:

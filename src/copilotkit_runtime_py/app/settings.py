@@ -6,20 +6,21 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import overload
+from typing import Any
 from urllib.parse import urlsplit
+
+from ..limits import Limits
+from .setting import SETTINGS, SettingsError, read_files
+
+__all__ = ["SETTINGS", "Settings", "SettingsError", "check_origin", "find_config", "parse_agents"]
 
 DEFAULT_ENDPOINT = "/api/copilotkit"
 DEMO_AGENT = ("demo", "copilotkit_runtime_py.demo.agent:agent")
 LOCALHOST = "localhost"
 ANY_ORIGIN = "*"
 DRAIN_SECONDS = 10.0
-
-
-class SettingsError(Exception):
-    """A setting is malformed or contradicts another. The message is one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,10 @@ class Settings:
         keep_days: how many days a thread is kept after it last changed; None: for ever.
         keep_threads: how many threads are kept; None: all.
         keep_megabytes: how many megabytes (10⁶ bytes) of threads are kept; None: all.
-        drain_seconds: how long runs may go on when the server is told to end.
+        limits: the bounds of requests and runs.
+        drain_delay: how long, in seconds, the server still takes requests when it is told to stop, while
+            `/readyz` says that it is about to: so long a proxy may take to notice.
+        drain_seconds: how long, in seconds, runs may go on after that.
         development: the text of exceptions reaches clients; see `CopilotRuntime`.
     """
 
@@ -53,13 +57,15 @@ class Settings:
     keep_days: float | None = None
     keep_threads: int | None = None
     keep_megabytes: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    drain_delay: float = 0.0
     drain_seconds: float = DRAIN_SECONDS
     development: bool = False
 
     def __post_init__(self) -> None:
         path = self.endpoint
         if not path.startswith("/") or any(mark in path for mark in "?#{} ") or "//" in path:
-            raise SettingsError(f"'{path}' is no endpoint: write a path such as {DEFAULT_ENDPOINT}.")
+            raise SettingsError(f"'{path}' is not a valid path: write one such as {DEFAULT_ENDPOINT}.")
         for origin in self.cors:
             check_origin(origin)
         for name in self.allowed_hosts:
@@ -70,46 +76,58 @@ class Settings:
                 raise SettingsError(f"The CORS origin '{keyword}' stands alone, without further origins.")
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Reads `COPILOTKIT_AGENTS`, `_CONFIG` and so on: the names of the attributes, in capitals.
+    def of(cls, values: Mapping[str, Any]) -> Settings:
+        """Returns the settings with values as options and variables give them.
 
-        Several agents (`NAME=TARGET`), origins or hosts are separated by spaces and quoted as in a shell.
-        Without `COPILOTKIT_CORS`, pages from this machine may call the server; an empty value forbids that.
+        Args:
+            values: values by the names of the table `SETTINGS`; None for one that is not given.
+
+        Raises:
+            SettingsError: a value is malformed, or contradicts another.
+        """
+        given = {name: value for name, value in values.items() if value is not None}
+        if "agents" in given:
+            given["agents"] = parse_agents(given["agents"])
+        if "limits" in given:
+            given["limits"] = Limits(**dict(given["limits"]))
+        return cls(**given)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Reads the variables of the table `SETTINGS`, and the files that their `_FILE` forms name.
+
+        Several agents (`NAME=TARGET`), origins, hosts or limits are separated by spaces and quoted as in a
+        shell. Without `COPILOTKIT_CORS`, pages from this machine may call the server; an empty value forbids
+        that.
+
+        Args:
+            environ: the variables; by default those of the process.
 
         Raises:
             SettingsError: a value is malformed.
         """
-        config = environ.get("COPILOTKIT_CONFIG")
-        return cls(
-            agents=parse_agents(_words(environ, "COPILOTKIT_AGENTS", "")),
-            config=Path(config) if config else None,
-            default_agent=environ.get("COPILOTKIT_DEFAULT_AGENT") or None,
-            endpoint=environ.get("COPILOTKIT_ENDPOINT") or DEFAULT_ENDPOINT,
-            cors=tuple(_words(environ, "COPILOTKIT_CORS", LOCALHOST)),
-            allowed_hosts=tuple(_words(environ, "COPILOTKIT_ALLOWED_HOSTS", "")),
-            store=environ.get("COPILOTKIT_STORE") or "memory",
-            keep_days=_number(environ, "COPILOTKIT_KEEP_DAYS", None),
-            keep_threads=_count(environ, "COPILOTKIT_KEEP_THREADS"),
-            keep_megabytes=_number(environ, "COPILOTKIT_KEEP_MEGABYTES", None),
-            drain_seconds=_number(environ, "COPILOTKIT_DRAIN_SECONDS", DRAIN_SECONDS),
-            development=_flag(environ, "COPILOTKIT_DEVELOPMENT"),
+        known = dict(os.environ if environ is None else environ)
+        read_files(known)
+        return cls.of(
+            {"cors": (LOCALHOST,)}
+            | {setting.name: value for setting in SETTINGS if (value := setting.value_in(known)) is not None}
         )
 
     def to_environment(self) -> dict[str, str]:
-        """The environment from which `from_environment` reads these settings."""
+        """Returns the environment from which `from_environment` reads these settings."""
+        agents = (f"{name}={target}" for name, target in self.agents.items())
+        standard = Limits()
+        limits = (
+            f"{limit.name}={getattr(self.limits, limit.name)}"
+            for limit in fields(Limits)
+            if getattr(self.limits, limit.name) != getattr(standard, limit.name)
+        )
+        lists = {"agents": agents, "limits": limits, "cors": self.cors, "allowed_hosts": self.allowed_hosts}
         return {
-            "COPILOTKIT_AGENTS": shlex.join(f"{name}={target}" for name, target in self.agents.items()),
-            "COPILOTKIT_CONFIG": str(self.config or ""),
-            "COPILOTKIT_DEFAULT_AGENT": self.default_agent or "",
-            "COPILOTKIT_ENDPOINT": self.endpoint,
-            "COPILOTKIT_CORS": shlex.join(self.cors),
-            "COPILOTKIT_ALLOWED_HOSTS": shlex.join(self.allowed_hosts),
-            "COPILOTKIT_STORE": self.store,
-            "COPILOTKIT_KEEP_DAYS": _text(self.keep_days),
-            "COPILOTKIT_KEEP_THREADS": _text(self.keep_threads),
-            "COPILOTKIT_KEEP_MEGABYTES": _text(self.keep_megabytes),
-            "COPILOTKIT_DRAIN_SECONDS": _text(self.drain_seconds),
-            "COPILOTKIT_DEVELOPMENT": "1" if self.development else "",
+            setting.variable: shlex.join(lists[setting.name])
+            if setting.many
+            else _text(getattr(self, setting.name))
+            for setting in SETTINGS
         }
 
 
@@ -154,47 +172,7 @@ def find_config(directory: Path | None = None) -> Path | None:
     return path if path.is_file() else None
 
 
-def _words(environ: Mapping[str, str], name: str, default: str) -> list[str]:
-    try:
-        return shlex.split(environ.get(name, default))
-    except ValueError as error:
-        raise SettingsError(f"{name} is malformed: {error}.") from error
-
-
-@overload
-def _number(environ: Mapping[str, str], name: str, default: float) -> float: ...
-
-
-@overload
-def _number(environ: Mapping[str, str], name: str, default: None) -> float | None: ...
-
-
-def _number(environ: Mapping[str, str], name: str, default: float | None) -> float | None:
-    value = environ.get(name)
-    if not value:
-        return default
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1
-    if not 0 <= number < float("inf"):
-        raise SettingsError(f"{name} is malformed: '{value}' is no number from 0 on.")
-    return number
-
-
-def _count(environ: Mapping[str, str], name: str) -> int | None:
-    number = _number(environ, name, None)
-    if number is not None and not number.is_integer():
-        raise SettingsError(f"{name} is malformed: {number} is no whole number.")
-    return None if number is None else int(number)
-
-
-def _flag(environ: Mapping[str, str], name: str) -> bool:
-    value = environ.get(name, "").lower()
-    if value not in ("", "0", "1", "false", "true"):
-        raise SettingsError(f"{name} is malformed: write 1 or 0.")
-    return value in ("1", "true")
-
-
-def _text(number: float | None) -> str:
-    return "" if number is None else str(number)
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else ""
+    return "" if value is None else str(value)

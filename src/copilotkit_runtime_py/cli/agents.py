@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..app.settings import Settings, parse_agents
 from ..providers.base import Provider
+from ..state_store.from_url import MEMORY
 from . import options
 from .plain_errors import plain_errors
 
@@ -28,20 +28,19 @@ _KINDS = {
 
 
 @click.command("agents")
-@options.agents
-@options.default_agent
+@options.settings("agents", "config", "default_agent")
 @options.as_json
-def command(agents: tuple[str, ...], config: Path | None, default_agent: str | None, as_json: bool) -> None:
+def command(as_json: bool, **given: Any) -> None:
     """List the agents that 'serve' would serve with the same options."""
     from ..app.application import load_agents  # late: it imports all that serves
     from ..providers.directory import AgentDirectory
 
-    config = options.config_for(agents, config)
-    # What the agents' modules print is none of the list.
+    # What the agents' modules print is not part of the list.
     with plain_errors(), contextlib.redirect_stdout(sys.stderr):
-        settings = Settings(agents=parse_agents(agents), config=config, default_agent=default_agent)
+        settings = options.settings_from("localhost", given, store=MEMORY)
+        default_agent = settings.default_agent
         providers = AgentDirectory(load_agents(settings), default=default_agent, authorize=None).providers
-    targets = {**_targets_in(config), **settings.agents}
+    targets = {**_targets_in(settings.config), **settings.agents}
     default = _default(providers, default_agent)
     rows = [_row(name, targets[name], each, name == default) for name, each in providers.items()]
     if as_json:

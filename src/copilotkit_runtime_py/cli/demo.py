@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Any
 
 import click
 
-from ..app.settings import DEMO_AGENT, Settings
+from ..app.settings import DEMO_AGENT
 from . import options
 from .listener import listen_near, url_of
 from .plain_errors import plain_errors
 from .server import run, warn_if_exposed
-from .store import kept, store_url
+from .store import kept
 
 _CURL_QUERY = (
     "mutation ($data: GenerateCopilotResponseInput!) { generateCopilotResponse(data: $data) { threadId "
@@ -24,34 +25,14 @@ _CURL_QUERY = (
 @click.command("demo")
 @options.host
 @options.port_or_next
-@options.endpoint
-@options.cors
-@options.allowed_host
-@options.store
-@options.drain
-def command(
-    host: str,
-    port: int | None,
-    endpoint: str,
-    cors: tuple[str, ...],
-    allowed_hosts: tuple[str, ...],
-    store: str | None,
-    drain_seconds: float,
-) -> None:
+@options.settings("endpoint", "cors", "allowed_hosts", "store", "limits", "drain_seconds")
+def command(host: str, port: int | None, **given: Any) -> None:
     """Serve a demo LangGraph agent that needs no API key."""
     name, target = DEMO_AGENT
     with plain_errors(), listen_near(host, port) as listener:
-        settings = Settings(
-            agents={name: target},
-            default_agent=name,
-            endpoint=endpoint,
-            cors=options.origins_for(host, cors),
-            allowed_hosts=allowed_hosts,
-            store=store_url(store),
-            drain_seconds=drain_seconds,
-        )
+        settings = options.settings_from(host, given, agents=(f"{name}={target}",), default_agent=name)
         warn_if_exposed(host)
-        url = url_of(host, listener, endpoint)
+        url = url_of(host, listener, settings.endpoint)
         banner = [
             f"CopilotKit runtime with the agent '{name}': {url}",
             "Give it to a frontend as runtimeUrl, open it in a browser for the playground, or try:",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from ..app.hosts import is_loopback
-from ..app.settings import DEFAULT_ENDPOINT, DRAIN_SECONDS, LOCALHOST, find_config
+from ..app.setting import SETTINGS, Setting
+from ..app.settings import LOCALHOST, Settings, find_config
+from ..logs.config import LogFormat
 from .listener import DEFAULT_PORT
-from .store import DEFAULT_STORE
+from .store import store_url
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,93 +28,126 @@ port_or_next = click.option(
     help=f"Port to listen on; 0: any free one.  [default: {DEFAULT_PORT}, or the next free one]",
 )
 
-endpoint = click.option(
-    "--endpoint", default=DEFAULT_ENDPOINT, show_default=True, metavar="PATH", help="Path of the one URL."
-)
-
-cors = click.option(
-    "--cors",
-    multiple=True,
-    metavar="ORIGIN",
-    help="Origin whose pages may call the server, with credentials; repeatable. '*': any origin, and "
-    "'localhost': any port of this machine, both without credentials. On a loopback host the default is "
-    "'localhost'.",
-)
-
-allowed_host = click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    metavar="NAME",
-    help="Host name besides this machine's own under which requests may come in over loopback, as from a "
-    "proxy or a tunnel; repeatable. '*': any.",
-)
-
-store = click.option(
-    "--store",
-    metavar="URL",
-    envvar="COPILOTKIT_STORE",
-    show_envvar=True,
-    help="Where threads are kept: memory, sqlite:///file.db, postgresql://… or redis://…  "
-    f"[default: the file {DEFAULT_STORE}]",
-)
-
-drain = click.option(
-    "--drain-seconds",
-    default=DRAIN_SECONDS,
-    show_default=True,
-    type=click.FloatRange(0),
-    help="How long runs may go on when the server is told to end.",
-)
-
-log_format = click.option(
-    "--log-format",
-    default="text",
-    show_default=True,
-    envvar="COPILOTKIT_LOG_FORMAT",
-    show_envvar=True,
-    type=click.Choice(["text", "json"]),
-    help="Logs for people, or for programs: an object a line, with the ids of request, thread and run.",
-)
-
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-default_agent = click.option("--default-agent", metavar="NAME", help="The agent for requests that name none.")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logging:
+    """How a server logs.
+
+    Attributes:
+        format: for people, or one JSON object per line.
+        level: the lowest level that is logged.
+        access: requests are logged.
+    """
+
+    format: LogFormat = "text"
+    level: str = "info"
+    access: bool = True
 
 
-def agents(command: F) -> F:
-    """Adds the options that name agents."""
-    command = click.option(
-        "--config",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="A langgraph.json. Without --agent, the one in the working directory is taken.",
-    )(command)
-    return click.option(
-        "--agent",
-        "agents",
-        multiple=True,
-        metavar="NAME=TARGET",
-        help="An agent: package.module:attribute, path/file.py:attribute, vendor:model or a URL; repeatable.",
-    )(command)
+def logging(command: F) -> F:
+    """Adds the options that say how a server logs; the command takes them as `logging`."""
+
+    @functools.wraps(command)
+    def with_logging(
+        *args: Any, log_format: LogFormat, log_level: str, access_log: bool, **kwargs: Any
+    ) -> Any:
+        chosen = Logging(format=log_format, level=log_level, access=access_log)
+        return command(*args, logging=chosen, **kwargs)
+
+    add_format = click.option(
+        "--log-format",
+        default="text",
+        show_default=True,
+        envvar="COPILOTKIT_LOG_FORMAT",
+        show_envvar=True,
+        type=click.Choice(["text", "json"]),
+        help="Logs for people, or one JSON object per line with the ids of request, thread and run.",
+    )
+    add_level = click.option(
+        "--log-level",
+        default="info",
+        show_default=True,
+        envvar="COPILOTKIT_LOG_LEVEL",
+        show_envvar=True,
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        help="The lowest level that is logged.",
+    )
+    add_access = click.option("--access-log/--no-access-log", default=True, help="Log requests, or not.")
+    return cast(F, add_format(add_level(add_access(with_logging))))
 
 
-def config_for(agents: tuple[str, ...], config: Path | None) -> Path | None:
-    """Returns the `langgraph.json` to serve: the one given, else, where no agent is, the one found.
+class _Value(click.ParamType):  # type: ignore[type-arg]
+    """The value of a setting."""
+
+    name = "value"
+
+    def __init__(self, setting: Setting) -> None:
+        self._read = setting.read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._read(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return shlex.split(rv)
+
+
+def settings(*names: str) -> Callable[[F], F]:
+    """Adds the options of some settings; the command takes their values as keyword arguments.
+
+    Args:
+        names: the settings, as the table `SETTINGS` has them.
+    """
+    rows = {setting.name: setting for setting in SETTINGS}
+
+    def add(command: F) -> F:
+        for name in reversed(names):
+            setting = rows[name]
+            kind: dict[str, Any] = {"is_flag": True} if setting.is_flag else {"type": _Value(setting)}
+            command = click.option(
+                setting.flag,
+                name,
+                multiple=setting.many,
+                metavar=setting.metavar,
+                envvar=setting.variable,
+                show_envvar=True,
+                help=setting.help,
+                **kind,
+            )(command)
+        return command
+
+    return add
+
+
+def settings_from(host: str, given: Mapping[str, Any], **fixed: Any) -> Settings:
+    """Returns the settings that a command's options give.
+
+    Args:
+        host: the address to listen on, on which the default of `--cors` depends.
+        given: the options' values.
+        fixed: settings that the command itself decides.
 
     Raises:
-        click.UsageError: there is no agent to serve.
+        SettingsError: a value contradicts another.
+        ConfigurationError: the directory of the default store cannot be made.
     """
-    if config is None and not agents:
-        config = find_config()
-        if config is None:
-            raise click.UsageError(
-                "No agent to serve: pass --agent NAME=TARGET or --config, or start where a langgraph.json "
-                "is. 'copilotkit-runtime-py init' writes an agent to begin with."
-            )
+    values = {name: value for name, value in given.items() if value not in (None, ())}
+    if "agents" in given and not {"agents", "config"} & (values.keys() | fixed.keys()):
+        values["config"] = _config()
+    values.setdefault("cors", (LOCALHOST,) if is_loopback(host) else ())
+    values["store"] = store_url(values.get("store"))
+    return Settings.of({**values, **fixed})
+
+
+def _config() -> Path:
+    config = find_config()
+    if config is None:
+        raise click.UsageError(
+            "No agent to serve: pass --agent NAME=TARGET or --config, or start where a langgraph.json "
+            "is. 'copilotkit-runtime-py init' writes an agent to begin with."
+        )
     return config
-
-
-def origins_for(host: str, cors: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the origins whose pages may call the server: those given, else what suits the host."""
-    return cors or ((LOCALHOST,) if is_loopback(host) else ())

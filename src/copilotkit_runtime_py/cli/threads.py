@@ -38,7 +38,7 @@ def command() -> None:
 
 
 @command.command("list")
-@options.store
+@options.settings("store")
 @_owner
 @click.option("--agent", metavar="NAME", help="Only threads on which this agent ran last.")
 @click.option("--archived", is_flag=True, help="Those put aside, too.")
@@ -67,7 +67,7 @@ def list_(
 
 @command.command("show")
 @click.argument("id")
-@options.store
+@options.settings("store")
 @_owner
 def show(id: str, store: str | None, owner: str) -> None:
     """Show a thread's conversation."""
@@ -85,7 +85,7 @@ def show(id: str, store: str | None, owner: str) -> None:
 
 @command.command("export")
 @click.argument("id")
-@options.store
+@options.settings("store")
 @_owner
 @click.option(
     "--output",
@@ -114,9 +114,9 @@ def export(id: str, store: str | None, owner: str, output: Path | None) -> None:
 
 @command.command("delete")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@options.store
+@options.settings("store")
 @_owner
-@options.agents
+@options.settings("agents", "config")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(
     ids: tuple[str, ...],

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -142,8 +143,19 @@ class JSONFormatter(logging.Formatter):
         for name in FIELDS:
             if (value := getattr(record, name, None)) is not None:
                 line[name] = value
+        line.update(getattr(record, "http", {}))
+        line.update(_trace_ids())
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
         if record.exc_text:
             line["exception"] = record.exc_text
         return json.dumps(line, ensure_ascii=False)
+
+
+def _trace_ids() -> dict[str, str]:
+    """Returns the ids of the current trace and span where the application has set up OpenTelemetry."""
+    trace = sys.modules.get("opentelemetry.trace")
+    context = trace.get_current_span().get_span_context() if trace is not None else None
+    if context is None or not context.is_valid:
+        return {}
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
