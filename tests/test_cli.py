@@ -303,3 +303,46 @@ def test_workers_answer_at_the_address_of_the_banner(tmp_path: Path, redis_url: 
             answer = client.post(url, json={"query": "{ availableAgents { agents { name } } }"}, timeout=30)
 
     assert answer.json() == {"data": {"availableAgents": {"agents": [{"name": "a"}]}}}
+
+
+def test_an_idle_connection_is_kept_longer_than_proxies_keep_it(tmp_path: Path) -> None:
+    with started(tmp_path, *SERVE) as banner:
+        answer = httpx.get(banner[0].removeprefix("CopilotKit runtime: ") + "/info")
+
+    assert answer.headers["keep-alive"] == "timeout=75"
+
+
+def test_all_that_is_logged_as_json_is_json(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "copilotkit_runtime_py", *SERVE, "--log-format", "json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = []
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(json.loads(line))
+            if lines[-1]["message"].startswith("CopilotKit runtime: "):
+                url = lines[-1]["message"].removeprefix("CopilotKit runtime: ")
+                httpx.get(f"{url}/info?token=s3cret")
+                httpx.get(url.replace("/api/copilotkit", "/readyz"))
+                process.terminate()
+
+    assert process.returncode == 0
+    (access,) = [line for line in lines if line["logger"] == "copilotkit_runtime_py.access"]
+    assert access["method"] == "GET"
+    assert access["path"] == "/api/copilotkit/info"
+    assert access["status"] == 200
+    assert access["durationMs"] > 0
+
+
+def test_a_variable_that_is_no_setting_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COPILOTKIT_STOER", "memory")
+
+    result = run("serve", "--port", "0", "--agent", "chat=missing.py:agent")
+
+    assert "WARNING: COPILOTKIT_STOER is not a setting, and has no effect." in result.output

@@ -268,3 +268,96 @@ async def test_an_application_that_mounts_the_router_drains_it_in_its_lifespan(t
 
     assert ends(readers) == [BROKEN_OFF]
     assert "Traceback" not in server.errors
+
+
+@pytest.mark.postgres
+async def test_a_signal_to_the_whole_process_group_drains_every_worker_once(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    command = [*SERVE, "--agent", "chat=slow.py:agent", "--drain-seconds", "20", "--workers", "2"]
+    with served(tmp_path, command, COPILOTKIT_STORE=postgres_url) as server:
+        client, readers = await read(server, *["short"] * 6)
+        os.killpg(server.process.pid, signal.SIGTERM)
+        assert await _refused(server)
+        (tmp_path / "go").touch()
+        await asyncio.gather(*(reader.task for reader in readers))
+        code = await server.ended()
+        await client.aclose()
+
+    assert ends(readers) == [finished(f"t{i}") for i in range(6)]
+    assert code == 0
+
+
+@pytest.mark.postgres
+async def test_workers_stop_when_their_parent_is_gone(tmp_path: Path, postgres_url: str) -> None:
+    command = [*SERVE, "--agent", "chat=slow.py:agent", "--drain-seconds", "0", "--workers", "2"]
+    with served(tmp_path, command, COPILOTKIT_STORE=postgres_url) as server:
+        client, readers = await read(server, "endless")
+        server.signal(signal.SIGKILL)
+        await readers[0].task
+        await server.ended()  # when the workers, too, have closed its output
+        await client.aclose()
+
+    assert ends(readers) == [BROKEN_OFF]
+
+
+async def test_a_lost_terminal_drains_the_runs(tmp_path: Path) -> None:
+    command = [*SERVE, "--agent", "chat=slow.py:agent", "--drain-seconds", "20"]
+    with served(tmp_path, command) as server:
+        client, readers = await read(server, "short")
+        server.signal(signal.SIGHUP)
+        (tmp_path / "go").touch()
+        await readers[0].task
+        code = await server.ended()
+        await client.aclose()
+
+    assert ends(readers) == [finished("t0")]
+    assert code == 0
+
+
+async def test_requests_are_taken_during_the_delay_while_the_probe_says_that_the_end_is_near(
+    tmp_path: Path,
+) -> None:
+    command = [*SERVE, "--agent", "chat=slow.py:agent", "--drain-delay", "1000", "--drain-seconds", "20"]
+    with served(tmp_path, command) as server:
+        server.signal(signal.SIGTERM)
+        probe = server.url.replace("/api/copilotkit", "/readyz")
+        async with httpx.AsyncClient() as probing:
+            while (ready := await probing.get(probe)).status_code == 200:
+                pass
+        client, readers = await read(server, "short")
+        (tmp_path / "go").touch()
+        await readers[0].task
+        server.signal(signal.SIGTERM)
+        code = await server.ended()
+        await client.aclose()
+
+    assert (ready.status_code, ready.json()) == (503, {"status": "draining"})
+    assert ends(readers) == [finished("t0")]
+    assert code == 0
+
+
+async def test_the_process_leaves_although_an_agent_ignores_its_cancellation(tmp_path: Path) -> None:
+    stubborn = """
+import asyncio
+
+async def agent(input):
+    yield {"type": "TEXT_MESSAGE_CHUNK", "messageId": "m1", "delta": "Hel"}
+    while True:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            pass
+"""
+    (tmp_path / "stubborn.py").write_text(stubborn)
+    command = [*SERVE, "--agent", "chat=stubborn.py:agent", "--drain-seconds", "0"]
+    with served(tmp_path, command) as server:
+        client, readers = await read(server, "endless")
+        server.signal(signal.SIGTERM)
+        await readers[0].task
+        code = await server.ended()
+        await client.aclose()
+
+    assert ends(readers) == [BROKEN_OFF]
+    assert code == 1
+    assert "The server did not stop within" in server.errors

@@ -117,8 +117,8 @@ class _Stop:
         self._drains.add(self._loop.create_task(self._runtime.drain(seconds)))
 
     def _pass_on(self, number: int) -> None:
+        if not callable(self._before[number]):
+            number = signal.SIGTERM  # what the server makes of the loss of its terminal
         server = self._before[number]
-        if not callable(server):
-            server = self._before[signal.SIGTERM]
         if callable(server):
             server(number, None)
