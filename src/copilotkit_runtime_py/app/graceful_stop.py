@@ -6,7 +6,6 @@ import asyncio
 import multiprocessing
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from ..runtime import CopilotRuntime
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-_REPEATED_SECONDS: Final = 1.0
 
 
 @contextmanager
@@ -57,7 +55,8 @@ class _Stop:
         self._loop = asyncio.get_running_loop()
         self._before = {number: signal.getsignal(number) for number in _SIGNALS}
         self._received: Counter[int] = Counter()
-        self._last_at: dict[int, float] = {}
+        # A signal to the whole process group reaches a worker twice: the supervisor passes it on as well.
+        self._passed_on_by_parent = multiprocessing.parent_process() is not None
         self._drains: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -82,7 +81,8 @@ class _Stop:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two.
         # uvicorn takes a SIGINT after a SIGTERM for the wish to drop all answers.
-        if self._is_repeated(number):
+        if number == signal.SIGTERM and self._received[number] and self._passed_on_by_parent:
+            self._passed_on_by_parent = False
             return
         self._received[number] += 1
         if self._received.total() == 1:
@@ -96,12 +96,6 @@ class _Stop:
             self._loop.call_soon_threadsafe(self._drain, 0.0)
             if self._received[number] > 2 or self._timer is not None:
                 self._pass_on(number)
-
-    def _is_repeated(self, number: int) -> bool:
-        """Whether the process group got this signal, and the supervisor has passed it on as well."""
-        now = time.monotonic()
-        last, self._last_at[number] = self._last_at.get(number, float("-inf")), now
-        return multiprocessing.parent_process() is not None and now - last < _REPEATED_SECONDS
 
     def _begin_later(self, number: int) -> None:
         self._timer = self._loop.call_later(self._delay, self._begin, number)
