@@ -160,8 +160,9 @@ async def _emit(state: Shared, config: RunnableConfig) -> dict[str, Any]:
         "copilotkit_manually_emit_intermediate_state", {"note": "half"}, config=config
     )
     await adispatch_custom_event("my_event", {"n": 1}, config=config)
-    get_stream_writer()({"progress": 50})
     await adispatch_custom_event("copilotkit_exit", {}, config=config)
+    # A server sends what is written after the events that a node dispatches.
+    get_stream_writer()({"progress": 50})
     return {"messages": [reply], "note": "whole"}
 
 
