@@ -9,14 +9,14 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(TOOLS)/bin/uv)
 PYTHON := .venv/bin/python
 # Tools that make had to install itself, because the machine had none or too old ones.
 export PATH := $(TOOLS)/bin:$(PATH)
-EXTRAS := --extra langgraph --extra langgraph-platform --extra langgraph-redis --extra chat --extra mcp --extra crewai --extra postgres --extra redis
+EXTRAS := --extra langgraph --extra langgraph-platform --extra langgraph-redis --extra chat --extra mcp --extra crewai --extra postgres --extra redis --extra a2a
 # Each file of tests stays in one process, so that what its tests share is made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Node projects of the tests and benchmarks: each has a lock file.
 NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
 # Those that need neither Node, nor a browser, nor a server, nor a framework that is slow to start.
-CORE_TESTS := -m "not clients and not browser and not older_pages and not packaging and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
+CORE_TESTS := -m "not clients and not browser and not older_pages and not packaging and not frameworks and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
 # What Starlette does differently before 1.0: see docs/compatibility.md.
 STARLETTE_1_TESTS := tests/app/test_mounting.py::test_a_stream_passes_middleware_and_so_does_the_news_that_the_client_left \
 	tests/app/test_application.py::test_any_origin_is_let_in_without_credentials
@@ -47,6 +47,10 @@ unit: .venv/.dev ## Run the tests that need only Python, in under a minute
 .PHONY: pages
 pages: .venv/.dev $(NODE_MODULES) chromium ## Run every test of the 1.10 page on CopilotKit 1.8 to 1.10
 	$(PYTHON) -m pytest $(PARALLEL) -m older_pages $(ARGS)
+
+.PHONY: frameworks
+frameworks: .venv/.dev ## Run the recipes for agent frameworks with the newest packages
+	$(PYTHON) -m pytest -m frameworks tests/test_frameworks.py $(ARGS)
 
 .PHONY: check
 check: .venv/.dev ## Check the format, the lint rules, the types and the lock file

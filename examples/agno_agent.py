@@ -1,23 +1,19 @@
-r"""An Agno agent, which speaks AG-UI by itself. No API key is needed: its model follows a script.
+r"""An Agno agent. No API key is needed: its model follows a script.
 
     uv run --with agno \
-        copilotkit-runtime-py serve --agent notes=examples/agno_agent.py:notes
+        copilotkit-runtime-py serve --agent notes=examples/agno_agent.py:agent
 
-A thread is a session of Agno's, which remembers what was said in it.
+Each thread is an Agno session, which stores the conversation.
 """
 
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn
 
-from ag_ui.core import BaseEvent, RunAgentInput
 from agno.agent import Agent
 from agno.db.in_memory import InMemoryDb
 from agno.models.base import Model
 from agno.models.message import Message
 from agno.models.response import ModelResponse
-from agno.os.interfaces.agui.router import run_entity
-
-from copilotkit_runtime_py import RequestContext
 
 
 class Script(Model):
@@ -38,8 +34,3 @@ class Script(Model):
 
 # For a real model, put its name in the place of the script: Agent(model="openai:gpt-5-mini", ...).
 agent = Agent(model=Script(id="script"), db=InMemoryDb(), add_history_to_context=True, telemetry=False)
-
-
-async def notes(input: RunAgentInput, context: RequestContext) -> AsyncIterator[BaseEvent]:
-    async for event in run_entity(agent, input, user_id=context.owner):
-        yield event

@@ -1,20 +1,18 @@
-r"""A Pydantic AI agent, which speaks AG-UI by itself. No API key is needed: its model follows a script.
+r"""A Pydantic AI agent. No API key is needed: its model follows a script.
 
     uv run --with 'pydantic-ai-slim[ag-ui]' \
-        copilotkit-runtime-py serve --agent weather=examples/pydantic_ai_agent.py:weather
+        copilotkit-runtime-py serve --agent weather=examples/pydantic_ai_agent.py:agent
 
-The tools that the page offers reach the model beside the agent's own. The conversation comes with each
-request, so the agent needs no memory.
+The model is offered the page's tools along with the agent's own. The conversation comes with each request,
+so the agent needs no memory.
 """
 
 import json
 from collections.abc import AsyncIterator
 
-from ag_ui.core import BaseEvent, RunAgentInput
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ToolReturnPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
-from pydantic_ai.ui.ag_ui import AGUIAdapter
 
 
 async def script(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str | DeltaToolCalls]:
@@ -35,8 +33,3 @@ def look_up_weather(place: str) -> str:
 
 # For a real model, put its name in the place of the script: Agent("openai:gpt-5-mini", ...).
 agent = Agent(FunctionModel(stream_function=script), tools=[look_up_weather])
-
-
-async def weather(input: RunAgentInput) -> AsyncIterator[BaseEvent]:
-    async for event in AGUIAdapter(agent=agent, run_input=input).run_stream():
-        yield event

@@ -86,7 +86,7 @@ def test_serve_without_agents_says_how_to_name_one(tmp_path: Path, monkeypatch: 
         (["--agent", "chat"], "write NAME=TARGET"),
         (["--agent", "chat=nowhere"], "'nowhere' is no target"),
         (["--agent", "chat=surely_missing:graph"], "There is no module 'surely_missing'"),
-        (["--agent", "chat=sys:maxsize"], "The agent 'chat' cannot be served: int is no agent"),
+        (["--agent", "chat=sys:maxsize"], "The agent 'chat' cannot be served: int is not an agent"),
         (["--agent", "a=json:dumps", "--agent", "a=json:loads"], "'a' is given twice"),
         (["--agent", "a=http://127.0.0.1:1/", "--default-agent", "b"], "default agent 'b' is not registered"),
         (["--agent", "a=http://127.0.0.1:1/", "--endpoint", "api"], "'api' is not a valid path"),

@@ -2,7 +2,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from examples.fastapi_app import app as fastapi_app
 from examples.fastapi_auth import app as auth_app
 from examples.two_agents import app as two_agents_app
 from tests.servers import free_port
-from tests.test_packaging import ROOT, UV
+from tests.test_packaging import ROOT
 
 pytestmark = pytest.mark.processes
 
@@ -76,37 +75,6 @@ def test_the_langgraph_app_asks_before_it_books() -> None:
     assert json.loads(booked["messages"][-1]["state"])["booked"] == ["a table for two"]
 
 
-@contextmanager
-def started(example: str) -> Iterator[httpx.Client]:
-    """Runs the command that an example gives, in an environment of its own, and yields a client of it."""
-    source = (EXAMPLES / example).read_text(encoding="utf-8")
-    command = re.search(r"^    (uv run .*\\\n.*)$", source, re.MULTILINE)
-    assert command is not None
-    _, run, *arguments = shlex.split(command[1].replace("\\\n", " "))
-    inherited = {name: each for name, each in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    process = subprocess.Popen(
-        [UV, run, "--isolated", "--frozen", "--no-dev", *arguments, "--port", "0"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**inherited, "COPILOTKIT_STORE": "memory"},
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if line.startswith("CopilotKit runtime: "):
-                break
-        else:
-            raise AssertionError(process.communicate()[1])
-        url = line.split()[-1]
-        with httpx.Client(base_url=url.removesuffix("/api/copilotkit"), timeout=30) as client:
-            yield client
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=10)
-
-
 def told(
     client: httpx.Client, text: str, *, thread: str, tools: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
@@ -128,40 +96,10 @@ def spoken(events: list[dict[str, Any]]) -> str:
     return "".join(event["delta"] for event in events if event["type"] == "TEXT_MESSAGE_CONTENT")
 
 
-@pytest.mark.packaging
-@pytest.mark.timeout(300)
-def test_the_pydantic_ai_agent_looks_up_the_weather_on_both_contracts() -> None:
-    with started("pydantic_ai_agent.py") as client:
-        events = told(client, "How is the weather in Rome?", thread="t1", tools=("paint",))
-        response = say(client, "And in Oslo?", threadId="t2")
-
-    assert spoken(events) == "It is 21 °C and sunny in Rome. "
-    assert [event["content"] for event in events if event["type"] == "TOOL_CALL_RESULT"] == [
-        "It is 21 °C and sunny in Rome."
-    ]
-    assert (events[0]["type"], events[-1]["type"]) == ("RUN_STARTED", "RUN_FINISHED")
-    assert text(response) == "It is 21 °C and sunny in Oslo. "
-
-
-@pytest.mark.packaging
-@pytest.mark.timeout(300)
-def test_the_agno_agent_remembers_each_thread_on_both_contracts() -> None:
-    with started("agno_agent.py") as client:
-        first = told(client, "buy milk", thread="t1")
-        second = told(client, "call Ada", thread="t1")
-        elsewhere = say(client, "water the plants", threadId="t2")
-        third = say(client, "go home", threadId="t1")
-
-    assert spoken(first) == "You have noted: buy milk"
-    assert spoken(second) == "You have noted: buy milk, call Ada"
-    assert text(elsewhere) == "You have noted: water the plants"
-    assert text(third) == "You have noted: buy milk, call Ada, go home"
-
-
 SERVED = sorted(
     str(path.relative_to(EXAMPLES))
     for path in EXAMPLES.glob("*.py")
-    if path.name not in ("agno_agent.py", "pydantic_ai_agent.py")  # which run in environments of their own
+    if " --with " not in path.read_text(encoding="utf-8")  # those are tested in test_frameworks.py
 )
 
 

@@ -155,7 +155,7 @@ def test_the_endpoint_may_be_the_root() -> None:
 
 
 def test_a_target_that_is_no_agent_is_told_with_the_agents_name() -> None:
-    with pytest.raises(TargetError, match="The agent 'chat' cannot be served: int is no agent"):
+    with pytest.raises(TargetError, match="The agent 'chat' cannot be served: int is not an agent"):
         create_app(Settings(agents={"chat": "sys:maxsize"}))
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -117,14 +118,14 @@ async def test_run_may_return_or_await_an_async_iterator() -> None:
 
 @pytest.mark.anyio
 async def test_what_is_no_stream_of_events_is_named() -> None:
-    def generate(_: RunAgentInput) -> Iterator[Event]:
-        yield events.text_start("m1")
+    def gather(_: RunAgentInput) -> list[Event]:
+        return [events.text_start("m1")]
 
     async def text(_: RunAgentInput) -> AsyncIterator[str]:
         yield "data: {}"
 
-    with pytest.raises(TypeError, match="returned generator, which is no async iterator"):
-        await received(FunctionProvider(generate))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="returned list, which is not an iterator of events"):
+        await received(FunctionProvider(gather))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="yielded str, which is no AG-UI event"):
         await received(FunctionProvider(text))  # type: ignore[arg-type]
 
@@ -193,3 +194,87 @@ async def test_an_agents_context_variables_stay_in_its_run() -> None:
     runs = await asyncio.gather(received(provider), received(provider))
     assert list(runs) == [[events.custom("variable", ["unset", "set"])]] * 2
     assert variable.get() == "unset"
+
+
+@pytest.mark.anyio
+async def test_a_synchronous_generator_runs_in_a_thread_of_its_own() -> None:
+    person: ContextVar[str] = ContextVar("person")
+
+    def agent(_: RunAgentInput) -> Iterator[Event]:
+        for number in range(300):
+            yield events.custom(person.get(), [number, threading.current_thread() is threading.main_thread()])
+
+    person.set("alice")
+    assert await received(FunctionProvider(agent)) == [
+        events.custom("alice", [number, False]) for number in range(300)
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_synchronous_generator_that_blocks_leaves_the_loop_free() -> None:
+    go_on = threading.Event()
+
+    def agent(_: RunAgentInput) -> Iterator[Event]:
+        assert go_on.wait(10)
+        yield events.text_start("m1")
+
+    running = asyncio.create_task(received(FunctionProvider(agent)))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await running == [events.text_start("m1")]
+
+
+@pytest.mark.anyio
+async def test_what_a_synchronous_generator_raises_comes_after_its_events() -> None:
+    def agent(_: RunAgentInput) -> Iterator[Event]:
+        yield events.text_start("m1")
+        raise ValueError("broken")
+
+    stream = FunctionProvider(agent).run(INPUT, CONTEXT)
+    assert await anext(stream) == events.text_start("m1")
+    with pytest.raises(ValueError, match="broken"):
+        await anext(stream)
+
+
+@pytest.mark.anyio
+async def test_stopping_a_synchronous_generator_ends_it_at_its_next_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop, closed, go_on, reached = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), []
+
+    def agent(_: RunAgentInput) -> Iterator[Event]:
+        try:
+            yield events.text_start("m1")
+            assert go_on.wait(10)
+            yield events.text_end("m1")
+            reached.append("the next event")
+        finally:
+            loop.call_soon_threadsafe(closed.set)
+
+    stream: Any = FunctionProvider(agent).run(INPUT, CONTEXT)
+    assert await anext(stream) == events.text_start("m1")
+    await stream.aclose()
+    assert "its synchronous agent continues until its next event" in caplog.text
+    go_on.set()
+    async with asyncio.timeout(10):
+        await closed.wait()
+    assert reached == []
+
+
+@pytest.mark.anyio
+async def test_a_synchronous_generator_is_not_far_ahead_of_its_reader() -> None:
+    made: list[int] = []
+    ahead = threading.Event()
+
+    def agent(_: RunAgentInput) -> Iterator[Event]:
+        for number in range(10_000):
+            made.append(number)
+            if number == 64:
+                ahead.set()
+            yield events.custom("n", number)
+
+    stream: Any = FunctionProvider(agent).run(INPUT, CONTEXT)
+    await anext(stream)
+    assert await asyncio.to_thread(ahead.wait, 10)
+    assert len(made) < 100
+    await stream.aclose()

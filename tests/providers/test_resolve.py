@@ -1,6 +1,6 @@
 import asyncio
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -49,6 +49,15 @@ class Speaker:
         yield events.text_start(input.run_id)
 
 
+def speak_in_a_thread(input: RunAgentInput) -> Iterator[Event]:
+    yield events.text_start(input.run_id)
+
+
+class SynchronousSpeaker:
+    def run(self, input: RunAgentInput) -> Iterator[Event]:
+        yield events.text_start(input.run_id)
+
+
 class CallableAgent:
     async def __call__(self, input: RunAgentInput) -> AsyncIterator[Event]:
         yield events.text_start(input.run_id)
@@ -79,15 +88,22 @@ def test_a_compiled_graph_runs_on_the_langgraph_provider() -> None:
 
     graph = graphs.StateGraph(State).add_node("n", lambda state: {"n": 1}).add_edge("__start__", "n")
     assert type(as_provider(graph.compile())).__name__ == "LangGraphProvider"
-    with pytest.raises(TypeError, match=r"StateGraph is no agent yet: call its compile\(\) first"):
+    with pytest.raises(TypeError, match=r"StateGraph is not an agent yet: call its compile\(\) first"):
         as_provider(graph)
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "agent",
-    [speak, functools.partial(speak), Speaker(), CallableAgent()],
-    ids=["function", "partial", "object with run", "callable object"],
+    [
+        speak,
+        functools.partial(speak),
+        Speaker(),
+        CallableAgent(),
+        speak_in_a_thread,
+        functools.partial(speak_in_a_thread),
+        SynchronousSpeaker(),
+    ],
 )
 async def test_what_runs_itself_is_run_with_the_input(agent: AgentLike) -> None:
     provider = as_provider(agent)
@@ -174,7 +190,7 @@ async def test_a_made_agent_that_must_end_its_run_itself_is_held_to_it() -> None
 
 @pytest.mark.anyio
 async def test_a_factory_that_makes_no_agent_is_told_so() -> None:
-    with pytest.raises(TypeError, match="NoneType is no agent"):
+    with pytest.raises(TypeError, match="NoneType is not an agent"):
         await received(as_provider(lambda: None))  # type: ignore[arg-type]
 
 
@@ -183,9 +199,10 @@ def test_anything_else_is_refused_with_the_list_of_what_is_accepted(agent: Any) 
     with pytest.raises(TypeError) as raised:
         as_provider(agent)
     assert str(raised.value) == (
-        f"{type(agent).__name__} is no agent. An agent is a compiled LangGraph graph, a CrewAI flow or crew, "
-        "a chat model, the http(s) URL of an AG-UI agent, an async generator function, an object with "
-        "run(RunAgentInput), a Provider, or a function that returns one of these for each run."
+        f"{type(agent).__name__} is not an agent. An agent is a compiled LangGraph graph, a CrewAI flow or "
+        "crew, a chat model, an agent of Pydantic AI or Agno, the http(s) URL of an AG-UI agent, a generator "
+        "function, an object with run(RunAgentInput), a Provider, or a function that returns one of these "
+        "for each run."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from ag_ui.core import RunAgentInput
@@ -12,11 +12,15 @@ from pydantic import BaseModel
 from ..agui.events import Event, event_from
 from ..context import RequestContext
 from .base import Provider, close_stream
+from .thread_stream import ThreadStream
 
 AgentEvent: TypeAlias = BaseModel | Mapping[str, Any]
 """What an agent may yield: a model of `ag_ui.core`, or the same in JSON form."""
 
-AgentStream: TypeAlias = AsyncIterable[AgentEvent] | Awaitable[AsyncIterable[AgentEvent]]
+AgentStream: TypeAlias = (
+    AsyncIterable[AgentEvent] | Awaitable[AsyncIterable[AgentEvent]] | Iterator[AgentEvent]
+)
+"""What an agent function may return. A synchronous iterator runs in a thread."""
 
 AgentFunction: TypeAlias = (
     Callable[[RunAgentInput], AgentStream] | Callable[[RunAgentInput, RequestContext], AgentStream]
@@ -35,14 +39,16 @@ class RunnableAgent(Protocol):
 class FunctionProvider(Provider):
     """Runs an in-process agent.
 
-    An object that can `clone()` itself is cloned for every run, so that concurrent runs do not meet on it;
-    one that cannot is shared, and answers for that itself. The agent may leave out RUN_STARTED, message ends
-    and the terminal event: the runtime supplies them.
+    An object with a `clone()` method is cloned for every run, so that concurrent runs do not share it; one
+    without is shared by all runs. The agent may omit RUN_STARTED, message ends and the terminal event: the
+    runtime adds them.
+
+    A synchronous generator runs in a thread of its own. A stop takes effect at its next event.
 
     Args:
-        agent: a function that returns the async iterator of a run's events (an async generator function,
-            usually), or an object with such a function as its `run`. The function gets the `RunAgentInput`,
-            and the `RequestContext` too if it has a second parameter that is required or named `context`.
+        agent: a function that returns the iterator of a run's events (usually an async generator function),
+            or an object with such a function as its `run`. The function receives the `RunAgentInput`, and
+            the `RequestContext` too if it has a second parameter that is required or named `context`.
         description: one sentence for frontends and other agents.
     """
 
@@ -57,15 +63,15 @@ class FunctionProvider(Provider):
         """Streams the agent's events in JSON form.
 
         Raises:
-            TypeError: the agent returns something else than a stream of events.
+            TypeError: the agent returns something other than a stream of events.
         """
         stream: Any = self._start(input, context)
         if inspect.isawaitable(stream):
             stream = await stream
+        if isinstance(stream, Iterator):
+            stream = ThreadStream(stream)
         if not isinstance(stream, AsyncIterable):
-            raise TypeError(
-                f"the agent returned {type(stream).__name__}, which is no async iterator of events"
-            )
+            raise TypeError(f"the agent returned {type(stream).__name__}, which is not an iterator of events")
         iterator = aiter(stream)
         try:
             async for event in iterator:
@@ -87,7 +93,7 @@ def takes_context(function: Any, position: int) -> bool:
     """Whether a function wants a `RequestContext` as its positional argument number `position`, from 0."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
-    except ValueError:  # a callable written in C, which tells nothing of its parameters
+    except ValueError:  # a callable written in C, without a signature
         return False
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(positional) <= position:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
+from importlib import import_module
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, Union
 
 from ag_ui.core import RunAgentInput
 
@@ -15,12 +17,16 @@ from ..agui.events import Event
 from ..context import RequestContext
 from ..errors import ProtocolViolationError
 from .base import AgentSnapshot, Provider, close_stream
+from .foreign import what_it_needs
 from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_context
 
 if TYPE_CHECKING:
+    from agno.agent import Agent as AgnoAgent
+    from agno.team import Team as AgnoTeam
     from langchain_core.language_models import BaseChatModel
     from langgraph.pregel import Pregel
     from langgraph.pregel.remote import RemoteGraph
+    from pydantic_ai.agent import AbstractAgent
 
 Made: TypeAlias = "AgentLike | Awaitable[AgentLike]"
 AgentFactory: TypeAlias = Callable[[], Made] | Callable[[RequestContext], Made]
@@ -45,8 +51,26 @@ AgentLike: TypeAlias = Union[
     "RemoteGraph",
     Kickoff,
     "BaseChatModel",
+    "AbstractAgent[Any, Any]",
+    "AgnoAgent",
+    "AgnoTeam",
 ]
 """Whatever can be registered as an agent; see `as_provider`."""
+
+# The module and the classes of a framework's agents, then what makes the provider that runs them.
+_FRAMEWORKS: Final = (
+    ("langgraph.pregel", ("Pregel",), ".langgraph.provider", "LangGraphProvider"),
+    (
+        "langgraph.pregel.remote",
+        ("RemoteGraph",),
+        ".langgraph_platform.provider",
+        "LangGraphPlatform.from_remote_graph",
+    ),
+    ("langchain_core.language_models.chat_models", ("BaseChatModel",), ".chat.provider", "ChatProvider"),
+    ("pydantic_ai.agent", ("AbstractAgent",), ".pydantic_ai", "PydanticAIProvider"),
+    ("agno.agent", ("Agent", "RemoteAgent"), ".agno", "AgnoProvider"),
+    ("agno.team", ("Team", "RemoteTeam"), ".agno", "AgnoProvider"),
+)
 
 
 def as_provider(agent: AgentLike) -> Provider:
@@ -59,7 +83,8 @@ def as_provider(agent: AgentLike) -> Provider:
     - a compiled LangGraph graph, or a `RemoteGraph`;
     - a CrewAI flow, crew, flow class or `@CrewBase` class;
     - a chat model of LangChain;
-    - an async generator function from `RunAgentInput` to AG-UI events;
+    - an agent of Pydantic AI, an agent or team of Agno;
+    - a generator function from `RunAgentInput` to AG-UI events, async or not;
     - an object with `run(RunAgentInput)`;
     - any other function, and any class: a factory that makes one of these for each run. It is given the
       `RequestContext` if it has a first parameter that is required or named `context`, and may be async.
@@ -75,30 +100,27 @@ def as_provider(agent: AgentLike) -> Provider:
         from .remote import RemoteProvider
 
         return RemoteProvider(given)
-    if _is_compiled_graph(given):
-        from .langgraph.provider import LangGraphProvider
-
-        return LangGraphProvider(given)
-    if _is_remote_graph(given):
-        from .langgraph_platform.provider import LangGraphPlatform
-
-        return LangGraphPlatform.from_remote_graph(given)
+    for module, names, provider_module, provider in _FRAMEWORKS:
+        if _is_instance(given, module, names):
+            make = attrgetter(provider)(import_module(provider_module, __package__))
+            made: Provider = make(given)
+            return made
     if _is_crew_or_flow(given):
         from .crewai.provider import CrewAIProvider
 
         return CrewAIProvider(given)
-    if _is_chat_model(given):
-        from .chat.provider import ChatProvider
-
-        return ChatProvider(given)
+    if advice := what_it_needs(given):
+        name = given.__name__ if inspect.isclass(given) else type(given).__name__
+        raise TypeError(f"{name} cannot be registered as it is: {advice}. See docs/frameworks.md.")
     if _is_agent(given):
         return FunctionProvider(given)
     if callable(given):
         return FactoryProvider(given)
     raise TypeError(
-        f"{type(given).__name__} is no agent{_advice(given)}. An agent is a compiled LangGraph graph, a "
-        "CrewAI flow or crew, a chat model, the http(s) URL of an AG-UI agent, an async generator function, "
-        "an object with run(RunAgentInput), a Provider, or a function that returns one of these for each run."
+        f"{type(given).__name__} is not an agent{_advice(given)}. An agent is a compiled LangGraph graph, a "
+        "CrewAI flow or crew, a chat model, an agent of Pydantic AI or Agno, the http(s) URL of an AG-UI "
+        "agent, a generator function, an object with run(RunAgentInput), a Provider, or a function that "
+        "returns one of these for each run."
     )
 
 
@@ -165,16 +187,11 @@ class FactoryProvider(Provider):
                 await provider.aclose()
 
 
-def _is_compiled_graph(agent: Any) -> bool:
-    """Whether this is a LangGraph graph. Nobody can have made one without having imported LangGraph."""
-    pregel = sys.modules.get("langgraph.pregel")
-    return pregel is not None and isinstance(agent, pregel.Pregel)
-
-
-def _is_remote_graph(agent: Any) -> bool:
-    """Whether this is a graph on a LangGraph server, which has imported the module of its class."""
-    remote = sys.modules.get("langgraph.pregel.remote")
-    return remote is not None and isinstance(agent, remote.RemoteGraph)
+def _is_instance(agent: Any, module: str, names: Iterable[str]) -> bool:
+    """Whether an object is of one of a module's classes. An object exists only where its module is loaded."""
+    loaded = sys.modules.get(module)
+    classes = tuple(getattr(loaded, name) for name in names if hasattr(loaded, name))
+    return isinstance(agent, classes)
 
 
 def _is_crew_or_flow(agent: Any) -> bool:
@@ -188,19 +205,16 @@ def _is_crew_or_flow(agent: Any) -> bool:
     return isinstance(agent, flow | crew)
 
 
-def _is_chat_model(agent: Any) -> bool:
-    """Whether this is a chat model of LangChain, which has imported the module of their base class."""
-    models = sys.modules.get("langchain_core.language_models.chat_models")
-    return models is not None and isinstance(agent, models.BaseChatModel)
-
-
 def _is_agent(agent: Any) -> bool:
     """Whether this runs itself. A class does not: it makes objects that do."""
     if inspect.isclass(agent):
         return False
     if callable(getattr(agent, "run", None)):
         return True
-    return inspect.isasyncgenfunction(agent) or inspect.isasyncgenfunction(getattr(agent, "__call__", None))  # noqa: B004
+    call = getattr(agent, "__call__", None)  # noqa: B004
+    return any(map(inspect.isasyncgenfunction, (agent, call))) or any(
+        map(inspect.isgeneratorfunction, (agent, call))
+    )
 
 
 def _advice(agent: Any) -> str:
