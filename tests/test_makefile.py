@@ -15,6 +15,7 @@ TARGETS = [
     "test",
     "unit",
     "pages",
+    "frameworks",
     "check",
     "format",
     "contract",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from ag_ui.core import RunAgentInput
 from agno.agent import Agent
-from agno.db.sqlite import SqliteDb
+from agno.db.base import SessionType
+from agno.db.in_memory import InMemoryDb
 from agno.models.base import Model
 from agno.models.message import Message
 from agno.models.response import ModelResponse
@@ -59,11 +59,11 @@ def said(content: str) -> list[Event]:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> SqliteDb:
-    return SqliteDb(db_file=str(tmp_path / "agno.db"))
+def db() -> InMemoryDb:
+    return InMemoryDb()
 
 
-async def test_an_agent_remembers_each_thread(db: SqliteDb) -> None:
+async def test_an_agent_remembers_each_thread(db: InMemoryDb) -> None:
     agent = Agent(model=script(), db=db, add_history_to_context=True, telemetry=False)
     async with serve({"agent": agent}) as served:
         first = await served.events(served.run(messages=said("one")))
@@ -79,7 +79,7 @@ async def test_a_team_is_an_agent() -> None:
     assert type(as_provider(team)) is AgnoProvider
 
 
-async def test_a_tool_of_the_page_is_answered_with_the_next_run(db: SqliteDb) -> None:
+async def test_a_tool_of_the_page_is_answered_with_the_next_run(db: InMemoryDb) -> None:
     agent = Agent(model=script(), db=db, telemetry=False)
     tools = [{"name": "paint", "description": "", "parameters": {"type": "object", "properties": {}}}]
     async with serve({"agent": agent}) as served:
@@ -109,7 +109,7 @@ async def test_the_text_of_an_exception_reaches_no_client(caplog: pytest.LogCapt
     assert "AgnoError: secret of the model" in caplog.text
 
 
-async def test_a_session_is_not_run_or_deleted_by_another_user(db: SqliteDb) -> None:
+async def test_a_session_is_not_run_or_deleted_by_another_user(db: InMemoryDb) -> None:
     provider = AgnoProvider(Agent(model=script(), db=db, telemetry=False))
     input = RunAgentInput.model_validate({"threadId": "t1", "runId": "r1", "messages": said("mine")})
     ann, bob = RequestContext(owner="ann"), RequestContext(owner="bob")
@@ -118,9 +118,9 @@ async def test_a_session_is_not_run_or_deleted_by_another_user(db: SqliteDb) -> 
         await anext(provider.run(input, bob))
     with pytest.raises(ThreadNotFoundError):
         await provider.forget("t1", bob)
-    assert db.get_session("t1") is not None
+    assert db.get_session("t1", SessionType.AGENT) is not None
     await provider.forget("t1", ann)
-    assert db.get_session("t1") is None
+    assert db.get_session("t1", SessionType.AGENT) is None
 
 
 def test_a_workflow_is_refused_with_what_to_do() -> None:
