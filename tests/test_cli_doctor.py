@@ -412,8 +412,8 @@ def agui_agent() -> FastAPI:
         (
             Starlette(routes=[Route("/ok", langgraph_ok), Route("/info", langgraph_info)]),
             "/",
-            "this is LangGraph's own server, not a CopilotKit runtime",
-            "copilotkit-runtime-py serve",
+            "this is a LangGraph server, not a CopilotKit runtime",
+            "'copilotkit-runtime-py serve --agent NAME=langgraph+{base}/GRAPH'",
         ),
         (agui_agent(), "/", "this is an AG-UI agent, not a CopilotKit runtime", "--agent NAME={base}/"),
         (

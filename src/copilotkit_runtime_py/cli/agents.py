@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 import click
 
 from ..providers.base import Provider
+from ..providers.langgraph_platform.address import is_graph_address
 from ..state_store.from_url import MEMORY
 from . import options
 from .plain_errors import plain_errors
 
 _KINDS = {
     "LangGraphProvider": "LangGraph",
+    "LangGraphPlatform": "LangGraph server",
     "CrewAIProvider": "CrewAI",
     "ChatProvider": "chat model",
     "RemoteProvider": "AG-UI agent at a URL",
@@ -76,7 +78,7 @@ def _row(name: str, target: str, provider: Provider, default: bool) -> dict[str,
 
 def _without_secrets(target: str) -> str:
     """Returns a target, of a URL only what holds no password and no key."""
-    if not target.startswith(("http://", "https://")):
+    if not target.startswith(("http://", "https://")) and not is_graph_address(target):
         return target
     parts = urlsplit(target)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
+from ...providers.langgraph_platform.recognition import find_langgraph_server
 from .faults import check_refusals, json_of
 from .findings import Check
 from .probe import Failure, Probe, Skipped
@@ -96,10 +98,12 @@ def _something_else(probe: Probe, response: httpx.Response) -> Failure:
     status = response.status_code
     parts = urlsplit(probe.url)
     root = f"{parts.scheme}://{parts.netloc}"
-    if _is_langgraph_server(probe, root):
+    found_graphs = asyncio.run(find_langgraph_server(probe.url, dict(probe.headers), seconds=probe.seconds))
+    if found_graphs is not None:
+        target = found_graphs.targets[0]
         return Failure(
-            "this is LangGraph's own server, not a CopilotKit runtime",
-            "Where its langgraph.json is, start 'copilotkit-runtime-py serve' and give its URL to the page.",
+            "this is a LangGraph server, not a CopilotKit runtime",
+            f"Start 'copilotkit-runtime-py serve --agent NAME={target}' and give its URL to the page.",
         )
     if status == 422 and "threadId" in response.text:
         return Failure(
@@ -116,12 +120,6 @@ def _something_else(probe: Probe, response: httpx.Response) -> Failure:
         "Compare it with the server's --endpoint, or the path of create_router and what it is mounted under. "
         "A proxy may have taken a prefix off.",
     )
-
-
-def _is_langgraph_server(probe: Probe, root: str) -> bool:
-    """Whether the server tells what LangGraph's does: https://docs.langchain.com/langsmith/server-api-ref."""
-    answers = [_json(probe, urljoin(root, path)) for path in ("/ok", "/info")]
-    return answers[0] == {"ok": True} or any("langgraph" in name for name in answers[1] or {})
 
 
 def _answers(probe: Probe, url: str) -> bool:

@@ -26,10 +26,14 @@ class LangGraphServer:
     graphs: tuple[str, ...]
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """What to register for each graph."""
+        return tuple(graph_address(self.url, graph) for graph in self.graphs or (_PLACEHOLDER,))
+
+    @property
     def advice(self) -> str:
-        """One sentence for the operator, with the target to register for each graph."""
-        targets = ", ".join(graph_address(self.url, graph) for graph in self.graphs or (_PLACEHOLDER,))
-        return f"{self.url} is a LangGraph server: register its graphs as {targets}."
+        """One sentence for the operator."""
+        return f"{self.url} is a LangGraph server: register its graphs as {', '.join(self.targets)}."
 
 
 async def find_langgraph_server(
@@ -61,9 +65,12 @@ def _candidates(url: str) -> Iterator[str]:
 
 
 def _is_info(body: Any) -> bool:
-    """Whether this is what a LangGraph server answers at `/info` (langgraph-api 0.16, Aegra)."""
-    flags = body.get("flags") if isinstance(body, dict) else None
-    return isinstance(flags, dict) and "assistants" in flags
+    """Whether this is what a LangGraph server answers at `/info` (langgraph-api 0.4 and 0.16, Aegra)."""
+    if not isinstance(body, dict):
+        return False
+    flags = body.get("flags")
+    of_flags = isinstance(flags, dict) and "assistants" in flags
+    return of_flags or any(str(name).startswith("langgraph") for name in body)
 
 
 async def _json(client: httpx.AsyncClient, method: str, url: str, body: Any = None) -> Any:
