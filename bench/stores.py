@@ -16,6 +16,7 @@ from ag_ui.core import RunAgentInput
 from bench.compare import markdown
 from copilotkit_runtime_py import CopilotRuntime, Limits, RequestContext, open_state_store
 from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.run_input import RunInput
 from copilotkit_runtime_py.protocols.agui.feeds import history
 from copilotkit_runtime_py.state_store.base import AgentState, Retention, RunEnding, RunRecord, StateStore
 from tests.servers import Postgres, Redis
@@ -121,7 +122,7 @@ async def measure_store(name: str, url: str, quick: bool) -> tuple[list[str], li
         await talk(runtime, "long", f"r{number}", CHUNKS, 0)
     with Meter() as connecting:
         connection = await runtime.connect("talker", "long", ANN)
-        size = sum(map(len, await history(connection, None, asked("long", "c", 0, 0))))
+        size = sum(map(len, await history(connection, None, RunInput.of(asked("long", "c", 0, 0)))))
     await fill(store)
     with Meter() as listing:
         assert len(await store.list_threads("bob")) == THREADS

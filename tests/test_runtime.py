@@ -28,6 +28,7 @@ from copilotkit_runtime_py.runs.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store.base import AgentState, AppendResult, RunEnding, RunRecord
 from copilotkit_runtime_py.state_store.memory import MemoryStateStore
+from tests.run_request import run_request
 from tests.well_formed import check_stream
 
 pytestmark = pytest.mark.anyio
@@ -243,7 +244,7 @@ async def test_another_owners_thread_is_not_there() -> None:
     with pytest.raises(ThreadNotFoundError):
         await runtime.start(None, asked(), BOB)
     with pytest.raises(ThreadNotFoundError):
-        await runtime.start_ephemeral(None, asked(), BOB)
+        await runtime.start_ephemeral(await run_request(runtime, None, asked(), BOB))
     with pytest.raises(ThreadNotFoundError):
         await runtime.delete_thread("t1", BOB)
     assert await runtime.load_agent_state("a", "t1", BOB) is None
@@ -316,7 +317,7 @@ async def test_what_an_agent_remembers_is_not_a_users_before_the_store_or_the_ag
     with pytest.raises(ThreadNotFoundError):
         await runtime.start(None, asked(), ANN)
     with pytest.raises(ThreadNotFoundError):
-        await runtime.start_ephemeral(None, asked(), ANN)
+        await runtime.start_ephemeral(await run_request(runtime, None, asked(), ANN))
     theirs = RequestContext(owner=owner or ANONYMOUS)
     assert await runtime.load_agent_state("a", "t1", theirs) is not None
     await whole(runtime, context=theirs)
@@ -353,7 +354,7 @@ async def test_the_first_event_tells_nothing_of_the_servers_own_properties() -> 
 async def test_the_first_event_tells_messages_as_they_were_sent() -> None:
     runtime = CopilotRuntime({"a": hello})
     sent = {**USER, "content": [{"type": "binary", "mimeType": "image/png", "url": "https://a/b"}]}
-    run = await runtime.start(None, asked(), ANN, as_sent={USER["id"]: sent})
+    run = await runtime.start_run(await run_request(runtime, None, asked(), ANN, as_sent={USER["id"]: sent}))
     await run.wait()
     assert told(run)[0]["input"]["messages"] == [sent]
 
@@ -559,8 +560,7 @@ async def test_a_provider_that_fails_to_start_leaves_the_thread_free() -> None:
             return hello(input)
 
     runtime = CopilotRuntime({"a": Broken()})
-    with pytest.raises(RuntimeError):
-        await runtime.start(None, asked(), ANN)
+    assert (await whole(runtime)).status is RunStatus.FAILED
     Broken.fails = False
     assert (await whole(runtime)).status is RunStatus.FINISHED
 
@@ -597,8 +597,7 @@ class Knowing(Provider):
 async def test_a_thread_that_is_not_kept_is_gone_after_its_run() -> None:
     agent, after = Knowing(), list[AfterRequest]()
     runtime = CopilotRuntime({"a": agent}, on_after_request=after.append)
-    run = await runtime.start(None, asked(), ANN, keep=False)
-    assert agent.threads == {"t1"}
+    run = await runtime.start_run(await run_request(runtime, None, asked(), ANN, recorded=False))
     await run.wait()
     assert (run.status, len(after)) == (RunStatus.FINISHED, 1)
     assert agent.threads == set()
@@ -610,7 +609,7 @@ async def test_a_run_aside_leaves_no_trace() -> None:
     diary, agent = Diary(), Waiting()
     store = MemoryStateStore()
     runtime = CopilotRuntime({"a": agent}, state_store=store, **diary.hooks())
-    aside = await runtime.start_ephemeral(None, asked(run_id="aside"), ANN)
+    aside = await runtime.start_ephemeral(await run_request(runtime, None, asked(run_id="aside"), ANN))
     await agent.reached.wait()
     run = await runtime.start(None, asked(), ANN)
     assert runtime.active_run("t1", ANN) is run
@@ -629,24 +628,25 @@ async def test_a_hook_may_refuse_a_run_aside() -> None:
 
     runtime = CopilotRuntime({"a": hello}, on_before_request=refuse)
     with pytest.raises(CopilotKitError, match=r"^Not aside\.$"):
-        await runtime.start_ephemeral(None, asked(run_id="aside"), ANN)
+        await runtime.start_ephemeral(await run_request(runtime, None, asked(run_id="aside"), ANN))
 
 
 async def test_an_agent_forgets_a_run_aside_on_a_thread_that_it_did_not_know() -> None:
     agent = Knowing()
     runtime = CopilotRuntime({"a": agent})
-    await (await runtime.start_ephemeral(None, asked(), ANN)).wait()
+    await (await runtime.start_ephemeral(await run_request(runtime, None, asked(), ANN))).wait()
     assert agent.threads == set()
 
     await whole(runtime)
-    await (await runtime.start_ephemeral(None, asked(run_id="aside"), ANN)).wait()
+    await (await runtime.start_ephemeral(await run_request(runtime, None, asked(run_id="aside"), ANN))).wait()
     assert agent.threads == {"t1"}
 
 
 async def test_an_agent_keeps_what_it_alone_remembers_after_a_run_aside() -> None:
     agent = Knowing()
     agent.threads.add("t1")
-    await (await CopilotRuntime({"a": agent}).start_ephemeral(None, asked(), ANN)).wait()
+    runtime = CopilotRuntime({"a": agent})
+    await (await runtime.start_ephemeral(await run_request(runtime, None, asked(), ANN))).wait()
     assert agent.threads == {"t1"}
 
 

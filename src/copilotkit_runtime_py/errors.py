@@ -36,6 +36,11 @@ TROUBLESHOOTING_URL = "https://docs.copilotkit.ai/coagents/troubleshooting/commo
 _RETRY_AFTER: Final = 5
 
 
+PROCESS_EXITS: Final = (SystemExit, KeyboardInterrupt)
+"""Exceptions that end an event loop, and every run on it, if a task raises them. Raised by an agent, an
+action or a hook they are failures like any other: Ctrl-C reaches a server as a signal."""
+
+
 class CopilotKitError(Exception):
     """An error that a client may see.
 

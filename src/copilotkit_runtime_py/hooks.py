@@ -1,13 +1,14 @@
-"""What a team's own code may observe and refuse."""
+"""Hooks: functions of the application that observe requests, and may refuse them."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from .context import RequestContext
+from .errors import PROCESS_EXITS
 from .logs.records import get_logger
 
 logger = get_logger(__name__)
@@ -18,14 +19,14 @@ Hook: TypeAlias = Callable[[E], Awaitable[None] | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeforeRequest:
-    """A run is about to start, be it one that makes suggestions. Raising refuses it.
+    """A run is about to start, or a run that makes suggestions. Raising refuses it.
 
     Attributes:
         thread_id: the thread of the run.
         run_id: the run's id.
         agent_name: the agent that will run.
         input_messages: the conversation so far, as AG-UI messages in JSON form.
-        context: what the request told besides.
+        context: what else the request says.
     """
 
     thread_id: str
@@ -33,17 +34,6 @@ class BeforeRequest:
     agent_name: str
     input_messages: list[dict[str, Any]]
     context: RequestContext
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any], agent_name: str, context: RequestContext) -> Self:
-        """Returns what a run with an input, in JSON form, tells before it starts."""
-        return cls(
-            thread_id=body["threadId"],
-            run_id=body["runId"],
-            agent_name=agent_name,
-            input_messages=body["messages"],
-            context=context,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +51,7 @@ class AfterRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopGeneration:
-    """A run was stopped, by its client or by a request to stop it. Sent once for a run.
+    """A run was stopped, by its client or by a request to stop it. Sent once per run.
 
     Attributes:
         request: what the run was asked.
@@ -79,7 +69,7 @@ class RequestFailed:
         thread_id: the thread of the run, if the request got so far.
         run_id: the run's id, if the request got so far.
         agent_name: the agent, if the request got so far.
-        context: what the request told besides.
+        context: what else the request says.
     """
 
     error: BaseException
@@ -108,8 +98,8 @@ async def call_hook(hook: Hook[E] | None, event: E) -> None:
 
 
 async def tell_hook(hook: Hook[E] | None, event: E) -> None:
-    """Calls a hook that has no say any more: what it raises is logged."""
+    """Calls a notification hook. What it raises is logged."""
     try:
         await call_hook(hook, event)
-    except Exception:
+    except (Exception, *PROCESS_EXITS):
         logger.exception("the hook for %s failed", type(event).__name__)

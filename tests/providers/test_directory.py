@@ -35,20 +35,20 @@ async def anns_only_says_the_database(context: RequestContext, name: str) -> boo
 
 
 async def test_a_name_is_its_agent() -> None:
-    assert await directory("a", "default", default="a").name("default", ANN) == "default"
-    assert await directory("a", "b").name("b", ANN) == "b"
+    assert (await directory("a", "default", default="a").for_caller(ANN).resolve("default")).name == "default"
+    assert (await directory("a", "b").for_caller(ANN).resolve("b")).name == "b"
 
 
 @pytest.mark.parametrize("name", [None, "default"])
 async def test_nobody_in_particular_is_the_default_agent(name: str | None) -> None:
-    assert await directory("a", "b", default="b").name(name, ANN) == "b"
-    assert await directory("a", "default").name(name, ANN) == "default"
-    assert await directory("only").name(name, ANN) == "only"
+    assert (await directory("a", "b", default="b").for_caller(ANN).resolve(name)).name == "b"
+    assert (await directory("a", "default").for_caller(ANN).resolve(name)).name == "default"
+    assert (await directory("only").for_caller(ANN).resolve(name)).name == "only"
 
 
 async def test_an_unknown_agent_is_told_who_is_there() -> None:
     with pytest.raises(AgentNotFoundError) as raised:
-        await directory("a", "b").name("ghost", ANN)
+        await directory("a", "b").for_caller(ANN).resolve("ghost")
     assert raised.value.message == (
         "Agent 'ghost' was not found. Available agents are: a, b. Please verify the agent name in your "
         "configuration and ensure it matches one of the available agents.\n\nSee more: "
@@ -56,16 +56,16 @@ async def test_an_unknown_agent_is_told_who_is_there() -> None:
         "(https://docs.copilotkit.ai/coagents/troubleshooting/common-issues#i-am-getting-agent-not-found-error)"
     )
     with pytest.raises(AgentNotFoundError, match="Please set up at least one agent before proceeding"):
-        await directory().name("ghost", ANN)
+        await directory().for_caller(ANN).resolve("ghost")
     with pytest.raises(AgentNotFoundError, match="'default'"):
-        await directory("a", "b").name("default", ANN)
+        await directory("a", "b").for_caller(ANN).resolve("default")
 
 
 async def test_without_a_default_the_request_has_to_name_an_agent() -> None:
     with pytest.raises(ConfigurationError, match="Name one of: a, b"):
-        await directory("a", "b").name(None, ANN)
+        await directory("a", "b").for_caller(ANN).resolve(None)
     with pytest.raises(ConfigurationError, match="no agent is registered"):
-        await directory().name(None, ANN)
+        await directory().for_caller(ANN).resolve(None)
 
 
 def test_a_default_agent_has_to_be_registered() -> None:
@@ -76,24 +76,24 @@ def test_a_default_agent_has_to_be_registered() -> None:
 @pytest.mark.parametrize("authorize", [anns_only, anns_only_says_the_database])
 async def test_an_agent_that_a_caller_may_not_use_is_not_there_for_them(authorize: Any) -> None:
     agents = directory("anns", "all", "more", default="anns", authorize=authorize)
-    assert list(await agents.offered(ANN)) == ["anns", "all", "more"]
-    assert list(await agents.offered(BOB)) == ["all", "more"]
-    assert await agents.name("anns", ANN) == "anns"
+    assert list(await agents.for_caller(ANN).all()) == ["anns", "all", "more"]
+    assert list(await agents.for_caller(BOB).all()) == ["all", "more"]
+    assert (await agents.for_caller(ANN).resolve("anns")).name == "anns"
     with pytest.raises(AgentNotFoundError) as refused:
-        await agents.name("anns", BOB)
+        await agents.for_caller(BOB).resolve("anns")
     with pytest.raises(AgentNotFoundError) as unknown:
-        await agents.name("gone", BOB)
+        await agents.for_caller(BOB).resolve("gone")
     assert refused.value.message == unknown.value.message.replace("gone", "anns")
 
 
 @pytest.mark.parametrize("name", [None, "default"])
 async def test_the_default_is_among_the_agents_that_the_caller_may_use(name: str | None) -> None:
     agents = directory("anns", "all", default="anns", authorize=anns_only)
-    assert await agents.name(name, ANN) == "anns"
-    assert await agents.name(name, BOB) == "all"
+    assert (await agents.for_caller(ANN).resolve(name)).name == "anns"
+    assert (await agents.for_caller(BOB).resolve(name)).name == "all"
     agents = directory("anns", "b", "c", default="anns", authorize=anns_only)
     with pytest.raises((AgentNotFoundError, ConfigurationError)) as raised:
-        await agents.name(name, BOB)
+        await agents.for_caller(BOB).resolve(name)
     assert "b, c" in raised.value.message
     assert "anns" not in raised.value.message
 
@@ -105,4 +105,4 @@ async def test_a_rule_that_fails_lets_nobody_in() -> None:
     agents = directory("a", authorize=broken)
     for name in ("a", "default", None):
         with pytest.raises(LookupError):
-            await agents.name(name, ANN)
+            await agents.for_caller(ANN).resolve(name)

@@ -14,6 +14,7 @@ from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.errors import RateLimitError, ThreadBusyError
 from copilotkit_runtime_py.runs.capacity import StartRate
 from copilotkit_runtime_py.runs.run import Run
+from tests.run_request import run_request
 
 pytestmark = pytest.mark.anyio
 
@@ -50,11 +51,11 @@ async def start(runtime: CopilotRuntime, thread_id: str, context: RequestContext
 async def test_an_owner_has_as_many_runs_at_once_as_the_limit_says_and_others_have_theirs() -> None:
     runtime = runtime_of(Waiting(), runs_per_owner=2)
     first = await start(runtime, "t1")
-    await runtime.start_ephemeral("a", asked("t1"), ANN)
+    await runtime.start_ephemeral(await run_request(runtime, "a", asked("t1"), ANN))
     with pytest.raises(RateLimitError, match="You have 2 runs in progress"):
         await start(runtime, "t2")
     with pytest.raises(RateLimitError):
-        await runtime.start_ephemeral("a", asked("t2"), ANN)
+        await runtime.start_ephemeral(await run_request(runtime, "a", asked("t2"), ANN))
     await start(runtime, "t3", BOB)
     first.stop()
     await first.wait()

@@ -23,6 +23,7 @@ from copilotkit_runtime_py.errors import AgentError, InvalidRequestError
 from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.runs.event_log import Entry, Subscription
 from copilotkit_runtime_py.runs.run import Run, RunStatus
+from tests.running import StreamRun
 from tests.well_formed import check_models, check_stream
 
 pytestmark = pytest.mark.anyio
@@ -38,27 +39,20 @@ SECRET = "sk-secret"
 class Watched:
     """A run, and what it told the world."""
 
-    def __init__(self, *, strict_stream: bool = False, limits: Limits | None = None, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         self.told: list[str] = []
-        self.run = Run(
-            id="r1",
-            number=1,
-            thread_id="t1",
-            agent_name="a",
-            strict_stream=strict_stream,
-            limits=limits or Limits(),
-            before_end=self._before_end,
-            after_end=self._after_end,
-            **options,
-        )
+        self.run = StreamRun(self, **options)
 
-    async def _before_end(self, run: Run) -> None:
+    def entries_added(self, run: Run) -> None:
+        run.show()
+
+    async def before_end(self, run: Run) -> None:
         assert run is self.run
         assert not run.ended
         check_stream([entry.event for entry in run.log()])
         self.told.append("before")
 
-    async def _after_end(self, run: Run) -> None:
+    async def after_end(self, run: Run) -> None:
         assert run.ended
         self.told.append("after")
 
@@ -82,7 +76,7 @@ class Watched:
 async def whole(stream: Stream, **options: Any) -> tuple[Run, list[Event]]:
     """A run of the stream, from its beginning to its end."""
     watched = Watched(**options)
-    watched.run.start(stream)
+    watched.run.play(stream)
     return watched.run, await watched.end()
 
 
@@ -242,7 +236,7 @@ async def test_an_agent_works_on_after_its_end_and_nobody_waits_for_it() -> None
         steps.released = True
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     await seen_end(watched.run)
     assert watched.events == [STARTED, FINISHED]
@@ -307,7 +301,7 @@ async def test_a_stop_cancels_the_agent_and_waits_for_it() -> None:
             steps.released = True
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     watched.run.stop()
     watched.run.stop()
@@ -324,7 +318,7 @@ async def test_a_run_may_be_stopped_before_it_began() -> None:
         yield
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     watched.run.stop()
     assert await watched.end() == [STARTED, FINISHED]
     assert watched.run.status is RunStatus.STOPPED
@@ -335,7 +329,7 @@ async def test_a_stop_after_the_end_changes_nothing() -> None:
         yield events.text_start("m")
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     told = list(await watched.end())
     watched.run.stop()
     assert (watched.events, watched.run.status, watched.run.stopping) == (told, RunStatus.FINISHED, False)
@@ -357,7 +351,7 @@ async def test_an_agent_that_goes_on_after_a_stop_is_not_heard() -> None:
             steps.released = True
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     watched.run.stop()
     assert await watched.end() == [STARTED, events.text_start("m"), events.text_end("m"), FINISHED]
@@ -376,7 +370,7 @@ async def test_an_agent_that_fails_while_it_is_stopped_was_stopped() -> None:
         yield
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     watched.run.stop()
     assert await watched.end() == [STARTED, FINISHED]
@@ -397,7 +391,7 @@ async def test_a_run_ends_without_an_agent_that_does_not_let_go() -> None:
         steps.released = True
 
     watched = Watched(limits=Limits(cancel_seconds=0.01))
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     watched.run.stop()
     await watched.run.wait()
@@ -423,7 +417,7 @@ async def test_an_agent_that_never_pauses_leaves_the_others_their_turns() -> Non
             yield events.text_content("m", "x")
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     while turns < 10:
         turns += 1
         await asyncio.sleep(0)
@@ -462,7 +456,7 @@ async def test_an_agent_that_stays_silent_times_out(clock: Clock) -> None:
         await asyncio.Event().wait()
 
     watched = Watched(limits=Limits(idle_seconds=10, run_seconds=1000))
-    watched.run.start(agent())
+    watched.run.play(agent())
     for _ in range(5):
         clock.now += 9
         steps.reached.clear()
@@ -551,7 +545,7 @@ async def test_a_run_that_is_over_is_forgotten() -> None:
         yield events.text_start("m")
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     await watched.end()
     forgotten = weakref.ref(watched.run)
     del watched
@@ -568,8 +562,8 @@ async def test_an_end_that_is_not_recorded_is_an_end(step: str, caplog: pytest.L
         yield events.text_start("m")
 
     watched = Watched()
-    setattr(watched.run, f"_{step}", fail)
-    watched.run.start(agent())
+    setattr(watched, step, fail)
+    watched.run.play(agent())
     await watched.run.wait()
     check_stream(watched.events)
     assert watched.run.ended
@@ -585,7 +579,7 @@ async def test_cancelling_the_wait_leaves_the_run_alone() -> None:
         yield events.custom("x", 1)
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     with anyio.move_on_after(0):
         await watched.run.wait()
@@ -606,7 +600,7 @@ async def test_a_loop_that_shuts_down_ends_the_run() -> None:
             steps.released = True
 
     watched = Watched()
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         if task.get_name().startswith(("run ", "agent ")):
@@ -641,7 +635,7 @@ async def test_readers_who_join_anywhere_see_the_same_bytes() -> None:
             yield events.custom("x", n)
 
     first: list[Entry] = []
-    watched.run.start(agent())
+    watched.run.play(agent())
     follow(watched.run, first)
     run_made.set()
     await watched.end()
@@ -679,7 +673,7 @@ async def test_a_reader_is_told_of_every_event_and_of_the_end() -> None:
 
     watched = Watched()
     subscription = watched.run.subscribe(wake)
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     assert woken == 1
     assert [entry.event for entry in subscription.take()] == [STARTED, events.custom("x", 1)]
@@ -705,7 +699,7 @@ async def test_a_reader_who_left_is_not_told_any_more() -> None:
 
     watched = Watched()
     leaver, stayer = watched.run.subscribe(wake), watched.run.subscribe(wake)
-    watched.run.start(agent())
+    watched.run.play(agent())
     await steps.reached.wait()
     leaver.close()
     leaver.close()
@@ -730,7 +724,7 @@ async def test_readers_may_come_and_go_while_they_are_told() -> None:
     async def agent() -> Stream:
         yield events.custom("x", 1)
 
-    watched.run.start(agent())
+    watched.run.play(agent())
     await watched.end()
     assert [entry.data for entry in seen] == [entry.data for entry in watched.run.entries]
     assert watched.run.status is RunStatus.FINISHED
@@ -807,7 +801,7 @@ def test_any_agent_makes_a_well_formed_run(acts: list[str], strict_stream: bool)
 
     async def main() -> None:
         watched = Watched(strict_stream=strict_stream, limits=Limits(cancel_seconds=0.05))
-        watched.run.start(agent(watched.run))
+        watched.run.play(agent(watched.run))
         check_models(await watched.end())
         assert SECRET not in repr([entry.data for entry in watched.run.entries])
 
@@ -839,7 +833,7 @@ async def test_a_run_that_is_cut_short_answers_the_calls_that_have_no_result(
 
     watched = Watched()
     run = watched.run
-    run.start(agent())
+    run.play(agent())
     if ending == "stop":
         await waiting.wait()
         run.stop()

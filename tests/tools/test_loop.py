@@ -20,7 +20,7 @@ from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.providers.base import Provider
 from copilotkit_runtime_py.providers.resolve import as_provider
 from copilotkit_runtime_py.tools.actions import Action, AgentTool, action_from
-from copilotkit_runtime_py.tools.loop import ActionProvider
+from tests.looped import Looped
 from tests.well_formed import check_stream
 
 pytestmark = pytest.mark.anyio
@@ -101,9 +101,9 @@ class Scripted:
 
 def with_actions(
     agent: Any, *actions: Action | AgentTool | Callable[..., Any], name: str = "a", **options: Any
-) -> ActionProvider:
+) -> Looped:
     made = [each if isinstance(each, Action | AgentTool) else action_from(each) for each in actions]
-    return ActionProvider(as_provider(agent), name=name, actions=made, **options)
+    return Looped(as_provider(agent), name=name, tools=made, **options)
 
 
 def add(a: int, b: int) -> int:

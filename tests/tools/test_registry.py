@@ -13,6 +13,7 @@ from copilotkit_runtime_py import Action, AgentTool, CopilotRuntime, Limits, Mem
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.errors import ConfigurationError
 from copilotkit_runtime_py.runs.run import Run, RunStatus
+from tests.run_request import run_request
 
 pytestmark = pytest.mark.anyio
 
@@ -147,7 +148,7 @@ async def test_suggestions_run_no_actions() -> None:
     def act() -> None:
         ran.append("acted")
 
-    await over(await runtime.start_ephemeral("a", asked(), ANN))
+    await over(await runtime.start_ephemeral(await run_request(runtime, "a", asked(), ANN)))
     assert (ran, agent.offered) == ([], [[]])
 
 

@@ -80,6 +80,12 @@ class ChunkLanes:
             return []
         return [self._lanes.pop(lane)]
 
+    def end_call(self, event: Event) -> Key | None:
+        """Returns the tool call that an event which begins a text ends, if it ends one, and forgets it."""
+        lane = event.get("subagentRunId")
+        key = self._lanes.get(lane) if isinstance(lane, str | None) else None
+        return self._lanes.pop(lane) if key is not None and key[0] == TOOL else None
+
     def forget(self, key: Key) -> None:
         """Takes note that a message or tool call is complete."""
         for lane in [lane for lane, open_key in self._lanes.items() if open_key == key]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ag_ui.core import RunAgentInput
-
 from ..errors import InvalidRequestError
 from ..limits import Limits
+from .run_input import RunInput
 
 _REQUIRED: Final = ("threadId", "runId")
 
@@ -28,7 +27,7 @@ def check_input(body: Mapping[str, Any], limits: Limits) -> None:
         check_id(name, id, limits)
 
 
-def check_size(input: RunAgentInput, limits: Limits) -> None:
+def check_size(input: RunInput, limits: Limits) -> None:
     """Refuses a request that brings too much.
 
     Raises:
@@ -36,7 +35,7 @@ def check_size(input: RunAgentInput, limits: Limits) -> None:
     """
     if len(input.messages) > limits.messages_per_request:
         raise InvalidRequestError(f"A request may bring {limits.messages_per_request} messages at most.")
-    if len(input.tools or ()) > limits.tools_per_request:
+    if len(input.json.get("tools", ())) > limits.tools_per_request:
         raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
 
 

@@ -14,7 +14,7 @@ from .event_checks import KNOWN, SUPPLIED, checked
 from .events import Event
 from .message_events import BRACKETS, PARTS, REASONING, SPAN, STEP, SUBAGENT, TEXT, TOOL
 from .message_ids import MessageIds
-from .versions import Thinking
+from .versions import Originals, Thinking, restore_client_messages
 
 logger = get_logger(__name__)
 
@@ -61,6 +61,8 @@ class EventSequence:
         strict_stream: the agent must send RUN_STARTED, message ends and the terminal event itself; a
             missing one is an error. Otherwise they are supplied.
         input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
+        sent: the messages that the client sent in another form than the agent got; snapshots of the
+            conversation show them as they were sent.
 
     The texts of violations are those of AG-UI's own client, which frontends already show
     (`@ag-ui/client`, `verifyEvents`).
@@ -73,7 +75,13 @@ class EventSequence:
     """
 
     def __init__(
-        self, thread_id: str, run_id: str, *, strict_stream: bool, input: Event | None = None
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        strict_stream: bool,
+        input: Event | None = None,
+        sent: Originals | None = None,
     ) -> None:
         self.thread_id = thread_id
         self.run_id = run_id
@@ -81,6 +89,7 @@ class EventSequence:
         self.terminal: Event | None = None
         self._strict_stream = strict_stream
         self._input = input
+        self._sent = sent
         self._begun = False
         # By kind and the agent's own id.
         self._open: dict[Key, _Open] = {}
@@ -152,6 +161,19 @@ class EventSequence:
     def close_chunks(self, out: list[Event]) -> None:
         """Closes the messages and tool calls that consist of chunk events."""
         self._end_chunks(self._lanes.clear(), out)
+
+    def begins_text(self, event: Event) -> bool:
+        """Whether an event that was not pushed yet begins a text message."""
+        kind, id = event.get("type"), event.get("messageId")
+        if kind == "TEXT_MESSAGE_CHUNK":
+            return isinstance(id, str) and (TEXT, id) not in self._open
+        return kind == "TEXT_MESSAGE_START"
+
+    def end_call_before(self, event: Event, out: list[Event]) -> None:
+        """Closes the chunked tool call that an event which begins a text will end, ahead of that event."""
+        key = self._lanes.end_call(event)
+        if key is not None:
+            self._end_chunks([key], out)
 
     def close_open(self, out: list[Event]) -> None:
         """Closes what is open: messages and tool calls, then what they stand in, from the inside out."""
@@ -343,15 +365,7 @@ class EventSequence:
 
     def _push_other(self, kind: str, event: Event, out: list[Event]) -> None:
         if kind == "RUN_STARTED":
-            if self._begun:
-                raise ProtocolViolationError(
-                    "Cannot send 'RUN_STARTED' while a run is still active. The previous run must be "
-                    "finished with 'RUN_FINISHED' before starting a new run.",
-                    "INCOMPLETE_STREAM",
-                )
-            self._begun = True
-            if not self.started:
-                self._announce(event, out)
+            self._push_start(event, out)
             return
         elif kind == "RUN_FINISHED":
             if self._strict_stream:
@@ -370,6 +384,8 @@ class EventSequence:
         elif kind == "MESSAGES_SNAPSHOT":
             event["messages"] = self._ids.read(event["messages"])
             self._attribution.read(event["messages"], authoritative=True)
+            if self._sent:
+                event["messages"] = restore_client_messages(event["messages"], self._sent)
         elif kind in ("ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA"):
             id = event["messageId"] = self._ids.of("activity", event["messageId"])
             if kind == "ACTIVITY_DELTA":
@@ -379,6 +395,17 @@ class EventSequence:
         elif kind == "REASONING_ENCRYPTED_VALUE":
             self._push_to_entity(event)
         out.append(event)
+
+    def _push_start(self, event: Event, out: list[Event]) -> None:
+        if self._begun:
+            raise ProtocolViolationError(
+                "Cannot send 'RUN_STARTED' while a run is still active. The previous run must be "
+                "finished with 'RUN_FINISHED' before starting a new run.",
+                "INCOMPLETE_STREAM",
+            )
+        self._begun = True
+        if not self.started:
+            self._announce(event, out)
 
     def _push_to_entity(self, event: Event) -> None:
         if event["subtype"] == "tool-call":

@@ -7,7 +7,8 @@ Inside, everything is AG-UI 1.0. Frontends of CopilotKit 1.50 to 1.75 and many a
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 import orjson
 from ag_ui.core import RunAgentInput
@@ -56,15 +57,23 @@ _THINKING: Final = {
 def received_input(body: dict[str, Any]) -> dict[str, Any]:
     """Returns the `RunAgentInput` of a client of either version as AG-UI 1.0 has it, not yet validated.
 
-    Null members are absent ones. Members, message roles and content parts that a newer version may have are
-    left out, and `binary` parts become images, audio, video or documents.
+    Null members are absent ones, but for those inside values of any form, such as the state. Members,
+    message roles and content parts that a newer version may have are left out, and `binary` parts become
+    images, audio, video or documents.
     """
     known = {name: body[name] for name in _INPUT if body.get(name) is not None}
     known.setdefault("forwardedProps", {})
-    messages = known.get("messages")
-    if isinstance(messages, list):
-        known["messages"] = [_message(message) for message in messages if not _is_unknown(message)]
+    for name in ("tools", "context", "resume"):
+        if isinstance(known.get(name), list):
+            known[name] = [_without_nulls(item) for item in known[name]]
+    if isinstance(known.get("messages"), list):
+        known["messages"] = received_messages(known["messages"])
     return known
+
+
+def received_messages(messages: list[Any]) -> list[Any]:
+    """Returns messages of either version as AG-UI 1.0 has them; see `received_input`."""
+    return [_message(message) for message in messages if not _is_unknown(message)]
 
 
 def translated_messages(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -90,6 +99,42 @@ def remote_input(input: RunAgentInput) -> bytes:
         input = input.model_copy(update={"messages": messages})
     body = input.model_dump(mode="json", by_alias=True, exclude_none=True, include=_INPUT_OF_0_1)
     return orjson.dumps({"state": {}, "tools": [], "context": [], "forwardedProps": {}} | body)
+
+
+Originals: TypeAlias = dict[Any, tuple[Any, dict[str, Any]]]
+"""The messages that a client sent in another form, by id: what they say, and the form."""
+
+
+def originals(messages: list[dict[str, Any]], as_sent: Mapping[str, dict[str, Any]]) -> Originals:
+    """Returns what `restore_client_messages` needs to know.
+
+    Args:
+        messages: the messages of the input, in JSON form.
+        as_sent: those that the client sent in another form, by id.
+    """
+    return {m["id"]: (_outline(m), as_sent[m["id"]]) for m in messages if m["id"] in as_sent}
+
+
+def restore_client_messages(messages: list[dict[str, Any]], sent: Originals) -> list[dict[str, Any]]:
+    """Returns messages of an agent's snapshot, those of the client in the form in which it sent them.
+
+    The clients of CopilotKit 1.50 fail at the content parts of AG-UI 1.0 that their own were translated to.
+    """
+
+    def restored(message: dict[str, Any]) -> dict[str, Any]:
+        outline, original = sent.get(message["id"], (None, message))
+        # A message that says something else, such as a shortened one, is the agent's own.
+        return original if outline == _outline(message) else message
+
+    return [restored(message) for message in messages]
+
+
+def _outline(message: dict[str, Any]) -> Any:
+    """Returns what a message says, without the data in it: each framework writes that in its own form."""
+    content = message.get("content")
+    if isinstance(content, list):
+        content = [(part.get("type"), part.get("text")) for part in content if isinstance(part, dict)]
+    return message.get("role"), content
 
 
 def without_subagents(data: bytes) -> bytes:
@@ -180,10 +225,21 @@ def _is_unknown(message: Any) -> bool:
 def _message(message: Any) -> Any:
     if not isinstance(message, dict):
         return message
-    known = {name: value for name, value in message.items() if value is not None}
-    content = known.get("content")
+    known = _without_nulls(message)
+    content, calls = known.get("content"), known.get("toolCalls")
     if isinstance(content, list):
         known["content"] = [part for part in map(_part, content) if part is not None]
+    if isinstance(calls, list):
+        known["toolCalls"] = [_tool_call(call) for call in calls]
+    return known
+
+
+def _tool_call(call: Any) -> Any:
+    if not isinstance(call, dict):
+        return call
+    known = {"type": "function", **_without_nulls(call)}
+    if "function" in known:
+        known["function"] = _without_nulls(known["function"])
     return known
 
 
@@ -207,7 +263,10 @@ def _part(part: Any) -> Any:
     if isinstance(kind, str) and kind not in _PARTS:
         logger.debug("left out a content part of the unknown type %.80r", kind)
         return None
-    return {name: value for name, value in part.items() if value is not None}
+    known = _without_nulls(part)
+    if "source" in known:
+        known["source"] = _without_nulls(known["source"])
+    return known
 
 
 def _from_binary(part: dict[str, Any], mime_type: str) -> dict[str, Any]:

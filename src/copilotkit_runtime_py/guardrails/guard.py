@@ -1,18 +1,16 @@
-"""The gate before the agent of one run."""
+"""The check of what the user says, before the agent of one run begins."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ag_ui.core import RunAgentInput
-
-from ..agui.events import Event
+from ..agui.run_input import RunInput
 from ..context import RequestContext
 from ..errors import GuardrailsDeniedError, GuardrailsUnavailableError
-from ..providers.base import Provider, close_stream
 from ..state_store.base import AgentState
 from .base import GuardrailMessage, Verdict
 from .policy import Guardrails, Rules
@@ -34,78 +32,77 @@ class _Text:
 
 
 class Guard:
-    """Lets the agent of one run begin once what the user says is allowed.
+    """Admits the input of one run to its agent, if what the user says is allowed.
 
-    What the thread keeps of the user was allowed before. All else is judged: what the user says now, whose
-    denial ends the run, and what a frontend still shows of earlier denials, which the agent does not get.
+    What the thread stores of the user was allowed before. Everything else is judged: what the user says now,
+    which ends the run if it is denied, and what a frontend still shows of earlier denials, which the agent
+    does not get.
 
     Args:
         guardrails: the server's, if it has any.
-        known: what the thread keeps.
+        context: the request, which may ask for rules of its own.
 
     Attributes:
-        withheld: the ids of the messages that are not, or not yet, allowed. The thread is not to keep them.
+        withheld: the ids of the messages that are not, or not yet, allowed. The thread must not store them.
+
+    Raises:
+        InvalidRequestError: the client asks for too many rules.
     """
 
-    def __init__(self, guardrails: Guardrails | None, known: AgentState | None) -> None:
+    def __init__(self, guardrails: Guardrails | None, context: RequestContext) -> None:
         self.withheld: set[str] = set()
         self._guardrails = guardrails
-        self._known = known
+        self._asked = Rules.of_client(context)
+        self._texts: Sequence[_Text] = ()
 
-    def run(self, agent: Provider, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
-        """Streams what the agent emits, if it may begin.
+    def expect(self, input: RunInput, known: AgentState | None) -> None:
+        """Withholds what is new in an input until `admit` has judged it.
 
-        The stream raises `GuardrailsDeniedError` where the input is denied, `GuardrailsUnavailableError`
-        where no verdict can be had.
+        Args:
+            input: what the agent is to get.
+            known: what the thread stores.
+        """
+        if self._guardrails is None and self._asked is None:
+            return
+        messages = input.messages
+        self._texts = list(_new(input, known))
+        self.withheld = {messages[each.place]["id"] for each in self._texts if each.place < len(messages)}
+
+    async def admit(self, input: RunInput) -> RunInput:
+        """Returns the input without the messages that are denied. It is the one that was expected.
 
         Raises:
-            InvalidRequestError: the client asks for too many rules.
+            GuardrailsDeniedError: what the user says now is denied.
+            GuardrailsUnavailableError: no verdict on that can be had.
         """
-        asked = Rules.of_client(context)
-        if self._guardrails is None and asked is None:
-            return agent.run(input, context)
-        texts = self._new(input)
-        self.withheld = {input.messages[each.place].id for each in texts if each.place < len(input.messages)}
-        return self._guarded(agent, input, context, texts, asked)
-
-    async def _guarded(
-        self,
-        agent: Provider,
-        input: RunAgentInput,
-        context: RequestContext,
-        texts: Sequence[_Text],
-        asked: Rules | None,
-    ) -> AsyncIterator[Event]:
         if self._guardrails is None:
-            raise GuardrailsDeniedError(_NO_VALIDATOR)
-        denied = await self._judge(self._guardrails, input, texts, asked)
-        messages = [message for place, message in enumerate(input.messages) if place not in denied]
-        self.withheld = {input.messages[place].id for place in denied}
-        if denied:
-            input = input.model_copy(update={"messages": messages})
-        stream = agent.run(input, context)
-        try:
-            async for event in stream:
-                yield event
-        finally:
-            await close_stream(stream)
+            if self._asked is not None:
+                raise GuardrailsDeniedError(_NO_VALIDATOR)
+            return input
+        denied = await self._judge(self._guardrails, input)
+        self.withheld = {input.messages[place]["id"] for place in denied}
+        if not denied:
+            return input
+        return input.replace(
+            messages=[message for place, message in enumerate(input.messages) if place not in denied]
+        )
 
-    async def _judge(
-        self, guardrails: Guardrails, input: RunAgentInput, texts: Sequence[_Text], asked: Rules | None
-    ) -> set[int]:
+    async def _judge(self, guardrails: Guardrails, input: RunInput) -> set[int]:
         """Returns the places of the earlier messages that are denied.
 
         Raises:
             GuardrailsDeniedError: what the user says now is.
             GuardrailsUnavailableError: no verdict on that can be had.
         """
+        texts = self._texts
         spoken = list(_spoken(input))
+        places, history = [place for place, _ in spoken], [message for _, message in spoken]
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def judge(each: _Text) -> Verdict | None:
             async with turns:
-                history = [message for place, message in spoken if place < each.place]
-                return await guardrails.judge(each.text, history, asked, remembered=not each.current)
+                before = history[: bisect_left(places, each.place)]
+                return await guardrails.judge(each.text, before, self._asked, remembered=not each.current)
 
         earlier = [each for each in texts if not each.current]
         asked_of = earlier[-_MAX_EARLIER:] + [each for each in texts if each.current]
@@ -124,33 +121,35 @@ class Guard:
                 raise GuardrailsDeniedError(verdict.reason or _NO_REASON)
         return denied
 
-    def _new(self, input: RunAgentInput) -> list[_Text]:
-        """Returns what the user says that the thread does not keep, answers to interrupts last."""
-        messages = self._known.messages if self._known is not None else ()
-        known = {(m.get("id"), _text_of(m.get("content"))) for m in messages if m.get("role") == "user"}
-        said = [
-            (place, message.id, _text_of(message.content))
-            for place, message in enumerate(input.messages)
-            if message.role == "user"
-        ]
-        said = [each for each in said if each[2].strip()]
-        last = said[-1][0] if said else None
-        new = [_Text(place, text, place == last) for place, id, text in said if (id, text) not in known]
-        answers = dict.fromkeys(answer for answer in _answers(input) if answer.strip())
-        return new + [_Text(len(input.messages), answer, True) for answer in answers]
+
+def _new(input: RunInput, known: AgentState | None) -> Iterator[_Text]:
+    """Yields what the user says that the thread does not store, answers to interrupts last."""
+    stored = known.messages if known is not None else ()
+    allowed = {(m.get("id"), _text_of(m.get("content"))) for m in stored if m.get("role") == "user"}
+    said = [
+        (place, message["id"], text)
+        for place, message in enumerate(input.messages)
+        if message["role"] == "user" and (text := _text_of(message.get("content"))).strip()
+    ]
+    for place, id, text in said:
+        if (id, text) not in allowed:
+            yield _Text(place, text, current=place == said[-1][0])
+    for answer in dict.fromkeys(answer for answer in _answers(input) if answer.strip()):
+        yield _Text(len(input.messages), answer, current=True)
 
 
-def _spoken(input: RunAgentInput) -> Iterator[tuple[int, GuardrailMessage]]:
+def _spoken(input: RunInput) -> Iterator[tuple[int, GuardrailMessage]]:
     for place, message in enumerate(input.messages):
-        if message.role in ("user", "assistant") and (text := _text_of(message.content)):
-            yield place, GuardrailMessage(role=message.role, content=text)
+        role = message["role"]
+        if role in ("user", "assistant") and (text := _text_of(message.get("content"))):
+            yield place, GuardrailMessage(role=role, content=text)
 
 
-def _answers(input: RunAgentInput) -> Iterator[str]:
+def _answers(input: RunInput) -> Iterator[str]:
     """Yields the texts with which the user answers interrupts, in AG-UI 1.0's form and in LangGraph's."""
-    for entry in input.resume or ():
-        yield from _texts_in(entry.payload)
-    properties = input.forwarded_props
+    for entry in input.json.get("resume", ()):
+        yield from _texts_in(entry.get("payload"))
+    properties = input.json.get("forwardedProps")
     command = properties.get("command") if isinstance(properties, dict) else None
     if isinstance(command, dict):
         yield from _texts_in(command.get("resume"))
@@ -166,8 +165,8 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def _text_of(content: Any) -> str:
-    """Returns the text of a message's content: a text, parts in JSON form or as objects, or nothing."""
+    """Returns the text of a message's content: a string, parts in JSON form, or nothing."""
     if not isinstance(content, list):
         return content if isinstance(content, str) else ""
-    texts = (part.get("text") if isinstance(part, dict) else getattr(part, "text", None) for part in content)
+    texts = (part.get("text") for part in content if isinstance(part, dict))
     return "\n".join(text for text in texts if isinstance(text, str))

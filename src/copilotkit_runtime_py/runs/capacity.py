@@ -1,4 +1,4 @@
-"""The runs of this process that are not over: how many there may be, and how they come to their ends."""
+"""How many runs this process takes, how fast an owner may start them, and how all of them end."""
 
 from __future__ import annotations
 
@@ -15,65 +15,55 @@ from ..telemetry import RunTrace, failed
 from .run import Run
 
 
-class Slot:
-    """Room for a run of one owner.
-
-    Attributes:
-        owner: the owner.
-        run: the run that has it, once there is one.
-    """
-
-    __slots__ = ("owner", "run")
-
-    def __init__(self, owner: str) -> None:
-        self.owner = owner
-        self.run: Run | None = None
-
-
 class Capacity:
     """The runs of this process that are not over.
 
-    All that is counted is counted in this process alone. What one owner may have does not bind the anonymous
-    user: it stands for many, of whom one could lock out the others.
+    Everything is counted in this process alone. The limits of one owner do not apply to the anonymous user,
+    who stands for many people: one of them could lock out the others.
 
     Args:
-        limits: how many there may be.
+        limits: how many runs there may be.
+
+    Attributes:
+        closing: no new runs are taken.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._runs: dict[Run, tuple[Slot, RunTrace]] = {}
-        self._places: Counter[str] = Counter()
+        self._slots: dict[Run, Slot] = {}
+        self._taken: Counter[str] = Counter()
+        self._total = 0
         self._starts = StartRate(limits.runs_per_minute_per_owner)
         self.closing = False
 
     @contextmanager
-    def admit(self, owner: str) -> Iterator[Slot]:
-        """Holds room for a run until the end of the block, or until the run's end if it got one.
+    def slot(self, owner: str) -> Iterator[Slot]:
+        """Takes a slot for a run of an owner. It is given back at the end of the block unless a run has it.
 
         Raises:
             RateLimitError: the owner, or all together, have as many runs as they may.
-            ShuttingDownError: no new runs are taken any more.
+            ShuttingDownError: no new runs are taken.
         """
         if self.closing:
             raise ShuttingDownError
         limits = self._limits
-        if limits.runs_per_process is not None and self._places.total() >= limits.runs_per_process:
+        if limits.runs_per_process is not None and self._total >= limits.runs_per_process:
             raise RateLimitError("The server has as many runs in progress as it can take.")
         if (
             owner != ANONYMOUS
             and limits.runs_per_owner is not None
-            and self._places[owner] >= limits.runs_per_owner
+            and self._taken[owner] >= limits.runs_per_owner
         ):
             raise RateLimitError(f"You have {limits.runs_per_owner} runs in progress, and may have no more.")
         self.count_start(owner)
-        place = Slot(owner)
-        self._places[owner] += 1
+        self._taken[owner] += 1
+        self._total += 1
+        slot = Slot(self, owner)
         try:
-            yield place
+            yield slot
         finally:
-            if place.run is None:
-                self._free(place)
+            if slot.run is None:
+                self._give_back(owner)
 
     def count_start(self, owner: str) -> None:
         """Counts something that is as costly as a run.
@@ -84,20 +74,72 @@ class Capacity:
         if owner != ANONYMOUS:
             self._starts.count(owner, asyncio.get_running_loop().time())
 
+    async def drain(self, seconds: float) -> None:
+        """Takes no new runs, and waits so long for the ends of the others; then they end with an error."""
+        self.closing = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        for run in list(self._slots):
+            await run.ends_within(deadline - loop.time())
+        for run in list(self._slots):
+            run.fail(ShuttingDownError())
+        await self._wait()
+
+    async def aclose(self) -> None:
+        """Takes no new runs, and stops the others."""
+        self.closing = True
+        for run in list(self._slots):
+            run.stop()
+        await self._wait()
+
+    async def _wait(self) -> None:
+        limits = self._limits
+        # A run that was asked to end takes no longer, unless the store is unavailable or a hook hangs.
+        seconds = 3 * limits.cancel_seconds + 2 * limits.store_seconds + 1
+        while runs := list(self._slots):
+            await asyncio.gather(*(run.close(seconds) for run in runs))
+            for run in runs:
+                self._slots.pop(run, None)
+
+    def _give_back(self, owner: str) -> None:
+        self._total -= 1
+        self._taken[owner] -= 1
+        if not self._taken[owner]:
+            del self._taken[owner]
+
+
+class Slot:
+    """Room for one run.
+
+    Attributes:
+        owner: the owner of the run.
+        run: the run that has the slot, once there is one.
+    """
+
+    __slots__ = ("_capacity", "_trace", "owner", "run")
+
+    def __init__(self, capacity: Capacity, owner: str) -> None:
+        self._capacity = capacity
+        self.owner = owner
+        self.run: Run | None = None
+
     @contextmanager
-    def add(self, run: Run, place: Slot) -> Iterator[None]:
-        """Gives the place to a run, which is started in the block, and then owes `ended` and `remove`."""
-        place.run = run
-        trace = RunTrace(run.agent_name, run.thread_id, run.id, place.owner)
-        self._runs[run] = place, trace
-        with trace.current():
+    def taken_by(self, run: Run) -> Iterator[None]:
+        """Gives the slot to a run, which starts in the block: its tasks then belong to its trace."""
+        self.run = run
+        self._trace = RunTrace(run.agent_name, run.thread_id, run.id, self.owner)
+        self._capacity._slots[run] = self
+        with self._trace.current():
             yield
 
-    def ended(self, run: Run) -> None:
-        """Frees the place of a run that has emitted its last event."""
-        place, trace = self._runs[run]
-        self._free(place)
-        trace.end(
+    @contextmanager
+    def given_back_by(self, run: Run) -> Iterator[None]:
+        """Gives back the slot of a run that has emitted its last event.
+
+        The process still waits for the run, when it shuts down, until the block is over.
+        """
+        self._capacity._give_back(self.owner)
+        self._trace.end(
             status=run.status,
             events=len(run.entries),
             first_event_after=run.first_event_after,
@@ -105,42 +147,10 @@ class Capacity:
         )
         if run.error is not None:
             failed(run.error)
-
-    def remove(self, run: Run) -> None:
-        """Waits no more for a run that is over and done with."""
-        self._runs.pop(run, None)
-
-    async def drain(self, seconds: float) -> None:
-        """Takes no new runs, and waits so long for the ends of the others; then they end with an error."""
-        self.closing = True
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        for run in list(self._runs):
-            await run.ends_within(deadline - loop.time())
-        for run in list(self._runs):
-            run.fail(ShuttingDownError())
-        await self._wait()
-
-    async def aclose(self) -> None:
-        """Takes no new runs, and stops the others."""
-        self.closing = True
-        for run in list(self._runs):
-            run.stop()
-        await self._wait()
-
-    async def _wait(self) -> None:
-        limits = self._limits
-        # What is asked to end ends within this, unless the store is away or a hook hangs.
-        seconds = 3 * limits.cancel_seconds + 2 * limits.store_seconds + 1
-        while runs := list(self._runs):
-            await asyncio.gather(*(run.close(seconds) for run in runs))
-            for run in runs:
-                self.remove(run)
-
-    def _free(self, place: Slot) -> None:
-        self._places[place.owner] -= 1
-        if not self._places[place.owner]:
-            del self._places[place.owner]
+        try:
+            yield
+        finally:
+            self._capacity._slots.pop(run, None)
 
 
 class StartRate:

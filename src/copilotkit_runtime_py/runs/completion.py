@@ -1,4 +1,4 @@
-"""What a run leaves when it is over."""
+"""The end of a run: what it leaves in the store, and what the hooks are told."""
 
 from __future__ import annotations
 
@@ -32,23 +32,18 @@ def ending_of(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: A
 
 
 class Completion:
-    """What happens at the end of one run: the store learns of it, then the hooks do.
+    """Records the end of one run, then calls the hooks.
 
     Args:
         journal: writes the run's log.
         before: what the run was asked.
         state: the state before the run.
-        hooks: who is told.
-        guard: says which messages the thread is not to keep.
+        hooks: the application's.
+        guard: knows which messages the thread must not store.
     """
 
     def __init__(
-        self,
-        journal: Journal,
-        before: BeforeRequest,
-        state: Any,
-        hooks: Hooks,
-        guard: Guard,
+        self, journal: Journal, before: BeforeRequest, state: Any, hooks: Hooks, guard: Guard
     ) -> None:
         self._journal = journal
         self._before = before
@@ -57,8 +52,11 @@ class Completion:
         self._hooks = hooks
         self._output: list[dict[str, Any]] = []
 
-    async def settle(self, run: Run) -> None:
-        """Hands the end of the run to the store, which learns of it in any case."""
+    async def record(self, run: Run) -> None:
+        """Hands the end of the run to the store; without a fold if folding the log fails.
+
+        The store gets an end in any case: a thread whose run has none would take no further run.
+        """
         log = [entry.event for entry in run.log()]
         withheld = self._guard.withheld
         messages = [each for each in self._before.input_messages if each["id"] not in withheld]
@@ -68,27 +66,27 @@ class Completion:
             else:
                 ending = await asyncio.to_thread(ending_of, log, messages, self._state)
         except Exception:
-            kept = AgentState(state=self._state, messages=messages)
+            left = AgentState(state=self._state, messages=messages)
             whole = [Piece(event, [place], []).encode() for place, event in enumerate(log)]
-            await self._journal.finish(RunEnding(state=kept, compacted=whole))
+            await self._journal.finish(RunEnding(state=left, compacted=whole))
             raise
         await self._journal.finish(ending)
         known = {message["id"] for message in messages}
         self._output = [message for message in ending.state.messages if message["id"] not in known]
 
     async def announce(self, run: Run) -> None:
-        """Tells the hooks how the run ended."""
+        """Calls the hook for the way in which the run ended."""
         hooks, before = self._hooks, self._before
         error = run.error or (None if self._journal.complete else StoreUnavailableError())
         if error is not None:
-            told = RequestFailed(
+            failed = RequestFailed(
                 error=error,
                 thread_id=before.thread_id,
                 run_id=before.run_id,
                 agent_name=before.agent_name,
                 context=before.context,
             )
-            await tell_hook(hooks.on_error, told)
+            await tell_hook(hooks.on_error, failed)
         elif run.status is RunStatus.STOPPED:
             await tell_hook(hooks.on_stop_generation, StopGeneration(request=before))
         else:

@@ -1,28 +1,30 @@
-"""A run: the task that consumes an agent's stream, and the log of what it emitted."""
+"""A run: the tasks that consume an agent's stream and bring it to its end, and the log of what it emitted."""
 
 from __future__ import annotations
 
 import asyncio
 import enum
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
+from typing import Any, Final, Protocol
 
 from ..agui import events
 from ..agui.events import Event
 from ..agui.normalizer import EventSequence
-from ..errors import AgentError, CopilotKitError, masked
+from ..errors import PROCESS_EXITS, AgentError, CopilotKitError, masked
 from ..limits import Limits
 from ..logs.records import get_logger
 from ..providers.base import close_stream
+from ..state_store.base import RunRecord
 from ..telemetry import agent_span
 from .event_log import Entry, EventLog
 
 logger = get_logger(__name__)
 
-# An agent that always has an event ready would keep the loop to itself; readers get their turn this often.
+# An agent that always has an event ready never yields to the loop. So the run does, every so many events.
 _EVENTS_PER_TURN: Final = 64
 
-# What a tool call is answered with that the run leaves without a result (CopilotRuntime 1.75).
+# The result of a tool call that has none when the run ends (CopilotRuntime 1.75). Model vendors refuse a
+# conversation in which a call has no result.
 _STOPPED: Final = {"status": "stopped", "reason": "stop_requested", "message": "Run stopped by user"}
 _FAILED: Final = {"status": "error", "reason": "missing_terminal_event"}
 
@@ -36,27 +38,52 @@ class RunStatus(enum.StrEnum):
     STOPPED = "stopped"
 
 
+class RunLifecycle(Protocol):
+    """What a run does besides producing events."""
+
+    def entries_added(self, run: Run) -> None:
+        """Called when there are new entries, which it has to show to readers in time."""
+
+    async def before_end(self, run: Run) -> None:
+        """Awaited once, when the log is complete and before readers see the terminal event."""
+
+    async def after_end(self, run: Run) -> None:
+        """Awaited once, when readers have seen the terminal event and the agent is done."""
+
+
+class EventSource(Protocol):
+    """The agent's part in a run; see `AgentRun`."""
+
+    @property
+    def sequence(self) -> EventSequence:
+        """Normalises the events."""
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether the stream puts its events through the sequence itself."""
+
+    async def open(self, out: list[Event]) -> AsyncIterator[Any]:
+        """Returns the agent's stream."""
+
+
 class Run(EventLog):
     """One run of an agent on a thread.
 
-    The run owns its task. It emits RUN_STARTED first and exactly one terminal event last, whatever the agent
-    does, and nothing after that.
+    The run owns its tasks: one iterates the agent, one waits for the agent and brings the run to its end. It
+    emits RUN_STARTED first and exactly one terminal event last, whatever the agent does, and nothing after
+    that.
 
     Args:
-        id: the run's id.
-        number: the run's place among the runs of its thread.
-        thread_id: the thread.
-        agent_name: the agent's registered name.
-        strict_stream: see `Provider.strict_stream`.
+        record: the run's ids, and its number among the runs of its thread.
+        source: the agent's part.
+        lifecycle: records the run, if it is recorded.
         limits: the bounds of the run.
-        input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
-        on_entries: called when there are new entries, which it is to show to readers in time. Without it,
-            readers see them at once.
-        before_end: awaited once, after the agent let go and before readers see the terminal event.
-        after_end: awaited once, after the terminal event.
         development: an exception's own text reaches the client.
 
     Attributes:
+        id: the run's id.
+        thread_id: the thread.
+        agent_name: the agent's registered name.
         status: how far the run is.
         error: the exception that ended the run, if one did.
         stopping: the run was asked to stop.
@@ -65,48 +92,39 @@ class Run(EventLog):
 
     def __init__(
         self,
+        record: RunRecord,
+        source: EventSource,
+        lifecycle: RunLifecycle,
         *,
-        id: str,
-        number: int,
-        thread_id: str,
-        agent_name: str,
-        strict_stream: bool,
         limits: Limits,
-        input: Event | None = None,
-        on_entries: Callable[[], None] | None = None,
-        before_end: Callable[[Run], Awaitable[None]],
-        after_end: Callable[[Run], Awaitable[None]],
         development: bool = False,
     ) -> None:
-        super().__init__(number)
-        self.id = id
-        self.thread_id = thread_id
-        self.agent_name = agent_name
+        super().__init__(record.number)
+        self.id = record.id
+        self.thread_id = record.thread_id
+        self.agent_name = record.agent_name
         self.status = RunStatus.RUNNING
         self.error: BaseException | None = None
         self.stopping = False
+        self.first_event_after: float | None = None
+        self._source = source
+        self._sequence = source.sequence
+        self._lifecycle = lifecycle
         self._limits = limits
-        self._on_entries = on_entries or self.show
-        self._before_end = before_end
-        self._after_end = after_end
         self._development = development
-        self._sequence = EventSequence(thread_id, id, strict_stream=strict_stream, input=input)
         self._terminal: Entry | None = None
         self._size = 0
         self._fault: CopilotKitError | None = None
         self._last_event_at = 0.0
         self._began_at = 0.0
-        self.first_event_after: float | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
-    def start(self, stream: AsyncIterator[Event]) -> None:
-        """Starts to consume the agent's stream. Called once, on the running loop."""
+    def start(self) -> None:
+        """Opens the agent's stream and starts to consume it. Called once, on the running loop."""
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._released: asyncio.Future[None] = loop.create_future()
-        self._agent_task = loop.create_task(
-            self._consume_traced(stream), name=f"agent {self.agent_name} {self.id}"
-        )
+        self._agent_task = loop.create_task(self._consume_traced(), name=f"agent {self.agent_name} {self.id}")
         self._agent_task.add_done_callback(self._release)
         self._task = loop.create_task(self._supervise(), name=f"run {self.id}")
         self._began_at = self._last_event_at = loop.time()
@@ -123,14 +141,17 @@ class Run(EventLog):
     def stop(self) -> None:
         """Asks the run to stop: the agent's task is cancelled.
 
-        Stopping twice, or after the agent has finished, is harmless.
+        It has no effect on a run that was stopped before, or whose agent has ended.
         """
         if not self.stopping and self._sequence.terminal is None and not self._agent_task.done():
             self.stopping = True
             self._cancel_agent()
 
     def fail(self, error: CopilotKitError) -> None:
-        """Ends the run with an error: the agent's task is cancelled. Too late, it is harmless."""
+        """Ends the run with an error: the agent's task is cancelled.
+
+        It has no effect on a run that was stopped before, or whose agent has ended.
+        """
         over = self._sequence.terminal is not None or self._agent_task.done()
         if not self.stopping and self._fault is None and not over:
             self._fault = error
@@ -167,28 +188,29 @@ class Run(EventLog):
             return list(self.entries)
         return [*self.entries, self._terminal]
 
-    async def _consume_traced(self, stream: AsyncIterator[Event]) -> None:
+    async def _consume_traced(self) -> None:
         with agent_span(self.agent_name):
             try:
-                await self._consume(stream)
-            except SystemExit as error:  # the loop would end with it, and every other run
-                raise RuntimeError("the agent wanted to exit") from error
+                await self._consume()
+            except PROCESS_EXITS as error:
+                raise RuntimeError(f"the agent raised {type(error).__name__}") from error
 
-    async def _consume(self, stream: AsyncIterator[Event]) -> None:
-        sequence, time = self._sequence, self._loop.time
+    async def _consume(self) -> None:
+        source, sequence, time = self._source, self._sequence, self._loop.time
         out: list[Event] = []
         turn = 0
+        stream = await source.open(out)
         try:
             async for event in stream:
                 if turn == 0:
                     self.first_event_after = time() - self._began_at
                 if self.stopping or self._fault is not None:
+                    # The agent ignored its cancellation: the run may be over, and nothing may follow.
                     return
                 self._last_event_at = time()
-                try:
+                if not source.normalizes:
                     sequence.push(events.event_from(event), out)
-                finally:
-                    self._publish(out)
+                self._publish(out)
                 if sequence.terminal is not None:
                     # What the agent still does, such as saving its memory, keeps no reader waiting.
                     self._release()
@@ -196,15 +218,14 @@ class Run(EventLog):
                 turn += 1
                 if turn % _EVENTS_PER_TURN == 0:
                     await asyncio.sleep(0)
-            try:
-                sequence.finish(out)
-            finally:
-                self._publish(out)
+            sequence.finish(out)
         finally:
+            # What a malformed event closed, or the end supplied.
+            self._publish(out)
             await close_stream(stream)
 
     async def _supervise(self) -> None:
-        """Waits until the agent lets go, or overstays a stop, and brings the run to its end."""
+        """Waits until the agent is done, or ignores a stop for too long, and brings the run to its end."""
         try:
             await self._released
         except asyncio.CancelledError:  # the loop shuts down
@@ -212,18 +233,24 @@ class Run(EventLog):
             self.stopping = self._sequence.terminal is None
         for timer in self._timers:
             timer.cancel()
+        self._conclude()
         try:
-            self._conclude()
-            await self._call(self._before_end)
+            # The store has the end before a reader sees it.
+            await self._call(self._lifecycle.before_end)
         finally:
-            if self._terminal is not None:
-                self.entries.append(self._terminal)
+            # Also if that fails or is cancelled: readers get exactly one terminal event.
+            assert self._terminal is not None
+            self.entries.append(self._terminal)
             self.end()
+        # The thread is released when the agent is done: the next run would read a memory in the making.
         await self._drain()
-        await self._call(self._after_end)
+        await self._call(self._lifecycle.after_end)
 
     async def _drain(self) -> None:
-        """Lets an agent that has sent its terminal event finish its work, within bounds."""
+        """Lets the agent finish what it does after its terminal event, within bounds.
+
+        An agent that was asked to stop has had that time before the end, and is not waited for again.
+        """
         task, seconds = self._agent_task, self._limits.cancel_seconds
         if not task.done() and not self.stopping and self._fault is None:
             await asyncio.wait({task}, timeout=seconds)
@@ -234,10 +261,10 @@ class Run(EventLog):
         if self.error is None and failure is not None:
             logger.error("the agent failed after the end of run %s", self.id, exc_info=failure)
 
-    async def _call(self, callback: Callable[[Run], Awaitable[None]]) -> None:
+    async def _call(self, step: Callable[[Run], Awaitable[None]]) -> None:
         try:
-            await callback(self)
-        except Exception:
+            await step(self)
+        except (Exception, *PROCESS_EXITS):
             logger.exception("the end of run %s on thread %s was not recorded", self.id, self.thread_id)
 
     def _conclude(self) -> None:
@@ -270,8 +297,8 @@ class Run(EventLog):
         self._publish(out, cut=self.status is RunStatus.FAILED)
         sequence.answer_calls(calls, answer, out)
         self._publish(out, cut=True)
-        if sequence.terminal is not None:
-            self._terminal = Entry.of(sequence.terminal)
+        assert sequence.terminal is not None
+        self._terminal = Entry.of(sequence.terminal)
 
     def _agent_failure(self) -> BaseException | None:
         task = self._agent_task
@@ -284,10 +311,14 @@ class Run(EventLog):
         return task.exception()
 
     def _error_event(self, error: BaseException) -> Event:
-        if isinstance(error, AgentError):
-            return events.run_error(error.message, error.agent_code)
-        told = masked(error, f"run {self.id} of agent {self.agent_name}", development=self._development)
-        return events.run_error(told.message, told.code)
+        try:
+            if isinstance(error, AgentError):
+                return events.run_error(error.message, error.agent_code)
+            shown = masked(error, f"run {self.id} of agent {self.agent_name}", development=self._development)
+            return events.run_error(shown.message, shown.code)
+        except Exception:
+            logger.exception("the text of the error that ended run %s cannot be had", self.id)
+            return events.run_error("An internal error occurred.", CopilotKitError.code)
 
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:
         if out:
@@ -296,7 +327,7 @@ class Run(EventLog):
                 self._size += len(entry.data)
                 self.entries.append(entry)
             out.clear()
-            self._on_entries()
+            self._lifecycle.entries_added(self)
 
     def _check_limits(self) -> None:
         limits = self._limits
@@ -315,7 +346,7 @@ class Run(EventLog):
 
     def _give_up(self) -> None:
         if not self._agent_task.done():
-            logger.error("agent %s does not let go of run %s: ended without it", self.agent_name, self.id)
+            logger.error("agent %s ignored cancellation; run %s ended without it", self.agent_name, self.id)
             self._agent_task.add_done_callback(_log_late_failure)
             self._release()
 

@@ -1,17 +1,22 @@
-"""Which runs are in progress: those of this process, and those of other workers that are followed here."""
+"""Which thread has a run in progress: at most one, on whichever worker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 from weakref import WeakValueDictionary
 
-from ..errors import StoreUnavailableError, ThreadBusyError
+from ..context import ANONYMOUS, RequestContext
+from ..errors import StoreUnavailableError, ThreadBusyError, ThreadNotFoundError
 from ..limits import Limits
-from ..state_store.base import RunLog, StateStore
+from ..providers.base import AgentSnapshot, Provider
+from ..state_store.base import AgentState, RunLog, RunRecord, StateStore
 from .recovery import recover
 from .remote_run import RemoteRun
+from .request import RunRequest
 from .run import Run
 
 # No log is so long.
@@ -20,11 +25,24 @@ _BEYOND: Final = 2**31 - 1
 BusyThreadPolicy: TypeAlias = Literal["reject", "supersede", "enqueue"]
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A thread that was claimed for a run.
+
+    Attributes:
+        record: the run, as the store knows it.
+        known: what the agent's last run left on the thread, or None if there was none.
+    """
+
+    record: RunRecord
+    known: AgentState | None
+
+
 class ThreadLocks:
-    """The runs in progress, by thread. Each thread has one at most, on whichever worker.
+    """The runs in progress, by thread. Runs that the store does not know are listed beside them.
 
     Args:
-        store: what all workers share.
+        store: shared by all workers.
         on_busy_thread: what a new run on a thread with a run in progress does.
         limits: how long a new run waits for the other one.
     """
@@ -34,15 +52,21 @@ class ThreadLocks:
         self._on_busy_thread = on_busy_thread
         self._limits = limits
         self._runs: dict[tuple[str, str], Run] = {}
-        self._followed: dict[tuple[str, str], RemoteRun] = {}
+        self._ephemeral: dict[tuple[str, str], list[Run]] = {}
+        self._remote: dict[tuple[str, str], RemoteRun] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def here(self, owner: str, thread_id: str) -> Run | None:
-        """Returns the thread's run, if it is one of this process."""
+        """Returns the thread's run, if this process has it."""
         return self._runs.get((owner, thread_id))
 
+    def all_here(self, owner: str, thread_id: str) -> Iterable[Run]:
+        """Returns the thread's run, if this process has it, and its ephemeral runs."""
+        run = self.here(owner, thread_id)
+        return [*(() if run is None else (run,)), *self._ephemeral.get((owner, thread_id), ())]
+
     async def last(self, owner: str, thread_id: str) -> RunLog | None:
-        """Returns the thread's last run, without events. If its worker is gone, it is ended before.
+        """Returns the thread's last run, without events. If its worker is gone, it is ended first.
 
         A run of this process goes on although its lease has run out, as after an outage of the store.
         """
@@ -53,32 +77,91 @@ class ThreadLocks:
             await recover(self._store, owner, thread_id)
         return logs[-1] if logs else None
 
-    def follow(self, log: RunLog) -> RemoteRun:
-        """Returns a run of another worker, to be read while it goes on."""
-        key = (log.run.owner, log.run.thread_id)
-        run = self._followed.get(key)
-        if run is None or run.number != log.run.number:
-            run = self._followed[key] = RemoteRun(self._store, log, self._forget_followed)
-        return run
+    async def known(self, request: RunRequest) -> AgentState | None:
+        """Returns what the agent's last run left on the thread, or None if there was none.
 
-    async def claim(self, owner: str, thread_id: str, begin: Callable[[], Awaitable[Run]]) -> Run:
-        """Makes the thread's run with `begin`, as soon as the thread is free.
+        Raises:
+            ThreadNotFoundError: the store or the agent says that the thread is another owner's.
+        """
+        agent, context = request.agent, request.context
+        known = await self._store.load_state(context.owner, request.thread_id, agent.name)
+        if known is None and context.owner != ANONYMOUS:
+            last = await self.last(context.owner, request.thread_id)
+            await self.remembered(agent.provider, request.thread_id, context, last)
+        return known
+
+    async def remembered(
+        self, provider: Provider, thread_id: str, context: RequestContext, last: RunLog | None
+    ) -> AgentSnapshot | None:
+        """Returns what an agent itself remembers of a thread.
+
+        Args:
+            provider: the agent's provider.
+            thread_id: the thread.
+            context: who asks.
+            last: the thread's last run, if the caller has such a thread.
+
+        Raises:
+            ThreadNotFoundError: neither the store nor the agent says that the thread is the caller's. A
+                thread without an owner belongs to the anonymous user.
+        """
+        snapshot = await provider.snapshot(thread_id, context)
+        if snapshot is None or last is not None or context.owner == (snapshot.owner or ANONYMOUS):
+            return snapshot
+        raise ThreadNotFoundError(thread_id)
+
+    @asynccontextmanager
+    async def claim(self, request: RunRequest, store: StateStore) -> AsyncIterator[Claim]:
+        """Claims the thread for a run, as soon as the thread is free. `hold` keeps it after the block.
+
+        Between the claim and `hold` nothing may fail or wait: the store would hold the thread for a run that
+        nobody produces. So everything that can refuse the request comes first.
+
+        Args:
+            request: the request.
+            store: where the run is recorded.
 
         Raises:
             ThreadBusyError: the thread has a run in progress, and the policy does not let this one wait.
+            ThreadNotFoundError: the thread belongs to another owner.
         """
-        key = (owner, thread_id)
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        owner, thread_id = request.owner, request.thread_id
+        record = request.record()
+        # Requests for one thread take turns, so that those of this process do not race for the store.
+        async with self._locks.setdefault((owner, thread_id), asyncio.Lock()):
             while True:
                 await self.wait_here(owner, thread_id)
+                known = await self.known(request) if request.recorded else None
                 try:
-                    run = self._runs[key] = await begin()
-                    return run
+                    record = await store.begin_run(record)
+                    break
                 except ThreadBusyError:
                     await self._wait_elsewhere(owner, thread_id)
+            yield Claim(record, known)
+
+    def hold(self, owner: str, run: Run) -> None:
+        """Keeps a claimed thread for its run, until `release`."""
+        self._runs[owner, run.thread_id] = run
+
+    def release(self, owner: str, run: Run) -> None:
+        """Lets the thread's next run begin."""
+        key = (owner, run.thread_id)
+        if self._runs.get(key) is run:
+            del self._runs[key]
+
+    def add_ephemeral(self, owner: str, run: Run) -> None:
+        """Lists a run that holds no thread, so that it can be stopped, until `remove_ephemeral`."""
+        self._ephemeral.setdefault((owner, run.thread_id), []).append(run)
+
+    def remove_ephemeral(self, owner: str, run: Run) -> None:
+        """Takes a run off the list."""
+        key = (owner, run.thread_id)
+        self._ephemeral[key].remove(run)
+        if not self._ephemeral[key]:
+            del self._ephemeral[key]
 
     async def wait_here(self, owner: str, thread_id: str, *, patience: float = 0.0) -> None:
-        """Waits until no run of this process has the thread, as far as the policy has it.
+        """Waits until no run of this process has the thread, as far as the policy allows.
 
         Raises:
             ThreadBusyError: the thread has a run in progress, and still after `patience` seconds.
@@ -90,15 +173,15 @@ class ThreadLocks:
                     raise ThreadBusyError(thread_id)
                 if self._on_busy_thread == "supersede":
                     run.stop()
-            told = False
+            over = False
             while not await run.recorded_within(self._limits.store_seconds + self._limits.cancel_seconds):
-                if told:
+                if over:
                     raise StoreUnavailableError
-                told = run.ended
-            self.forget(owner, run)
+                over = run.ended
+            self.release(owner, run)
 
     async def _wait_elsewhere(self, owner: str, thread_id: str) -> None:
-        """Waits until no other worker's run has the thread, as far as the policy has it."""
+        """Waits until no other worker's run has the thread, as far as the policy allows."""
         log = await self.last(owner, thread_id)
         if log is None or log.ended:
             return
@@ -108,18 +191,20 @@ class ThreadLocks:
         if not await self.follow(log).wait(patience):
             raise ThreadBusyError(thread_id)
 
-    def forget(self, owner: str, run: Run) -> None:
-        """Lets the thread's next run begin."""
-        key = (owner, run.thread_id)
-        if self._runs.get(key) is run:
-            del self._runs[key]
+    def follow(self, log: RunLog) -> RemoteRun:
+        """Returns another worker's run, to be read while it goes on."""
+        key = (log.run.owner, log.run.thread_id)
+        run = self._remote.get(key)
+        if run is None or run.number != log.run.number:
+            run = self._remote[key] = RemoteRun(self._store, log, self._unfollow)
+        return run
 
-    def _forget_followed(self, run: RemoteRun) -> None:
+    def _unfollow(self, run: RemoteRun) -> None:
         key = (run.owner, run.thread_id)
-        if self._followed.get(key) is run:
-            del self._followed[key]
+        if self._remote.get(key) is run:
+            del self._remote[key]
 
     async def aclose(self) -> None:
-        """Stops to follow the runs of other workers."""
-        for run in list(self._followed.values()):
+        """Stops following the runs of other workers."""
+        for run in list(self._remote.values()):
             await run.aclose()

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from ..agui.events import as_text, well_formed
 from ..context import RequestContext
-from ..errors import ActionError, masked
+from ..errors import PROCESS_EXITS, ActionError, masked
 from ..logs.records import get_logger
 from ..telemetry import tool_span
 
@@ -174,7 +174,7 @@ async def _result(action: Action, given: dict[str, Any], context: RequestContext
     """Runs an action. A timeout, a cancellation or an exit of its own is a failure like any other."""
     try:
         return await action.handler(given, context)
-    except (TimeoutError, SystemExit) as error:
+    except (TimeoutError, *PROCESS_EXITS) as error:
         raise _Failed from error
     except asyncio.CancelledError as error:
         task = asyncio.current_task()

@@ -1,23 +1,23 @@
-"""Agents with backend actions: their calls are run here, and the agents go on with the results."""
+"""Agents with server tools: their calls are run here, and the agents go on with the results."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Any, Protocol
 
-from ag_ui.core import RunAgentInput
-
 from ..agui import events
 from ..agui.events import Event
+from ..agui.normalizer import EventSequence
+from ..agui.run_input import RunInput
 from ..context import RequestContext
 from ..errors import AgentError
 from ..limits import Limits
-from ..providers.base import AgentSnapshot, Provider, close_stream
+from ..providers.base import Provider, close_stream
 from .actions import Action, AgentTool, Tool, call_action
-from .turn import ActionCall, AgentTurn, Json, input_of, json_of
+from .turn import ActionCall, AgentTurn, Json
 
 
 class ActionSource(Protocol):
@@ -38,22 +38,22 @@ class ActionSource(Protocol):
         """Releases what the source holds for all runs."""
 
 
-class ActionProvider(Provider):
-    """Runs another provider's agent and answers its calls of backend actions, all within one run.
+class ToolLoop:
+    """Runs an agent and answers its calls of server tools, all within one run.
 
-    The agent is offered the actions as tools before the frontend's; a tool of the frontend with the name of
-    an action is left out. What the agent emits passes through. A call of an action that the agent does not
-    answer itself is run when the agent goes on to a text or ends, calls of the same time side by side, and
-    its result follows as an event. The agent is then run again with the conversation so far, until it calls
-    no more action. It is not when it also called a tool of the frontend, which answers with its next
-    request, or waits for the answer to an interrupt; a call that waits with an interrupt is not run.
+    The agent is offered the server's tools before the frontend's; a tool of the frontend with the name of a
+    server tool is left out. A call of an action that the agent does not answer itself is run when the agent
+    goes on to a text or ends, calls of the same time side by side, and its result follows as an event. The
+    agent is then run again with the conversation so far, until it calls no more actions. It is not when it
+    also called a tool of the frontend, which answers with its next request, or waits for the answer to an
+    interrupt; a call that waits with an interrupt is not run.
 
     Only what the agent itself calls in this run is run: a call in the client's messages never is.
 
     Args:
-        provider: the agent's provider.
+        provider: runs the agent.
         name: the agent's registered name.
-        actions: what the agent may call; those that are not for this agent are left out.
+        tools: what the agent may call; those that are not for this agent are left out.
         sources: where more actions come from. Of two actions with one name, the later one is offered as
             `<source>_<name>`.
         agents: the agents that `AgentTool`s name.
@@ -66,92 +66,76 @@ class ActionProvider(Provider):
         provider: Provider,
         *,
         name: str,
-        actions: Iterable[Tool] = (),
+        tools: Iterable[Tool] = (),
         sources: Iterable[ActionSource] = (),
         agents: Mapping[str, Provider] | None = None,
         limits: Limits | None = None,
         development: bool = False,
     ) -> None:
-        self.description = provider.description
-        self.capabilities = provider.capabilities
         self._name = name
         self._provider = provider
-        self._actions = [action for action in actions if _is_for(action, name)]
+        self._tools = [tool for tool in tools if _is_for(tool, name)]
         self._sources = tuple(sources)
         self._agents = agents or {}
         self._limits = limits or Limits()
         self._development = development
 
-    async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
-        """Streams the run, however often the agent is run for it.
+    async def run(
+        self, input: RunInput, context: RequestContext, sequence: EventSequence, out: list[Event]
+    ) -> AsyncGenerator[None]:
+        """Runs the agent as often as it takes.
+
+        Its events go through the run's own sequence, once, and are appended to `out`. The generator yields
+        whenever the run is to take them from there. When it is over, the sequence has the terminal event.
 
         Raises:
             AgentError: the agent calls actions without end.
+            ProtocolViolationError: an event of the agent is malformed or out of order.
         """
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
             context = dataclasses.replace(context, agent_tools=context.agent_tools - tools.keys())
             turn = AgentTurn(self._provider, self._offer(input, tools), tools, run_id=input.run_id)
             rounds = self._limits.action_rounds
-            for number in range(rounds + 1):
-                async with aclosing(self._play(turn, context)) as stream:
-                    async for event in stream:
-                        if number == 0 or event["type"] != "RUN_STARTED":
-                            yield event
-                if turn.over:
+            for _ in range(rounds + 1):
+                async with aclosing(self._play(turn, context, sequence, out)) as played:
+                    async for _ in played:
+                        yield
+                if turn.settled:
                     return
-                if turn.goes_on:
-                    turn = turn.next()
-                    continue
-                async with aclosing(self._conclude(turn, input, context)) as stream:
-                    async for event in stream:
-                        yield event
-                return
+                if not turn.goes_on:
+                    async with aclosing(self._conclude(turn, context, sequence, out)) as concluded:
+                        async for _ in concluded:
+                            yield
+                    return
+                turn = turn.next()
             raise AgentError(f"The agent called actions in more than {rounds} rounds.", "LIMIT_EXCEEDED")
-
-    def use_store(self, url: str | None, agent_name: str) -> None:
-        """Tells the agent's provider where the runtime keeps threads."""
-        self._provider.use_store(url, agent_name)
-
-    async def forget(self, thread_id: str, context: RequestContext) -> None:
-        """Deletes what the agent itself remembers of a thread."""
-        await self._provider.forget(thread_id, context)
-
-    async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
-        """Returns what the agent itself remembers of a thread."""
-        return await self._provider.snapshot(thread_id, context)
-
-    async def aclose(self) -> None:
-        """Releases what the agent's provider holds."""
-        await self._provider.aclose()
 
     async def _collect(self, stack: AsyncExitStack, context: RequestContext) -> dict[str, Tool]:
         tools: dict[str, Tool] = {}
-        for tool in self._actions:
+        for tool in self._tools:
             tools.setdefault(tool.name, tool)
         for source in self._sources:
             for action in await stack.enter_async_context(source.offer(context)):
                 if not _is_for(action, self._name):
                     continue
                 if action.name in tools:
-                    # Model vendors take no longer names.
+                    # Model vendors accept no longer names.
                     action = dataclasses.replace(action, name=f"{source.name}_{action.name}"[:64])
                 tools.setdefault(action.name, action)
         return tools
 
-    def _offer(self, input: RunAgentInput, tools: Mapping[str, Tool]) -> RunAgentInput:
+    def _offer(self, input: RunInput, tools: Mapping[str, Tool]) -> RunInput:
         """Returns the input with the server's tools first, and without the frontend's of the same names."""
-        body = json_of(input)
-        offered = [self._told(tool) for tool in tools.values()]
-        body["tools"] = offered + [tool for tool in body.get("tools") or () if tool["name"] not in tools]
-        properties = body.get("forwardedProps")
+        described = [self._described(tool) for tool in tools.values()]
+        own = [tool for tool in input.json.get("tools", ()) if tool["name"] not in tools]
+        properties = input.json.get("forwardedProps")
         if isinstance(properties, dict):
-            for source in self._sources:
-                for name in source.properties:
-                    properties.pop(name, None)
-        return input_of(body)
+            hidden = {name for source in self._sources for name in source.properties}
+            properties = {name: value for name, value in properties.items() if name not in hidden}
+        return input.replace(tools=described + own, forwardedProps=properties)
 
-    def _told(self, tool: Tool) -> Json:
+    def _described(self, tool: Tool) -> Json:
         parameters: Mapping[str, Any] = {"type": "object", "properties": {}, "required": []}
         description = tool.description
         if isinstance(tool, Action):
@@ -160,100 +144,147 @@ class ActionProvider(Provider):
             description = self._agents[tool.name].description
         return {"name": tool.name, "description": description, "parameters": dict(parameters)}
 
-    async def _play(self, turn: AgentTurn, context: RequestContext) -> AsyncGenerator[Event]:
-        """Runs the agent once, and the actions that it calls. The end of the run is the turn's to keep."""
-        stream = turn.provider.run(turn.input, context)
+    async def _play(
+        self,
+        turn: AgentTurn,
+        context: RequestContext,
+        sequence: EventSequence,
+        out: list[Event],
+        *,
+        joins: bool = False,
+    ) -> AsyncGenerator[None]:
+        """Runs the agent once, and the actions that it calls.
+
+        Unless the end of the turn is the end of the run, the sequence is left without a terminal event, so
+        that the run can go on.
+
+        Args:
+            turn: what the agent is asked. It observes the events.
+            context: who asks.
+            sequence: the run's.
+            out: where the events go.
+            joins: the agent takes over from another one, which ends the run.
+        """
+        sequence.begin_turn(strict_stream=turn.provider.strict_stream)
+        stream = turn.provider.run(turn.input.model, context)
         try:
-            async for event in stream:
-                for each in turn.push(event):
-                    if each["type"] == "TEXT_MESSAGE_START" and turn.waiting:
-                        async with aclosing(self._answer(turn, context)) as results:
-                            async for result in results:
-                                yield result
-                    if turn.add(each):
-                        yield each
-                if turn.settled:
-                    turn.over = True
-                    yield turn.terminal
-            for each in turn.finish():
-                if turn.add(each):
-                    yield each
+            async for raw in stream:
+                if turn.terminal is not None:
+                    continue  # the agent may finish what it does after its last event
+                event = events.event_from(raw)
+                if turn.calls_actions and sequence.begins_text(event):
+                    # The text may be about the results, so they stand before it.
+                    start = len(out)
+                    sequence.end_call_before(event, out)
+                    _observe(turn, out, start)
+                    yield
+                    async with aclosing(self._answer(turn, context, sequence, out)) as answered:
+                        async for _ in answered:
+                            yield
+                start = len(out)
+                try:
+                    sequence.push(event, out)
+                finally:
+                    _observe(turn, out, start)
+                _end(turn, sequence, joins=joins)
+                yield
+            if turn.terminal is None:
+                start = len(out)
+                sequence.finish(out)
+                _observe(turn, out, start)
+                _end(turn, sequence, joins=joins)
+                yield
         finally:
             await close_stream(stream)
-        if turn.settled:
-            turn.over = True
-            yield turn.terminal
-        elif not turn.paused:
-            async with aclosing(self._answer(turn, context)) as results:
-                async for result in results:
-                    yield result
+        if not (turn.settled or turn.paused):
+            async with aclosing(self._answer(turn, context, sequence, out)) as answered:
+                async for _ in answered:
+                    yield
 
-    async def _answer(self, turn: AgentTurn, context: RequestContext) -> AsyncGenerator[Event]:
-        """Runs the actions that wait to be run. Results come as they are there."""
-
-        async def answer(id: str, call: ActionCall) -> Event:
-            text = await call_action(
-                call.action,
-                "".join(call.arguments),
-                context,
-                default_timeout=self._limits.action_seconds,
-                development=self._development,
-            )
-            return _result(id, text)
-
-        tasks = [asyncio.create_task(answer(id, call)) for id, call in turn.take_waiting()]
+    async def _answer(
+        self, turn: AgentTurn, context: RequestContext, sequence: EventSequence, out: list[Event]
+    ) -> AsyncGenerator[None]:
+        """Runs the actions that wait to be run. Each result follows as soon as it is there."""
+        tasks = [asyncio.create_task(self._call(id, call, context)) for id, call in turn.take_waiting()]
         try:
             for done in asyncio.as_completed(tasks):
                 result = await done
                 turn.answer(result)
-                yield result
+                sequence.push(result, out)
+                yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _call(self, id: str, call: ActionCall, context: RequestContext) -> Event:
+        text = await call_action(
+            call.action,
+            "".join(call.arguments),
+            context,
+            default_timeout=self._limits.action_seconds,
+            development=self._development,
+        )
+        return _result(id, text)
+
     async def _conclude(
-        self, turn: AgentTurn, input: RunAgentInput, context: RequestContext
-    ) -> AsyncGenerator[Event]:
+        self, turn: AgentTurn, context: RequestContext, sequence: EventSequence, out: list[Event]
+    ) -> AsyncGenerator[None]:
         """Ends the run, with the agents that take over from this one if there are any."""
         terminal = turn.terminal
         for id, name in turn.hand_overs():
             started = _result(id, f"{name} agent started")
             turn.answer(started)
-            yield started
+            sequence.push(started, out)
+            yield
             known = {message["id"]: message for message in turn.messages()}
-            successor = AgentTurn(self._agents[name], turn.handed_over(), {}, run_id=input.run_id)
-            async with aclosing(self._play(successor, context)) as stream:
-                async for event in stream:
-                    if (joined := _joined(event, known)) is not None:
-                        turn.add(joined)
-                        yield joined
+            successor = AgentTurn(self._agents[name], turn.handed_over(), {}, run_id=turn.run_id)
+            async with aclosing(self._play(successor, context, sequence, out, joins=True)) as played:
+                async for _ in played:
+                    _join(turn, out, known)
+                    yield
             terminal = successor.terminal
-            if terminal["type"] == "RUN_ERROR":
+            if terminal is not None and terminal["type"] == "RUN_ERROR":
                 break
         if turn.outdated_snapshot:
-            yield events.messages_snapshot(turn.messages())
-        yield terminal
+            sequence.push(events.messages_snapshot(turn.messages()), out)
+        sequence.terminal = terminal
+        yield
 
 
-def _is_for(action: Tool, agent_name: str) -> bool:
-    if action.agents is not None:
-        return agent_name in action.agents
-    return not (isinstance(action, AgentTool) and action.name == agent_name)
+def _is_for(tool: Tool, agent_name: str) -> bool:
+    if tool.agents is not None:
+        return agent_name in tool.agents
+    return not (isinstance(tool, AgentTool) and tool.name == agent_name)
 
 
-def _joined(event: Event, known: Mapping[str, Json]) -> Event | None:
-    """Returns an event of an agent that takes over as part of the run, or None if it is no part of it.
+def _observe(turn: AgentTurn, out: list[Event], start: int) -> None:
+    """Shows the turn the events from `start` on, and drops those that it rejects."""
+    out[start:] = [event for event in out[start:] if turn.observe(event)]
 
-    The state is the first agent's, and the conversation has its messages, too.
+
+def _end(turn: AgentTurn, sequence: EventSequence, *, joins: bool) -> None:
+    if sequence.terminal is not None:
+        turn.end(sequence.terminal)
+        sequence.terminal = turn.terminal if turn.settled and not joins else None
+
+
+def _join(turn: AgentTurn, out: list[Event], known: Mapping[str, Json]) -> None:
+    """Keeps of an agent that takes over what is part of the run.
+
+    The state is the first agent's, and the conversation has the first agent's messages, too.
     """
-    kind = event["type"]
-    if kind in ("RUN_STARTED", "RUN_FINISHED", "RUN_ERROR", "STATE_SNAPSHOT", "STATE_DELTA"):
-        return None
-    if kind == "MESSAGES_SNAPSHOT":
-        new = [message for message in event["messages"] if message["id"] not in known]
-        return events.messages_snapshot([*known.values(), *new])
-    return event
+    joined: list[Event] = []
+    for event in out:
+        kind = event["type"]
+        if kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
+            continue
+        if kind == "MESSAGES_SNAPSHOT":
+            new = [message for message in event["messages"] if message["id"] not in known]
+            event = events.messages_snapshot([*known.values(), *new])
+        turn.observe(event)
+        joined.append(event)
+    out[:] = joined
 
 
 def _result(call_id: str, text: str) -> Event:

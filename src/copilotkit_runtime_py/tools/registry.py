@@ -9,8 +9,9 @@ from typing import Any, TypeVar, overload
 from ..errors import ConfigurationError
 from ..limits import Limits
 from ..providers.base import Provider
+from ..providers.directory import ResolvedAgent
 from .actions import Action, AgentTool, Tool, action_from
-from .loop import ActionProvider, ActionSource
+from .loop import ActionSource, ToolLoop
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,27 +100,21 @@ class ToolRegistry:
         """
         self._add(AgentTool(name=name, description=description, agents=agents))
 
-    @property
-    def hands_over(self) -> bool:
-        """Whether an agent may hand over to another one."""
-        return any(isinstance(tool, AgentTool) for tool in self._tools.values())
+    async def with_tools(self, agent: ResolvedAgent) -> ToolLoop | None:
+        """Returns what runs an agent with the server's tools, or None if the server has none.
 
-    def with_tools(self, name: str, allowed: Mapping[str, Provider] | None = None) -> Provider:
-        """Returns the provider of an agent, with the tools that it may call.
-
-        Args:
-            name: the agent's name.
-            allowed: the agents that the caller of the request may use, or None for all.
+        An agent that the caller may not use is no tool for them.
         """
-        provider = self._agents[name]
         if not self._tools and not self._sources:
-            return provider
-        agents = self._agents if allowed is None else allowed
-        tools = [each for each in self._tools.values() if isinstance(each, Action) or each.name in agents]
-        return ActionProvider(
-            provider,
-            name=name,
-            actions=tools,
+            return None
+        tools, agents = list(self._tools.values()), self._agents
+        if any(isinstance(tool, AgentTool) for tool in tools):
+            agents = await agent.available.all()
+            tools = [tool for tool in tools if isinstance(tool, Action) or tool.name in agents]
+        return ToolLoop(
+            agent.provider,
+            name=agent.name,
+            tools=tools,
             sources=self._sources,
             agents=agents,
             limits=self._limits,

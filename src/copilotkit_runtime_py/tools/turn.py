@@ -6,13 +6,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from ag_ui.core import RunAgentInput
-
 from ..agui import events
 from ..agui.events import Event
-from ..agui.normalizer import EventSequence
 from ..agui.reducer import Transcript
-from ..agui.versions import received_input
+from ..agui.run_input import RunInput
 from ..providers.base import Provider
 from .actions import Action, Tool
 
@@ -20,7 +17,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 class ActionCall:
-    """A call of an action, on its way."""
+    """A call of an action, while its arguments arrive."""
 
     __slots__ = ("action", "arguments", "complete")
 
@@ -31,19 +28,29 @@ class ActionCall:
 
 
 class AgentTurn:
-    """What the agent was asked once, what it emitted, and what it still has to be told.
+    """What an agent was asked once, what it emitted, and what it still has to be told.
+
+    It observes normalised events, and normalises none itself.
+
+    Args:
+        provider: runs the agent.
+        input: what the agent is asked.
+        tools: the server's tools, by name.
+        run_id: the id of the run. Each turn but the first has an id of its own for the agent.
+        answered: the calls that earlier turns of the run have answered.
 
     Attributes:
-        provider: who runs the agent.
-        input: what it was asked.
-        over: the end of the run was passed on.
-        outdated_snapshot: the conversation that the agent told lacks results that followed.
+        provider: runs the agent.
+        input: what the agent was asked.
+        run_id: the id of the run.
+        terminal: the event with which the agent ended the turn, once there is one.
+        outdated_snapshot: the conversation that the agent sent lacks results that followed.
     """
 
     def __init__(
         self,
         provider: Provider,
-        input: RunAgentInput,
+        input: RunInput,
         tools: Mapping[str, Tool],
         *,
         run_id: str,
@@ -51,11 +58,10 @@ class AgentTurn:
     ) -> None:
         self.provider = provider
         self.input = input
-        self._sequence = EventSequence(input.thread_id, input.run_id, strict_stream=provider.strict_stream)
-        self.over = False
+        self.terminal: Event | None = None
         self.outdated_snapshot = False
         self._tools = tools
-        self._run_id = run_id
+        self.run_id = run_id
         self._answered = answered
         self._calls: dict[str, ActionCall] = {}
         self._hand_overs: dict[str, str] = {}
@@ -66,58 +72,33 @@ class AgentTurn:
         self._events: list[Event] = []
 
     @property
-    def waiting(self) -> bool:
-        """Whether a call of an action is complete and not answered."""
-        return any(call.complete for call in self._calls.values())
+    def calls_actions(self) -> bool:
+        """Whether the agent calls actions that were not run yet."""
+        return bool(self._calls)
 
     @property
     def paused(self) -> bool:
         """Whether the agent waits for the answer to an interrupt."""
-        outcome = (self._sequence.terminal or {}).get("outcome")
+        outcome = (self.terminal or {}).get("outcome")
         return self._interrupted or (isinstance(outcome, dict) and outcome.get("type") == "interrupt")
 
     @property
     def settled(self) -> bool:
-        """Whether the agent came to its end, and that is the end of the run, with nothing left to do."""
-        if self.over or self._sequence.terminal is None:
+        """Whether the end of the turn is the end of the run: the agent failed, or called no tool here."""
+        if self.terminal is None:
             return False
-        if self._sequence.terminal["type"] == "RUN_ERROR":
-            return True
-        return not (self._calls or self._results or self._hand_overs)
+        return self.terminal["type"] == "RUN_ERROR" or not (self._calls or self._results or self._hand_overs)
 
     @property
     def goes_on(self) -> bool:
         """Whether the agent is to be told the results of its calls now."""
         return bool(self._results) and not (self._others or self._hand_overs or self.paused)
 
-    @property
-    def terminal(self) -> Event:
-        """The event that ends the run."""
-        terminal = self._sequence.terminal
-        assert terminal is not None
+    def end(self, terminal: Event) -> None:
+        """Takes note of the event with which the agent ended the turn."""
         if terminal.get("runId") == self.input.run_id:
-            return {**terminal, "runId": self._run_id}
-        return terminal
-
-    def push(self, event: Event) -> list[Event]:
-        """Returns the events that follow from one of the agent's; none after the end of its run.
-
-        Raises:
-            ProtocolViolationError: the event is malformed or out of order.
-        """
-        out: list[Event] = []
-        self._sequence.push(events.event_from(event), out)
-        return out
-
-    def finish(self) -> list[Event]:
-        """Returns the events that are missing at the end of the agent's stream.
-
-        Raises:
-            ProtocolViolationError: it is the agent's fault that they are.
-        """
-        out: list[Event] = []
-        self._sequence.finish(out)
-        return out
+            terminal = {**terminal, "runId": self.run_id}
+        self.terminal = terminal
 
     def hand_overs(self) -> list[tuple[str, str]]:
         """Returns the calls that hand over to other agents: their ids, and the agents' names."""
@@ -136,8 +117,8 @@ class AgentTurn:
         self._events.append(event)
         self.outdated_snapshot = self._has_snapshot
 
-    def add(self, event: Event) -> bool:
-        """Takes note of an event of the agent. Returns whether it is to be passed on."""
+    def observe(self, event: Event) -> bool:
+        """Takes note of an event of the agent. Returns whether it belongs to the run."""
         kind = event["type"]
         if kind == "TOOL_CALL_START":
             self._start_call(event["toolCallId"], event["toolCallName"])
@@ -163,21 +144,18 @@ class AgentTurn:
 
     def messages(self) -> list[Json]:
         """Returns the conversation so far."""
-        return self._fold()["messages"]  # type: ignore[no-any-return]
+        return self._transcript().result().messages
 
     def next(self) -> AgentTurn:
         """Returns the turn in which the agent goes on with the results."""
         answered = self._answered | self._results
-        return AgentTurn(
-            self.provider, input_of(self._fold()), self._tools, run_id=self._run_id, answered=answered
-        )
+        return AgentTurn(self.provider, self._go_on(), self._tools, run_id=self.run_id, answered=answered)
 
-    def handed_over(self) -> RunAgentInput:
-        """Returns what an agent is asked that takes over. State and the server's tools are not its own."""
-        body = self._fold()
-        body["state"] = {}
-        body["tools"] = [tool for tool in body.get("tools", ()) if tool["name"] not in self._tools]
-        return input_of(body)
+    def handed_over(self) -> RunInput:
+        """Returns what an agent that takes over is asked. State and the server's tools are not its own."""
+        input = self._go_on()
+        tools = [tool for tool in input.json.get("tools", ()) if tool["name"] not in self._tools]
+        return input.replace(state={}, tools=tools)
 
     def _start_call(self, id: str, name: str) -> None:
         if id in self._answered or id in self._results:
@@ -196,25 +174,22 @@ class AgentTurn:
             self._others.discard(id)
             self._hand_overs.pop(id, None)
 
-    def _fold(self) -> Json:
-        body = json_of(self.input)
-        transcript = Transcript(body["messages"], body.get("state"))
+    def _go_on(self) -> RunInput:
+        left = self._transcript().result()
+        # The interrupts that the client answered are over.
+        properties = self.input.json.get("forwardedProps")
+        if isinstance(properties, dict):
+            properties = {name: value for name, value in properties.items() if name != "command"}
+        return self.input.replace(
+            messages=left.messages,
+            state=left.state,
+            runId=str(uuid.uuid4()),
+            forwardedProps=properties,
+            resume=None,
+        )
+
+    def _transcript(self) -> Transcript:
+        transcript = Transcript(self.input.messages, self.input.state)
         for event in self._events:
             transcript.add(event)
-        result = transcript.result()
-        properties = body.get("forwardedProps")
-        if isinstance(properties, dict):
-            # What answered an interrupt has done so.
-            properties.pop("command", None)
-        body.pop("resume", None)
-        return {**body, "messages": result.messages, "state": result.state, "runId": str(uuid.uuid4())}
-
-
-def json_of(input: RunAgentInput) -> Json:
-    """Returns an input in JSON form."""
-    return input.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def input_of(body: Json) -> RunAgentInput:
-    """Returns the input of that JSON form."""
-    return RunAgentInput.model_validate(received_input(body))
+        return transcript

@@ -48,8 +48,7 @@ UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 def body(data: Any, agent_name: str = "a", **options: Any) -> Json:
     """What the agent gets, in JSON form."""
     options = {"properties": {}, "limits": Limits(), **options}
-    given = run_input(data, agent_name=agent_name, **options)
-    return given.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return run_input(data, agent_name=agent_name, **options).json
 
 
 def tool_call(id: str, name: str = "f", arguments: str = "{}") -> Json:

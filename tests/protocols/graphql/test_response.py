@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from copilotkit_runtime_py.errors import AgentError
-from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.projection import (
     ACTION,
@@ -44,26 +43,11 @@ from copilotkit_runtime_py.protocols.graphql.types import (
     SuccessResponseStatus,
     TextMessageOutput,
 )
-from copilotkit_runtime_py.runs.run import Run
-
-
-async def nothing(run: Run) -> None:
-    pass
+from tests.running import StreamRun
 
 
 def builder() -> ResponseBuilder:
-    return ResponseBuilder(
-        Run(
-            id="r1",
-            number=1,
-            thread_id="t1",
-            agent_name="a",
-            strict_stream=False,
-            limits=Limits(),
-            before_end=nothing,
-            after_end=nothing,
-        )
-    )
+    return ResponseBuilder(StreamRun())
 
 
 def plain(value: Any) -> Any:

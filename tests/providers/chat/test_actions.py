@@ -9,7 +9,7 @@ import pytest
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.chat import ChatProvider
 from copilotkit_runtime_py.tools.actions import action_from
-from copilotkit_runtime_py.tools.loop import ActionProvider
+from tests.looped import Looped
 from tests.providers.emitted import collect, of_type, text_of
 
 from .scripted import ScriptedModel, asks, calls, tool, user
@@ -27,8 +27,8 @@ def in_turn(*answers: list[Any]) -> ScriptedModel:
     return ScriptedModel(chunks=lambda options: rest.pop(0))
 
 
-def with_add(model: ScriptedModel) -> ActionProvider:
-    return ActionProvider(ChatProvider(model), name="default", actions=[action_from(add)])
+def with_add(model: ScriptedModel) -> Looped:
+    return Looped(ChatProvider(model), name="default", tools=[action_from(add)])
 
 
 async def test_the_model_answers_with_the_result_of_its_call() -> None:

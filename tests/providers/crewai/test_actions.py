@@ -12,7 +12,7 @@ from crewai.flow.flow import Flow, start
 
 from copilotkit_runtime_py.providers.crewai import CopilotKitState, CrewAIProvider
 from copilotkit_runtime_py.tools.actions import action_from
-from copilotkit_runtime_py.tools.loop import ActionProvider
+from tests.looped import Looped
 from tests.providers.emitted import collect, messages, of_type, text_of
 
 from .scripted import MARKS, calling, in_turn, request, user
@@ -35,7 +35,7 @@ async def test_a_flow_is_run_again_with_the_result_of_its_call() -> None:
             said = {"content": answer} if isinstance(answer, str) else {"content": "", "tool_calls": answer}
             self.state.messages.append({"role": "assistant", **said})
 
-    provider = ActionProvider(CrewAIProvider(Chat), name="chat", actions=[action_from(add)])
+    provider = Looped(CrewAIProvider(Chat), name="chat", tools=[action_from(add)])
     whole = await collect(provider, request(user("2 + 40?", "u1")))
     (result,) = of_type(whole, "TOOL_CALL_RESULT")
     assert (result["toolCallId"], result["content"]) == ("c1", "42")

@@ -12,7 +12,7 @@ from langgraph.types import interrupt
 
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 from copilotkit_runtime_py.tools.actions import AgentTool, action_from
-from copilotkit_runtime_py.tools.loop import ActionProvider
+from tests.looped import Looped
 from tests.providers.emitted import collect, messages, of_type, text_of
 
 from .scripted import ScriptedModel, calling, in_turn, request, user
@@ -31,7 +31,7 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-def calculator(model: ScriptedModel, memory: Any = None, offered: list[Any] | None = None) -> ActionProvider:
+def calculator(model: ScriptedModel, memory: Any = None, offered: list[Any] | None = None) -> Looped:
     async def chat(state: State) -> dict[str, Any]:
         actions = state["copilotkit"]["actions"]
         if offered is not None:
@@ -39,7 +39,7 @@ def calculator(model: ScriptedModel, memory: Any = None, offered: list[Any] | No
         return {"messages": [await model.bind_tools(actions).ainvoke(state["messages"])]}
 
     graph = StateGraph(State).add_node(chat).add_edge(START, "chat").compile(checkpointer=memory)
-    return ActionProvider(LangGraphProvider(graph), name="calculator", actions=[action_from(add)])
+    return Looped(LangGraphProvider(graph), name="calculator", tools=[action_from(add)])
 
 
 def kinds(messages: list[BaseMessage]) -> list[tuple[str, str]]:
@@ -114,7 +114,7 @@ async def test_a_call_that_waits_for_a_humans_yes_is_left_to_the_graph() -> None
     model = in_turn(calling("c1", "add", '{"a": 1, "b": 1}'))
     builder = StateGraph(State).add_node(chat).add_node(ask).add_edge(START, "chat").add_edge("chat", "ask")
     graph = builder.compile(checkpointer=InMemorySaver())
-    provider = ActionProvider(LangGraphProvider(graph), name="a", actions=[action_from(add)])
+    provider = Looped(LangGraphProvider(graph), name="a", tools=[action_from(add)])
     whole = await collect(provider, request(user("1 + 1?", "u1")))
     assert of_type(whole, "TOOL_CALL_RESULT") == []
     assert len(model.calls) == 1
@@ -133,9 +133,7 @@ async def test_a_graph_hands_over_to_another_graph_and_both_remember_the_thread(
     clerk = in_turn(calling("c1", "mechanic"), ["Anything else?"])
     mechanic = in_turn(["The chain ", "is worn."])
     agents = {"clerk": talker(clerk), "mechanic": talker(mechanic)}
-    provider = ActionProvider(
-        agents["clerk"], name="clerk", actions=[AgentTool(name="mechanic")], agents=agents
-    )
+    provider = Looped(agents["clerk"], name="clerk", tools=[AgentTool(name="mechanic")], agents=agents)
 
     whole = await collect(provider, request(user("It squeaks", "u1")))
     (result,) = of_type(whole, "TOOL_CALL_RESULT")

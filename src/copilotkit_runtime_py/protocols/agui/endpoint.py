@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from ...errors import (
     ThreadNotFoundError,
 )
 from ...hooks import RequestFailed
+from ...runs.request import RunRequest
 from ...runtime import CopilotRuntime
 from ...telemetry import annotate
 from ..responses import HTTPError, error_body, invalid_request, json_response, not_found
@@ -30,7 +30,7 @@ from .debug import DebugFeed
 from .event_id import parse_event_id
 from .feeds import RunFeed, history, knows
 from .info import runtime_info
-from .input import RunRequest, is_suggestion, read_run
+from .input import is_suggestion, read_connect, read_run
 from .routes import match
 from .single_route import read_envelope
 from .threads import Handler, ThreadOperations
@@ -144,56 +144,54 @@ class AGUIEndpoint:
         return json_response(await runtime_info(self._runtime, call.context))
 
     async def _run(self, call: Call) -> Response:
-        name = await self._runtime.agent_name(call.agent_id, call.context)
-        requested = self._read_run(call)
-        if is_suggestion(requested.input):
-            return await self._start_ephemeral(name, requested, call)
+        agent = await self._runtime.agents_for(call.context).resolve(call.agent_id)
+        request = read_run(call, agent, self._runtime)
+        if is_suggestion(request.input):
+            return await self._start_ephemeral(request)
         try:
-            run = await self._runtime.start(
-                name, requested.input, _run_context(call, requested), as_sent=requested.as_sent
-            )
+            run = await self._runtime.start_run(request)
         except (AgentNotFoundError, ThreadNotFoundError) as error:
             return self._refusal(error, call)
         except Exception as error:
             if _MEDIA_TYPE not in call.request.headers.get("accept", ""):
                 return self._refusal(error, call)
             return _refused_run(self._runtime.masked(error))
-        is_newer = requested.input.protocol_version is not None
+        is_newer = request.input.protocol_version is not None
         return self._stream(lambda wake: RunFeed((), run, wake, knows_subagents=is_newer))
 
     async def _suggest(self, call: Call) -> Response:
-        name = await self._runtime.agent_name(call.agent_id, call.context)
-        return await self._start_ephemeral(name, self._read_run(call), call)
+        agent = await self._runtime.agents_for(call.context).resolve(call.agent_id)
+        return await self._start_ephemeral(read_run(call, agent, self._runtime))
 
-    async def _start_ephemeral(self, name: str, requested: RunRequest, call: Call) -> Response:
-        run = await self._runtime.start_ephemeral(name, requested.input, _run_context(call, requested))
-        is_newer = requested.input.protocol_version is not None
+    async def _start_ephemeral(self, request: RunRequest) -> Response:
+        run = await self._runtime.start_ephemeral(request)
+        is_newer = request.input.protocol_version is not None
         return self._stream(
             lambda wake: RunFeed((), run, wake, numbered=False, knows_subagents=is_newer, stops_run=True)
         )
 
     async def _connect(self, call: Call) -> Response:
-        name = await self._runtime.agent_name(call.agent_id, call.context)
-        requested = self._read_run(call)
-        after = parse_event_id(call.request.headers.get("last-event-id") or requested.last_seen)
-        thread_id = requested.input.thread_id
+        agent = await self._runtime.agents_for(call.context).resolve(call.agent_id)
+        request = read_connect(call, self._runtime)
+        after = parse_event_id(call.request.headers.get("last-event-id") or request.last_seen)
+        thread_id = request.input.thread_id
         since = after.run if after is not None else 1
-        view = await self._runtime.connect(name, thread_id, call.context, since=since)
+        view = await self._runtime.connect(agent, thread_id, call.context, since=since)
         if after is not None and not knows(view, after):
             # An id that this thread has not sent, such as one of a deleted thread of the same name.
             after = None
-            view = await self._runtime.connect(name, thread_id, call.context)
+            view = await self._runtime.connect(agent, thread_id, call.context)
         run, position = view.run, 0
         if after is not None and run is not None and after.run == run.number:
             position = after.index + 1
-        past = await history(view, after, requested.input)
-        is_newer = requested.input.protocol_version is not None
+        past = await history(view, after, request.input)
+        is_newer = request.input.protocol_version is not None
         return self._stream(
             lambda wake: RunFeed(past, run, wake, position=position, knows_subagents=is_newer)
         )
 
     async def _stop(self, call: Call) -> Response:
-        await self._runtime.agent_name(call.agent_id, call.context)
+        await self._runtime.agents_for(call.context).resolve(call.agent_id)
         run_id = _run_to_stop(call)
         check_id("runId", run_id, self._runtime.limits)
         if await self._runtime.stop(call.thread_id, call.context, run_id=run_id):
@@ -218,10 +216,6 @@ class AGUIEndpoint:
             )
         return self._stream(lambda wake: DebugFeed(self._runtime, wake))
 
-    def _read_run(self, call: Call) -> RunRequest:
-        runtime = self._runtime
-        return read_run(call, runtime.properties, runtime.limits)
-
     def _stream(self, open_feed: Callable[[Callable[[], None]], Feed]) -> StreamResponse:
         return StreamResponse(
             open_feed,
@@ -241,12 +235,6 @@ def _is_unasked(request: Request) -> bool:
         return False
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return media_type in _UNASKED and origin.partition("://")[2] != request.headers.get("host")
-
-
-def _run_context(call: Call, requested: RunRequest) -> RequestContext:
-    """Returns the request's context with the frontend's properties, which it sends as `forwardedProps`."""
-    properties = requested.input.forwarded_props
-    return dataclasses.replace(call.context, properties=properties if isinstance(properties, dict) else {})
 
 
 def _run_to_stop(call: Call) -> str | None:

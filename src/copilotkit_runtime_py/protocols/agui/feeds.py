@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from ag_ui.core import RunAgentInput
-
 from ...agui.compaction import LONG_LOG
 from ...agui.events import encode
+from ...agui.run_input import RunInput
 from ...agui.sse import KEEP_ALIVE
 from ...agui.versions import without_subagents
 from ...runs.event_log import Entry, EventLog
 from ...runs.replay import compacted_lines, replayed, snapshot, whole_length
 from ...runs.run import Run
-from ...runs.thread_view import Connection
+from ...runs.thread_view import ThreadView
 from ...state_store.base import RunLog
 from .event_id import EventId
 
@@ -99,24 +98,24 @@ class RunFeed:
                 yield b"data: %b\n\n" % data
 
 
-async def history(connection: Connection, after: EventId | None, input: RunAgentInput) -> Iterable[bytes]:
+async def history(view: ThreadView, after: EventId | None, input: RunInput) -> Iterable[bytes]:
     """Returns the frames of a thread's past.
 
     A run that the reader saw in part goes on where the reader was, in the form in which the reader saw it.
 
     Args:
-        connection: what there is of the thread.
+        view: the thread.
         after: the last event that the reader has.
         input: what the reader sent: the thread, the id under which an agent's own memory is told, and the
             version of AG-UI that the reader declares.
     """
-    frames = _history(connection, after, input)
-    if sum(len(log.events) for log in connection.logs) < LONG_LOG:
+    frames = _history(view, after, input)
+    if sum(len(log.events) for log in view.logs) < LONG_LOG:
         return frames
     return await asyncio.to_thread(list, frames)
 
 
-def knows(view: Connection, after: EventId) -> bool:
+def knows(view: ThreadView, after: EventId) -> bool:
     """Whether an event id is one that the thread has sent, of a run that is still there event by event.
 
     Args:
@@ -132,14 +131,14 @@ def knows(view: Connection, after: EventId) -> bool:
     )
 
 
-def _history(connection: Connection, after: EventId | None, input: RunAgentInput) -> Iterator[bytes]:
+def _history(view: ThreadView, after: EventId | None, input: RunInput) -> Iterator[bytes]:
     is_newer = input.protocol_version is not None
-    if connection.snapshot is not None:
-        for event in snapshot(connection.snapshot, input.thread_id, input.run_id, knows_outcome=is_newer):
+    if view.snapshot is not None:
+        for event in snapshot(view.snapshot, input.thread_id, input.run_id, knows_outcome=is_newer):
             data = encode(event)
             yield b"data: %b\n\n" % (data if is_newer else without_subagents(data))
-    for log in connection.logs:
-        pending = log is connection.logs[-1] and connection.run is None
+    for log in view.logs:
+        pending = log is view.logs[-1] and view.run is None
         for id, data in _past(log, after, pending=pending):
             shown = data if is_newer else without_subagents(data)
             if shown:

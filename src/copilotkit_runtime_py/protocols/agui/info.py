@@ -40,11 +40,12 @@ async def _agents(runtime: CopilotRuntime, context: RequestContext) -> dict[str,
 
     A frontend that names no agent asks for `default`, and raises an error where that is not listed.
     """
-    answering = await runtime.agents_for(context)
+    available = runtime.agents_for(context)
+    shown = await available.all()
     with suppress(CopilotKitError):
-        answering.setdefault("default", runtime.agents[await runtime.agent_name(None, context)])
+        shown.setdefault("default", (await available.resolve(None)).provider)
     agents: dict[str, Any] = {}
-    for name, provider in answering.items():
+    for name, provider in shown.items():
         agents[name] = {
             "name": name,
             "description": provider.description,

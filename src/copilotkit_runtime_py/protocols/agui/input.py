@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any, Final
 
-from ag_ui.core import RunAgentInput
 from pydantic import ValidationError
 
 from ...agui.input_checks import check_input
+from ...agui.run_input import RunInput
 from ...agui.versions import received_input, translated_messages
 from ...errors import InvalidRequestError
-from ...limits import Limits
+from ...providers.directory import ResolvedAgent
+from ...runs.request import RunRequest
+from ...runtime import CopilotRuntime
 from ..responses import HTTPError
 from .call import Call
 
@@ -20,60 +21,78 @@ _SUGGESTION_TOOL: Final = "copilotkitSuggest"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What a client sends to run an agent, or to see a thread.
+class ConnectRequest:
+    """What a client sends to see a thread.
 
     Attributes:
-        input: the input.
-        last_seen: the last event that the client has, as it says in the body.
-        as_sent: the messages, by id, that the input has in another form.
+        input: the thread, the id under which an agent's own memory is shown, and the version of AG-UI that
+            the client declares.
+        last_seen: the last event that the client has, as the body says.
     """
 
-    input: RunAgentInput
+    input: RunInput
     last_seen: str | None
-    as_sent: dict[str, dict[str, Any]]
 
 
-def read_run(call: Call, server_properties: Mapping[str, Any], limits: Limits) -> RunRequest:
-    """Reads the `RunAgentInput` of a request.
+def read_run(call: Call, agent: ResolvedAgent, runtime: CopilotRuntime) -> RunRequest:
+    """Reads the request to run an agent.
 
-    Args:
-        call: the request.
-        server_properties: the server's own properties, which win over the frontend's.
-        limits: bounds of the body.
+    The frontend's properties are its `forwardedProps`. The server's own properties win over them.
 
     Raises:
-        HTTPError: the body is no `RunAgentInput`.
+        HTTPError: the body is not a valid `RunAgentInput`.
     """
-    body = call.json()
-    if not isinstance(body, dict):
-        raise _invalid("Expected an object")
-    try:
-        check_input(body, limits)
-    except InvalidRequestError as error:
-        raise _invalid(error.message) from None
-    known = received_input(body)
-    if server_properties and isinstance(known["forwardedProps"], dict):
-        known["forwardedProps"] = {**known["forwardedProps"], **server_properties}
-    try:
-        input = RunAgentInput.model_validate(known, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise _invalid(_details(error)) from None
+    body = _body(call, runtime)
+    input = _input(body, runtime)
+    properties = input.json["forwardedProps"]
+    context = dataclasses.replace(call.context, properties=properties if isinstance(properties, dict) else {})
+    return RunRequest(agent=agent, input=input, context=context, as_sent=translated_messages(body))
+
+
+def read_connect(call: Call, runtime: CopilotRuntime) -> ConnectRequest:
+    """Reads the request to see a thread, which has the form of one to run an agent.
+
+    Raises:
+        HTTPError: the body is not a valid `RunAgentInput`.
+    """
+    body = _body(call, runtime)
     last_seen = body.get("lastSeenEventId")
-    return RunRequest(input, last_seen if isinstance(last_seen, str) else None, translated_messages(body))
+    return ConnectRequest(_input(body, runtime), last_seen if isinstance(last_seen, str) else None)
 
 
-def is_suggestion(input: RunAgentInput) -> bool:
+def is_suggestion(input: RunInput) -> bool:
     """Whether this run makes suggestions for the user.
 
     Frontends on the single route have no other way to ask for them than a run on a thread of its own, which
     would fill the list of threads (`SuggestionEngine` of `@copilotkit/core`).
     """
-    properties = input.forwarded_props if isinstance(input.forwarded_props, dict) else {}
-    choice = properties.get("toolChoice")
+    properties = input.json.get("forwardedProps")
+    choice = properties.get("toolChoice") if isinstance(properties, dict) else None
     function = choice.get("function") if isinstance(choice, dict) else None
     name = function.get("name") if isinstance(function, dict) else None
-    return name == _SUGGESTION_TOOL and [tool.name for tool in input.tools or ()] == [_SUGGESTION_TOOL]
+    tools = [tool["name"] for tool in input.json.get("tools", ())]
+    return name == _SUGGESTION_TOOL and tools == [_SUGGESTION_TOOL]
+
+
+def _body(call: Call, runtime: CopilotRuntime) -> dict[str, Any]:
+    body = call.json()
+    if not isinstance(body, dict):
+        raise _invalid("Expected an object")
+    try:
+        check_input(body, runtime.limits)
+    except InvalidRequestError as error:
+        raise _invalid(error.message) from None
+    return body
+
+
+def _input(body: dict[str, Any], runtime: CopilotRuntime) -> RunInput:
+    received = received_input(body)
+    if runtime.properties and isinstance(received["forwardedProps"], dict):
+        received["forwardedProps"] = {**received["forwardedProps"], **runtime.properties}
+    try:
+        return RunInput.parse(received)
+    except ValidationError as error:
+        raise _invalid(_details(error)) from None
 
 
 def _details(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -13,7 +13,7 @@ from ...agui.input_checks import check_id
 from ...errors import AgentNotFoundError, CopilotKitError, ThreadNotFoundError
 from ...runs.replay import replay
 from ...runtime import CopilotRuntime
-from ...state_store.base import RunLog, ThreadRecord
+from ...state_store.base import AgentState, RunLog, ThreadRecord
 from ..responses import HTTPError, json_response
 from .call import Call
 
@@ -49,10 +49,11 @@ class ThreadOperations:
         }
 
     async def _list(self, call: Call) -> Response:
+        agents = self._runtime.agents_for(call.context)
         agent_name = call.query.get("agentId") or None
         if agent_name is not None:
             with suppress(CopilotKitError):
-                agent_name = await self._runtime.agent_name(agent_name, call.context)
+                agent_name = (await agents.resolve(agent_name)).name
         limit = _positive(call.query.get("limit", ""))
         records = await self._runtime.state_store.list_threads(
             call.context.owner,
@@ -62,10 +63,10 @@ class ThreadOperations:
             after=call.query.get("cursor") or None,
         )
         page = records[:limit]
-        hidden = await self._hidden(call)
+        await agents.all()  # a rule that fails must not pass for an empty list
         return json_response(
             {
-                "threads": [_row(record) for record in page if record.agent_name not in hidden],
+                "threads": [_row(record) for record in page if await agents.may_read(record.agent_name)],
                 "nextCursor": page[-1].id if len(page) < len(records) else None,
             }
         )
@@ -79,28 +80,23 @@ class ThreadOperations:
         return json_response({"state": state.state if state else None})
 
     async def _events(self, call: Call) -> Response:
-        logs: Sequence[RunLog] = []
-        if await self._agent(call) is not None:
-            logs = await self._runtime.state_store.read_runs(call.context.owner, call.thread_id)
-        return json_response({"events": replay([log for log in logs if log.ended])})
+        agents = self._runtime.agents_for(call.context)
+        logs: list[RunLog] = []
+        last = await self._runtime.last_agent(call.thread_id, call.context)
+        if last is not None and await agents.may_read(last):
+            runs = await self._runtime.state_store.read_runs(call.context.owner, call.thread_id)
+            logs = [log for log in runs if log.ended and await agents.may_read(log.run.agent_name)]
+        return json_response({"events": replay(logs)})
 
-    async def _load(self, call: Call) -> Any:
-        """Returns what the agent of the last run knows of the thread, or None."""
-        name = await self._agent(call)
+    async def _load(self, call: Call) -> AgentState | None:
+        """Returns what the agent of the last run knows of the thread, if the caller may use that agent."""
+        name = await self._runtime.last_agent(call.thread_id, call.context)
         if name is None:
             return None
         with suppress(AgentNotFoundError):
-            return await self._runtime.load_agent_state(name, call.thread_id, call.context)
+            agent = await self._runtime.agents_for(call.context).resolve(name)
+            return await self._runtime.load_agent_state(agent, call.thread_id, call.context)
         return None
-
-    async def _agent(self, call: Call) -> str | None:
-        """Returns the agent of the thread's last run, or None where the caller is to see nothing."""
-        name = await self._runtime.last_agent(call.thread_id, call.context)
-        return None if name in await self._hidden(call) else name
-
-    async def _hidden(self, call: Call) -> Set[str]:
-        """Returns the agents that the caller may not use any more; threads of theirs are not shown."""
-        return self._runtime.agents.keys() - (await self._runtime.agents_for(call.context)).keys()
 
     async def _update(self, call: Call) -> Response:
         body = _object(call)

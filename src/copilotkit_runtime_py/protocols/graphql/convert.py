@@ -8,11 +8,11 @@ from itertools import dropwhile
 from typing import Any
 
 import orjson
-from ag_ui.core import RunAgentInput
 from pydantic import ValidationError
 
 from ...agui.events import as_text, interrupt_text
 from ...agui.input_checks import check_input
+from ...agui.run_input import RunInput
 from ...errors import InvalidRequestError
 from ...limits import Limits
 from .inputs import (
@@ -35,7 +35,7 @@ def run_input(
     properties: Mapping[str, Any],
     limits: Limits,
     interrupts: Sequence[Json] = (),
-) -> RunAgentInput:
+) -> RunInput:
     """Returns what the agent is asked to do.
 
     The run id is always the server's own. Image messages of the user become content parts, agent-state
@@ -80,7 +80,7 @@ def run_input(
         body["resume"] = resume
     check_input(body, limits)
     try:
-        return RunAgentInput.model_validate(body)
+        return RunInput.parse(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -6,14 +6,16 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from ag_ui.core import RunAgentInput
 from strawberry import UNSET
 
 from ...agui.events import encode
 from ...agui.input_checks import check_id
+from ...agui.run_input import RunInput
 from ...context import RequestContext
 from ...errors import MissingApiKeyError
 from ...hooks import RequestFailed
+from ...providers.directory import ResolvedAgent
+from ...runs.request import RunRequest
 from ...runs.run import Run
 from ...runtime import CopilotRuntime
 from .convert import flat_messages, run_input, without_instructions
@@ -76,6 +78,7 @@ class RequestResolvers:
     ) -> None:
         self._runtime = runtime
         self._context = context
+        self._agents = runtime.agents_for(context)
         self._has_api_key = has_api_key
         self._wake = wake
         self._responses: list[RunResponse] = []
@@ -96,7 +99,7 @@ class RequestResolvers:
 
     async def available_agents(self) -> AgentsResponse:
         """Lists the agents that the caller may use. The name is the id."""
-        agents = await self._runtime.agents_for(self._context)
+        agents = await self._agents.all()
         return AgentsResponse(
             agents=[
                 Agent(id=name, name=name, description=provider.description)
@@ -112,7 +115,8 @@ class RequestResolvers:
             InvalidRequestError: no thread or agent can have that name.
         """
         self._check_ids(agentName=data.agent_name, threadId=data.thread_id)
-        loaded = await self._runtime.load_agent_state(data.agent_name, data.thread_id, self._context)
+        agent = await self._agents.resolve(data.agent_name)
+        loaded = await self._runtime.load_agent_state(agent, data.thread_id, self._context)
         messages = flat_messages(without_instructions(loaded.messages)) if loaded else []
         return LoadAgentStateResponse(
             thread_id=data.thread_id,
@@ -136,28 +140,29 @@ class RequestResolvers:
                 raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
             requested = data.agent_session.agent_name if data.agent_session else None
             self._check_ids(agentName=requested)
-            agent_name = await runtime.agent_name(requested, context)
-            input = await self._run_input(data, agent_name, context)
+            agent = await runtime.agents_for(context).resolve(requested)
+            input = await self._run_input(data, agent, context)
         except Exception as error:
             await runtime.report(RequestFailed(error=error, context=context))
             raise
-        run = await runtime.start(agent_name, input, context, keep=_is_conversation(data))
+        request = RunRequest(agent=agent, input=input, context=context, recorded=_is_conversation(data))
+        run = await runtime.start_run(request)
         response = RunResponse(run, input.state, self._wake)
         self._responses.append(response)
         return response.builder.response
 
     async def _run_input(
-        self, data: GenerateCopilotResponseInput, agent_name: str, context: RequestContext
-    ) -> RunAgentInput:
+        self, data: GenerateCopilotResponseInput, agent: ResolvedAgent, context: RequestContext
+    ) -> RunInput:
         interrupts: list[dict[str, Any]] = []
         thread_id = data.thread_id or (data.agent_session.thread_id if data.agent_session else None)
         self._check_ids(threadId=thread_id)
         if data.meta_events and thread_id:
-            loaded = await self._runtime.load_agent_state(agent_name, thread_id, context)
+            loaded = await self._runtime.load_agent_state(agent, thread_id, context)
             interrupts = loaded.interrupts if loaded else []
         return run_input(
             data,
-            agent_name=agent_name,
+            agent_name=agent.name,
             properties=context.properties,
             limits=self._runtime.limits,
             interrupts=interrupts,

@@ -1,0 +1,70 @@
+"""A request to run an agent, as a protocol hands it to the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..agui.run_input import RunInput
+from ..context import RequestContext
+from ..hooks import BeforeRequest, RequestFailed
+from ..providers.directory import ResolvedAgent
+from ..state_store.base import RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """A request to run an agent. It was parsed and checked, and its caller may use the agent.
+
+    Attributes:
+        agent: the agent.
+        input: what the agent is asked to do.
+        context: who asks, and what the request says besides.
+        as_sent: the messages, by id, that readers see in another form than the input has: as the client sent
+            them.
+        recorded: the thread is stored. Otherwise, which is for a thread of this run alone, neither the store
+            nor the agent knows it afterwards.
+    """
+
+    agent: ResolvedAgent
+    input: RunInput
+    context: RequestContext
+    as_sent: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    recorded: bool = True
+
+    def record(self) -> RunRecord:
+        """Returns the run as a store knows it, before it has a number."""
+        return RunRecord(
+            id=self.input.run_id, thread_id=self.thread_id, agent_name=self.agent.name, owner=self.owner
+        )
+
+    def before(self) -> BeforeRequest:
+        """Returns what the hooks are told before the run starts."""
+        return BeforeRequest(
+            thread_id=self.thread_id,
+            run_id=self.input.run_id,
+            agent_name=self.agent.name,
+            input_messages=self.input.messages,
+            context=self.context,
+        )
+
+    def failed(self, error: BaseException) -> RequestFailed:
+        """Returns what the hooks are told if the request fails."""
+        return RequestFailed(
+            error=error,
+            thread_id=self.thread_id,
+            run_id=self.input.run_id,
+            agent_name=self.agent.name,
+            context=self.context,
+        )
+
+    @property
+    def owner(self) -> str:
+        """The owner of the thread."""
+        return self.context.owner
+
+    @property
+    def thread_id(self) -> str:
+        """The thread of the run."""
+        return self.input.thread_id
