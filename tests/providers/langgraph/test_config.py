@@ -45,9 +45,33 @@ def looking(seen: Seen, context_schema: Any = None) -> StateGraph[Any, Any, Any,
     return builder
 
 
+@pytest.mark.parametrize(("asked", "used"), [(9, 7), (5, 5), (None, 7)])
+async def test_a_client_may_lower_the_operators_recursion_limit(asked: int | None, used: int) -> None:
+    seen = Seen()
+    provider = LangGraphProvider(looking(seen).compile(), config={"recursion_limit": 7})
+    config = {} if asked is None else {"recursion_limit": asked}
+
+    await collect(provider, request(user("hi", "u1"), forwardedProps={"config": config}))
+
+    assert seen.config["recursion_limit"] == used
+
+
+async def test_a_graph_that_says_nothing_ends_after_a_thousand_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen()
+    graph = looking(seen).compile()
+
+    await collect(LangGraphProvider(graph), request(user("hi", "u1")))
+    assert seen.config["recursion_limit"] == 1_000
+    await collect(LangGraphProvider(graph.with_config(recursion_limit=2_000)), request(user("hi", "u1")))
+    assert seen.config["recursion_limit"] == 2_000
+    monkeypatch.setenv("LANGGRAPH_DEFAULT_RECURSION_LIMIT", "30")
+    await collect(LangGraphProvider(graph), request(user("hi", "u1")))
+    assert "recursion_limit" not in seen.config
+
+
 async def test_properties_and_the_clients_config_reach_the_graph() -> None:
     seen = Seen()
-    provider = LangGraphProvider(looking(seen).compile(), config={"tags": ["ours"], "recursion_limit": 7})
+    provider = LangGraphProvider(looking(seen).compile(), config={"tags": ["ours"]})
     config = {
         "configurable": {"model": "small"},
         "recursion_limit": 9,

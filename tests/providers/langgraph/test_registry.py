@@ -12,7 +12,7 @@ from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 from copilotkit_runtime_py.providers.langgraph.memory import RecentThreads
 from copilotkit_runtime_py.providers.langgraph.registry import load_config
-from copilotkit_runtime_py.providers.target import TargetError
+from copilotkit_runtime_py.providers.target import TargetError, load_target
 from tests.providers.emitted import collect, interrupts, messages, snapshots
 
 from .scripted import request, user
@@ -98,6 +98,118 @@ def with_context(context: RequestContext):
     assert found == {"plain": "plain", "with_config": "acme", "opened": "opened", "with_context": "ada"}
 
 
+async def test_a_function_may_take_langgraphs_server_runtime(tmp_path: Path) -> None:
+    code = """
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from langgraph_sdk.runtime import ServerRuntime
+
+made = []
+
+def told(config, runtime):
+    made.append(runtime.access_context)
+    user = runtime.ensure_user()
+    return building(f"{config['configurable']['tenant']} {user.identity} {user['display_name']}")
+
+def both(config: dict, runtime: ServerRuntime):
+    return told(config, runtime)
+
+def reversed(runtime: ServerRuntime[None], config):
+    return told(config, runtime)
+
+@asynccontextmanager
+async def alone(runtime: ServerRuntime):
+    await runtime.store.aput(("words",), "key", {"word": "stored"})
+    yield building((await runtime.store.aget(("words",), "key")).value["word"]).compile()
+"""
+    names = ["both", "reversed", "alone"]
+    file = project(tmp_path, "", {name: f"./agent.py:{name}" for name in names})
+    (tmp_path / "agent.py").write_text("from __future__ import annotations\n" + GRAPH + code)
+    context = RequestContext(owner="ada", properties={"tenant": "acme"})
+
+    assert await answers(file, context) == {
+        "both": "acme ada ada",
+        "reversed": "acme ada ada",
+        "alone": "stored",
+    }
+    await load_config(file)["both"].snapshot("t", context)
+    made = load_target("agent.py:made", tmp_path)
+    assert made == ["threads.create_run", "threads.create_run", "threads.read"]
+
+
+async def test_graphs_share_a_store_with_the_index_of_the_file(tmp_path: Path) -> None:
+    code = """
+from langgraph.config import get_store
+
+def embed(texts):
+    return [[float("milk" in text), 1.0] for text in texts]
+
+async def put(state):
+    for word in ("bread", "milk"):
+        await get_store().aput(("items",), word, {"text": word})
+    return {"answer": "put"}
+
+async def get(state):
+    found = await get_store().asearch(("items",), query="milk", limit=1)
+    return {"answer": found[0].value["text"]}
+
+first = StateGraph(State).add_node("put", put).add_edge(START, "put").compile()
+second = StateGraph(State).add_node("get", get).add_edge(START, "get")
+"""
+    file = project(
+        tmp_path,
+        code,
+        {"first": "./agent.py:first", "second": "./agent.py:second"},
+        store={"index": {"embed": "./agent.py:embed", "dims": 2}},
+    )
+
+    assert await answers(file) == {"first": "put", "second": "milk"}
+
+
+async def test_headers_that_the_file_includes_are_in_the_configuration(tmp_path: Path) -> None:
+    code = """
+def look(state, config):
+    found = {k: v for k, v in config["configurable"].items() if k.startswith("x-")}
+    return {"answer": str(sorted(found.items()))}
+
+graph = StateGraph(State).add_node("look", look).add_edge(START, "look").compile()
+
+def make(config):
+    return building(str(config["configurable"].get("x-tenant")))
+"""
+    file = project(
+        tmp_path,
+        code,
+        {"graph": "./agent.py:graph", "make": "./agent.py:make"},
+        http={"configurable_headers": {"includes": ["X-*"], "excludes": ["x-secret"]}},
+    )
+    headers = {"x-tenant": "acme", "x-secret": "s", "authorization": "a"}
+
+    found = await answers(file, RequestContext(headers=headers))
+
+    assert found == {"graph": "[('x-tenant', 'acme')]", "make": "acme"}
+
+
+async def test_a_missing_env_file_and_unused_settings_are_warnings(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = project(
+        tmp_path,
+        "graph = building('one')",
+        {"a": "./agent.py:graph"},
+        env=".env",
+        auth={"disable_studio_auth": True},
+        checkpointer={"path": "./agent.py:saver"},
+    )
+
+    assert await answers(file) == {"a": "one"}
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"{file} sets checkpointer.path, which this server does not use",
+        f"there is no env file {tmp_path / '.env'}",
+    ]
+
+
 async def test_local_dependencies_can_be_imported(tmp_path: Path) -> None:
     (tmp_path / "src" / "my_words").mkdir(parents=True)
     (tmp_path / "src" / "my_words" / "__init__.py").write_text("WORD = 'found'")
@@ -150,11 +262,26 @@ make = lambda: builder.compile()
             '{"graphs": {"a": "./agent.py:START"}}',
             "The graph 'a' cannot be served: Expected a LangGraph graph",
         ),
-        ('{"env": "none.env", "graphs": {}}', "There is no env file"),
+        (
+            '{"graphs": {"a": "./agent.py:building"}, "auth": {"path": "./auth.py:auth"}}',
+            "sets auth.path, which this server does not run: authenticate in the application",
+        ),
+        (
+            '{"graphs": {"a": "./agent.py:building"}, "http": {"app": "./app.py:app"}}',
+            "sets http.app, which this server does not run: mount `create_router`",
+        ),
+        (
+            '{"graphs": {"a": "./agent.py:other"}}',
+            "The graph 'a' cannot be served: A function that makes a graph takes .*'b' is another parameter",
+        ),
+        (
+            '{"graphs": {"a": "./agent.py:building"}, "store": {"index": {"embed": "./agent.py:none"}}}',
+            "has no attribute 'none'",
+        ),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path: Path, content: str, message: str) -> None:
-    file = project(tmp_path, "", {})
+    file = project(tmp_path, "def other(a, b): ...", {})
     file.write_text(content)
 
     with pytest.raises(TargetError, match=message):

@@ -37,6 +37,14 @@ def frontend_payload(input: RunAgentInput) -> dict[str, Any]:
     }
 
 
+def request_configurable(context: RequestContext) -> dict[str, Any]:
+    """Returns what a request without a conversation adds to `configurable`: properties, and the user."""
+    configurable = dict(context.properties)
+    if context.owner != ANONYMOUS:
+        configurable[USER_KEY] = context.owner
+    return configurable
+
+
 def run_config(
     base: RunnableConfig | None,
     input: RunAgentInput,
@@ -46,7 +54,8 @@ def run_config(
     """Returns the configuration of one run.
 
     The operator's configuration comes first, then the client's `forwardedProps.config` (`configurable`,
-    `recursion_limit`, `tags`, `metadata`), then the properties. The thread is the runtime's to choose, and
+    `recursion_limit`, `tags`, `metadata`), then the properties. A client may lower the recursion limit of the
+    operator, not raise it. The thread is the runtime's to choose, and
     so are checkpoint addresses and the user: a client that names them is not heard.
 
     `configurable["copilotkit"]` has the frontend's `actions` and `context`, for tools and subgraphs whose
@@ -58,7 +67,10 @@ def run_config(
     if context.owner != ANONYMOUS:
         configurable[USER_KEY] = context.owner
     config = cast(RunnableConfig, {"configurable": configurable, "callbacks": callbacks})
-    return merge_configs(base, _client_config(input, context), config)
+    sent = _client_config(input, context)
+    if base is not None and "recursion_limit" in base and "recursion_limit" in sent:
+        sent["recursion_limit"] = min(base["recursion_limit"], sent["recursion_limit"])
+    return merge_configs(base, sent, config)
 
 
 def _properties(input: RunAgentInput, context: RequestContext) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import (
@@ -21,6 +22,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphRecursionError
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
+from langgraph.store.base import BaseStore
 
 from ...agui.events import Event
 from ...context import RequestContext
@@ -30,6 +32,7 @@ from ..function import takes_context
 from .callbacks import RunCallbacks
 from .checkpoint import Graph
 from .config import USER_KEY, forwarded_props, run_config, run_context
+from .factory import ConfiguredFactory
 from .mapper import STREAM_MODES, GraphMapper
 from .memory import RecentThreads
 from .plan import pause, plan_run, remembered
@@ -40,7 +43,10 @@ from .stored import StoredThreads
 
 GraphLike: TypeAlias = Graph | StateGraph[Any, Any, Any, Any]
 Made: TypeAlias = GraphLike | Awaitable[GraphLike] | AbstractAsyncContextManager[GraphLike]
-GraphFactory: TypeAlias = Callable[[RequestContext], Made] | Callable[[], Made]
+GraphFactory: TypeAlias = Callable[[RequestContext], Made] | Callable[[], Made] | ConfiguredFactory
+
+_RECURSION_LIMIT: Final = 1_000
+"""After how many supersteps a run ends where neither the graph nor the operator says."""
 
 # What holds of every graph; whether it calls tools or keeps a memory is its own affair.
 _CAPABILITIES: Final = {
@@ -60,16 +66,20 @@ class LangGraphProvider(Provider):
 
     A plain message that arrives while an interrupt waits for its answer starts a new turn from the graph's
     entry: it is neither taken as the answer nor lost, and the question lapses. Tool calls that are still
-    open then get a result that says so, because model providers reject an unanswered call. The graph always
-    starts at its entry; the `nodeName` that older frontends send back does not choose another node.
+    open then get a result that says so, because model providers reject an unanswered call. A run starts at
+    the graph's entry, unless the graph stands at a breakpoint and the request lets it go on.
 
     Args:
         graph: a graph, or a factory that makes one for each run: a plain or async function, or one that
             returns an async context manager, with the `RequestContext` as its only argument or none.
         description: one sentence for frontends and other agents.
-        config: the operator's part of every run's configuration, such as `recursion_limit`.
+        config: the operator's part of every run's configuration, such as `recursion_limit`, which is 1,000
+            unless the graph or LANGGRAPH_DEFAULT_RECURSION_LIMIT says otherwise.
         checkpointer: the memory of graphs that bring none. Without it, they have theirs in the runtime's
             store if that outlasts the process.
+        store: the long-term memory of graphs that bring none.
+        configurable_headers: which of the request's headers that reach agents are in `configurable`, by their
+            names in lower case. LangGraph writes them to its checkpoints. None: none.
         emit_interrupt_outcome: a run that pauses tells its interrupts not only by `on_interrupt` events but
             also by the outcome of its RUN_FINISHED. None: only to clients that declare AG-UI 1.0. Where
             both are told, `useInterrupt` and `useLangGraphInterrupt` of `@copilotkit/react-core` (1.74)
@@ -86,12 +96,16 @@ class LangGraphProvider(Provider):
         description: str = "",
         config: RunnableConfig | None = None,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
+        store: BaseStore | None = None,
+        configurable_headers: Callable[[str], bool] | None = None,
         emit_interrupt_outcome: bool | None = None,
     ) -> None:
         self.description = description
         self.capabilities = _CAPABILITIES
         self._config = config
         self._checkpointer = checkpointer
+        self._store = store
+        self._configurable_headers = configurable_headers
         self._emit_interrupt_outcome = emit_interrupt_outcome
         self._memory: StoredThreads | None = None
         self._given = graph
@@ -121,10 +135,10 @@ class LangGraphProvider(Provider):
                 limit.
             ThreadNotFoundError: the graph's memory of the thread is another user's.
         """
-        async with self._graph(context) as graph:
+        async with self._graph(context, runs=True) as graph:
             schema = self._schema(graph)
             callbacks = RunCallbacks(schema.tool_nodes)
-            config = run_config(self._config, input, context, [callbacks])
+            config = run_config(self._base_config(graph, context), input, context, [callbacks])
             plan = await plan_run(graph, schema, input, config, await remembered(graph, config, context))
             mapper = GraphMapper(
                 input.thread_id,
@@ -192,10 +206,18 @@ class LangGraphProvider(Provider):
             return input.protocol_version is not None
         return self._emit_interrupt_outcome
 
+    def _base_config(self, graph: Graph, context: RequestContext) -> RunnableConfig:
+        passes = self._configurable_headers
+        headers = {name: value for name, value in context.headers.items() if passes and passes(name)}
+        base = merge_configs(self._config, {"configurable": headers})
+        if "recursion_limit" in (graph.config or {}) or "LANGGRAPH_DEFAULT_RECURSION_LIMIT" in os.environ:
+            return base
+        return {"recursion_limit": _RECURSION_LIMIT, **base}
+
     @asynccontextmanager
-    async def _graph(self, context: RequestContext) -> AsyncIterator[Graph]:
+    async def _graph(self, context: RequestContext, *, runs: bool = False) -> AsyncIterator[Graph]:
         async with AsyncExitStack() as stack:
-            graph: Any = self._make(context)
+            graph: Any = self._make(context, runs)
             if inspect.isawaitable(graph):
                 graph = await graph
             if isinstance(graph, AbstractAsyncContextManager):
@@ -210,17 +232,19 @@ class LangGraphProvider(Provider):
 
     def _compiled(self, graph: Any) -> Graph:
         if isinstance(graph, StateGraph):
-            return graph.compile(checkpointer=self._checkpointer)
+            return graph.compile(checkpointer=self._checkpointer, store=self._store)
         if not isinstance(graph, Pregel):
             raise ConfigurationError(f"Expected a LangGraph graph, not {type(graph).__name__}")
-        if graph.checkpointer is None and self._checkpointer is not None:
-            return graph.copy(update={"checkpointer": self._checkpointer})
-        return graph
+        given = {"checkpointer": self._checkpointer, "store": self._store}
+        missing = {k: v for k, v in given.items() if v is not None and getattr(graph, k) is None}
+        return graph.copy(update=missing) if missing else graph
 
-    def _maker(self, graph: Any) -> Callable[[RequestContext], Any]:
+    def _maker(self, graph: Any) -> Callable[[RequestContext, bool], Any]:
+        if isinstance(graph, ConfiguredFactory):
+            return lambda context, runs: graph.make(context, runs=runs)
         if isinstance(graph, StateGraph | Pregel) or not callable(graph):
             compiled = self._compiled(graph)
-            return lambda context: compiled
+            return lambda context, runs: compiled
         if takes_context(graph, 0):
-            return cast(Callable[[RequestContext], Any], graph)
-        return lambda context: graph()
+            return lambda context, runs: graph(context)
+        return lambda context, runs: graph()
