@@ -69,12 +69,14 @@ def messages_of(memory: StateSnapshot | None) -> list[BaseMessage]:
 
 
 def pending_interrupts(memory: StateSnapshot | None) -> list[Interrupt]:
-    """Returns the interrupts that wait for an answer; older LangGraph lists answered ones beside them."""
+    """Returns the interrupts that wait for an answer.
+
+    Older LangGraph lists answered ones beside them. It tells tasks that wait for their next answer apart from
+    those that are done by their result only, which is empty.
+    """
     if memory is None:
         return []
-    unfinished = {
-        interrupt.id for task in memory.tasks if task.result is None for interrupt in task.interrupts
-    }
+    unfinished = {interrupt.id for task in memory.tasks if not task.result for interrupt in task.interrupts}
     return [interrupt for interrupt in memory.interrupts if interrupt.id in unfinished]
 
 
