@@ -269,13 +269,20 @@ async def test_a_call_that_the_agents_conversation_answers_is_not_run() -> None:
 
 
 async def test_a_call_has_one_result_whatever_the_agent_says_later() -> None:
-    again = [*call("c1", "now"), result("c1", "mine")]
-    agent = Scripted(
-        [*call("c1", "now"), *text("m1", "…"), result("c1", "mine")], [*again, *text("m2", "ok")]
-    )
+    agent = Scripted([*call("c1", "now"), *text("m1", "…"), result("c1", "mine")], text("m2", "ok"))
     whole = await played(with_actions(agent, now))
     assert [event["content"] for event in whole if event["type"] == "TOOL_CALL_RESULT"] == ["noon"]
     assert len(agent.inputs) == 2
+
+
+async def test_a_later_call_with_the_same_id_is_another_call_with_its_own_result() -> None:
+    agent = Scripted(call("c1", "now"), [*call("c1", "now"), result("c1", "mine"), *text("m2", "ok")])
+    whole = await played(with_actions(agent, now))
+    results = [event for event in whole if event["type"] == "TOOL_CALL_RESULT"]
+    assert [event["content"] for event in results] == ["noon", "mine"]
+    started = [event["toolCallId"] for event in whole if event["type"] == "TOOL_CALL_START"]
+    assert [event["toolCallId"] for event in results] == started
+    assert len(set(started)) == 2
 
 
 async def test_only_what_the_agent_calls_in_this_run_is_run() -> None:

@@ -44,9 +44,12 @@ class Provider(ABC):
             where that is not known.
         strict_stream: the agent sends RUN_STARTED, message ends and the terminal event itself, and a missing
             one is an error. Otherwise the runtime supplies what is missing.
+        unique_call_ids: the provider itself gives tool calls ids that are unique within a thread, and gets
+            them back. Otherwise the runtime does that, and `run` gets the agent's own ids, which may repeat.
     """
 
     strict_stream: ClassVar[bool] = False
+    unique_call_ids: ClassVar[bool] = False
     description: str = ""
     capabilities: Mapping[str, Any] | None = None
 

@@ -19,6 +19,7 @@ from ..errors import ProtocolViolationError
 from .base import AgentSnapshot, Provider, close_stream
 from .foreign import what_it_needs
 from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_context
+from .unique_calls import UniqueCalls
 
 if TYPE_CHECKING:
     from agno.agent import Agent as AgnoAgent
@@ -133,6 +134,8 @@ class FactoryProvider(Provider):
         factory: see `as_provider`.
     """
 
+    unique_call_ids = True
+
     def __init__(self, factory: AgentFactory) -> None:
         self._factory: Callable[..., Any] = factory
         self._takes_context = takes_context(factory, 0)
@@ -152,7 +155,7 @@ class FactoryProvider(Provider):
         """Streams the events of an agent made for this run."""
         terminated = False
         async with self._make(context) as provider:
-            events = provider.run(input, context)
+            events = UniqueCalls(provider).run(input, context)
             try:
                 async for event in events:
                     terminated = terminated or event.get("type") in ("RUN_FINISHED", "RUN_ERROR")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ..agui.events import Event
@@ -11,6 +11,7 @@ from ..agui.run_input import RunInput
 from ..context import RequestContext
 from ..guardrails.guard import Guard
 from ..providers.base import Provider
+from ..providers.unique_calls import UniqueCalls
 from ..tools.loop import ToolLoop
 
 
@@ -24,6 +25,7 @@ class AgentRun:
         guard: judges the input.
         sequence: normalises the agent's events.
         loop: runs the agent with the server's tools, if there are any for it.
+        known: the thread's messages before the run, as AG-UI messages in JSON form.
 
     Attributes:
         sequence: normalises the agent's events.
@@ -39,6 +41,7 @@ class AgentRun:
         guard: Guard,
         sequence: EventSequence,
         loop: ToolLoop | None = None,
+        known: Sequence[dict[str, Any]] = (),
     ) -> None:
         self.sequence = sequence
         self.normalizes = loop is not None
@@ -47,6 +50,7 @@ class AgentRun:
         self._context = context
         self._guard = guard
         self._loop = loop
+        self._known = known
 
     async def open(self, out: list[Event]) -> AsyncIterator[Any]:
         """Returns the stream of the agent, once the input is admitted.
@@ -60,5 +64,5 @@ class AgentRun:
         """
         input = await self._guard.admit(self._input)
         if self._loop is not None:
-            return self._loop.run(input, self._context, self.sequence, out)
-        return self._provider.run(input.model, self._context)
+            return self._loop.run(input, self._context, self.sequence, out, self._known)
+        return UniqueCalls(self._provider, self._known).run(input.model, self._context)

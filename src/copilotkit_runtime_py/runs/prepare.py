@@ -43,7 +43,8 @@ def prepare(
         input=recorded_input(request, known, hidden),
         sent=originals(request.input.messages, request.as_sent) if request.as_sent else None,
     )
-    return AgentRun(request.agent.provider, input, request.context, guard, sequence, loop)
+    messages = known.messages if known is not None else ()
+    return AgentRun(request.agent.provider, input, request.context, guard, sequence, loop, messages)
 
 
 def prepare_ephemeral(request: RunRequest, known: AgentState | None, guard: Guard) -> AgentRun:
@@ -55,7 +56,8 @@ def prepare_ephemeral(request: RunRequest, known: AgentState | None, guard: Guar
     guard.expect(input, known)
     strict_stream = request.agent.provider.strict_stream
     sequence = EventSequence(input.thread_id, input.run_id, strict_stream=strict_stream)
-    return AgentRun(request.agent.provider, input, request.context, guard, sequence)
+    messages = known.messages if known is not None else ()
+    return AgentRun(request.agent.provider, input, request.context, guard, sequence, known=messages)
 
 
 def agent_input(input: RunInput, known: AgentState | None) -> RunInput:

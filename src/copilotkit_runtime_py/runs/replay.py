@@ -9,6 +9,7 @@ from ..agui.compaction import compacted, last_place, remaining_bytes, repaired, 
 from ..agui.events import Event
 from ..agui.message_ids import MessageIds
 from ..state_store.base import AgentState, RunLog
+from .healing import with_unique_calls
 
 
 def replay(logs: Sequence[RunLog]) -> list[Event]:
@@ -16,6 +17,7 @@ def replay(logs: Sequence[RunLog]) -> list[Event]:
 
     Only the last run's interrupts wait for an answer.
     """
+    logs = with_unique_calls(list(logs))
     return [events.decode(data) for log in logs for _, data in replayed(log, pending=log is logs[-1])]
 
 

@@ -14,6 +14,7 @@ from ..errors import StoreUnavailableError, ThreadBusyError, ThreadNotFoundError
 from ..limits import Limits
 from ..providers.base import AgentSnapshot, Provider
 from ..state_store.base import AgentState, RunLog, RunRecord, StateStore
+from .healing import load_state
 from .recovery import recover
 from .remote_run import RemoteRun
 from .request import RunRequest
@@ -84,7 +85,7 @@ class ThreadLocks:
             ThreadNotFoundError: the store or the agent says that the thread is another owner's.
         """
         agent, context = request.agent, request.context
-        known = await self._store.load_state(context.owner, request.thread_id, agent.name)
+        known = await load_state(self._store, context.owner, request.thread_id, agent.name)
         if known is None and context.owner != ANONYMOUS:
             last = await self.last(context.owner, request.thread_id)
             await self.remembered(agent.provider, request.thread_id, context, last)

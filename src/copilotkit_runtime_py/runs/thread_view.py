@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..agui.call_ids import CallIds
 from ..context import RequestContext
 from ..errors import ThreadNotFoundError
 from ..providers.directory import ResolvedAgent
 from ..state_store.base import AgentState, RunLog, StateStore
 from .event_log import EventLog
+from .healing import load_state, with_unique_calls
 from .prepare import ids_of
 from .thread_locks import ThreadLocks
 
@@ -68,7 +70,7 @@ class ThreadReader:
             run = self._locks.follow(last)
         latest = run.number if run is not None else last.run.number if last is not None else 0
         since = since if since <= latest else 1
-        logs = await self._store.read_runs(owner, thread_id, since=since)
+        logs = with_unique_calls(await self._store.read_runs(owner, thread_id, since=since))
         length = 0
         if run is not None:
             stored = [len(log.events) for log in logs if log.run.number == run.number and not log.compacted]
@@ -94,12 +96,15 @@ class ThreadReader:
             return None
         try:
             snapshot = await self._locks.remembered(agent.provider, thread_id, context, last)
-            stored = await self._store.load_state(context.owner, thread_id, agent.name)
+            stored = await load_state(self._store, context.owner, thread_id, agent.name)
         except ThreadNotFoundError:
             return None
         if snapshot is None:
             return stored
-        messages = snapshot.messages
+        ids = CallIds()
+        ids.learn(stored.messages if stored is not None else ())
+        messages = ids.named(snapshot.messages)
         if stored is not None and ids_of(stored.messages) >= ids_of(messages):
             messages = stored.messages
-        return AgentState(state=snapshot.state, messages=messages, interrupts=snapshot.interrupts)
+        interrupts = [ids.interrupt(interrupt) for interrupt in snapshot.interrupts]
+        return AgentState(state=snapshot.state, messages=messages, interrupts=interrupts)

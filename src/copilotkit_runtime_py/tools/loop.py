@@ -16,6 +16,7 @@ from ..context import RequestContext
 from ..errors import AgentError
 from ..limits import Limits
 from ..providers.base import Provider, close_stream
+from ..providers.unique_calls import UniqueCalls
 from .actions import Action, AgentTool, Tool, call_action
 from .turn import ActionCall, AgentTurn, Json
 
@@ -81,12 +82,24 @@ class ToolLoop:
         self._development = development
 
     async def run(
-        self, input: RunInput, context: RequestContext, sequence: EventSequence, out: list[Event]
+        self,
+        input: RunInput,
+        context: RequestContext,
+        sequence: EventSequence,
+        out: list[Event],
+        known: Sequence[Json] = (),
     ) -> AsyncGenerator[None]:
         """Runs the agent as often as it takes.
 
         Its events go through the run's own sequence, once, and are appended to `out`. The generator yields
         whenever the run is to take them from there. When it is over, the sequence has the terminal event.
+
+        Args:
+            input: what the agent gets.
+            context: who asks.
+            sequence: normalises the events.
+            out: where they go.
+            known: the thread's messages before the run.
 
         Raises:
             AgentError: the agent calls actions without end.
@@ -95,7 +108,8 @@ class ToolLoop:
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
             context = dataclasses.replace(context, agent_tools=context.agent_tools - tools.keys())
-            turn = AgentTurn(self._provider, self._offer(input, tools), tools, run_id=input.run_id)
+            agent = UniqueCalls(self._provider, known)
+            turn = AgentTurn(agent, self._offer(input, tools), tools, run_id=input.run_id)
             rounds = self._limits.action_rounds
             for _ in range(rounds + 1):
                 async with aclosing(self._play(turn, context, sequence, out)) as played:
@@ -238,7 +252,8 @@ class ToolLoop:
             sequence.push(started, out)
             yield
             known = {message["id"]: message for message in turn.messages()}
-            successor = AgentTurn(self._agents[name], turn.handed_over(), {}, run_id=turn.run_id)
+            agent = UniqueCalls(self._agents[name], turn.input.messages)
+            successor = AgentTurn(agent, turn.handed_over(), {}, run_id=turn.run_id)
             async with aclosing(self._play(successor, context, sequence, out, joins=True)) as played:
                 async for _ in played:
                     _join(turn, out, known)

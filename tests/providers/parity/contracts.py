@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from copilotkit_runtime_py.agui.reducer import Transcript
 from tests.clients.driver import chat as graphql_variables
 from tests.clients.exchange import DOCUMENTS
 from tests.clients.wire import ROOT, check_stream, merge, multipart
@@ -130,9 +131,10 @@ class AGUIChat(Chat):
         events = await self.served.events(self.exchange(answer))
         check_events(events)
         check_models(events)
-        self.conversation = next(
-            (e["messages"] for e in reversed(events) if e["type"] == "MESSAGES_SNAPSHOT"), self.conversation
-        )
+        transcript = Transcript(self.conversation, self.state)
+        for event in events:
+            transcript.add(event)
+        self.conversation = transcript.result().messages
         heard = _heard(events)
         self.state = self.state if heard.state is None else heard.state
         return heard

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias, cast
 
-from ag_ui.core import AssistantMessage, RunAgentInput
+from ag_ui.core import RunAgentInput
 from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -19,6 +19,7 @@ from ...errors import ConfigurationError
 from ...logs.records import get_logger
 from ..base import Provider
 from ..langchain.message_stream import MessageStream
+from ..unique_calls import with_unique_calls
 from .conversation import conversation
 from .failures import told_to_client
 from .parameters import ParameterBounds, call_options, offered_tools, refused, tool_choice
@@ -85,21 +86,18 @@ class ChatProvider(Provider):
             AgentError: the request asks for what this server does not allow, or the model cannot answer.
             ConfigurationError: the request offers tools, and the model cannot call any.
         """
-        model = self._chosen(context)
+        model, input = self._chosen(context), with_unique_calls(input)
         messages = conversation(
             input, instructions=self._instructions, accept_instructions=self._accept_instructions
         )
         options = call_options(context, self._bounds(model))
         stream = _with_tools(model, input, context).astream(messages, **options)
-        answer, id, called = MessageStream(()), str(uuid.uuid4()), _call_ids(input)
+        answer, id = MessageStream(()), str(uuid.uuid4())
         try:
             async with aclosing(cast(AsyncGenerator[AIMessage], stream)) as chunks:
                 async for chunk in chunks:
                     chunk.id = id
                     for event in answer.feed(chunk, {}):
-                        if (call_id := event.get("toolCallId")) in called:
-                            # Some models count their calls anew in every answer.
-                            event["toolCallId"] = f"{call_id}-{id}"
                         yield event
         except ModelError as error:
             told = told_to_client(error)
@@ -119,16 +117,6 @@ class ChatProvider(Provider):
     def _bounds(self, model: BaseChatModel) -> ParameterBounds:
         max_tokens = self._max_tokens or getattr(model, "max_tokens", None)
         return ParameterBounds(max_tokens=max_tokens, temperature=self._temperature)
-
-
-def _call_ids(input: RunAgentInput) -> set[str]:
-    """Returns the ids of the conversation's tool calls."""
-    return {
-        call.id
-        for message in input.messages
-        if isinstance(message, AssistantMessage)
-        for call in message.tool_calls or ()
-    }
 
 
 def _made(model: ChatModel) -> BaseChatModel:

@@ -23,16 +23,17 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from ...agui.events import arguments_text
+from ..call_order import in_call_order
 from .answers import Answer, CalledTool, called_tools
 
 
-def to_openai(messages: Iterable[Message]) -> list[dict[str, Any]]:
+def to_openai(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Returns AG-UI messages as dicts in OpenAI's format with the same ids.
 
     Leading system messages are left out: they are the frontend's own instructions, made anew for every
     request. So are reasoning and activity messages, which are for frontends.
     """
-    converted = [dict for dict in map(_to_openai, messages) if dict is not None]
+    converted = [dict for dict in map(_to_openai, in_call_order(messages)) if dict is not None]
     start = next((i for i, message in enumerate(converted) if message["role"] != "system"), len(converted))
     return converted[start:]
 

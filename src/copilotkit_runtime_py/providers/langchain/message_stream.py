@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 
 from ...agui import events
+from ...agui.call_ids import original
 from ...agui.events import Event
 from ..streamed_calls import StreamedCall, StreamedCalls
 from .content import reasoning_of, text_of, tool_text
@@ -53,6 +54,9 @@ class MessageStream:
     Every message keeps the id that it has in the graph. What a client already knows is not sent again, and
     every tool call gets one result.
 
+    Args:
+        known: the messages that the client knows, with the ids by which it knows their tool calls.
+
     Attributes:
         predicted: parts of the state that finished tool calls have foretold, until they are taken out.
     """
@@ -60,11 +64,14 @@ class MessageStream:
     def __init__(self, known: Iterable[BaseMessage]) -> None:
         self.predicted: dict[str, Any] = {}
         self._open: dict[str, _Open] = {}
-        self._done: set[str | None] = set()
-        self._unanswered: Counter[str] = Counter()
-        self._answered: set[str] = set()
+        known = list(known)
+        results = {message.tool_call_id for message in known if isinstance(message, ToolMessage)}
+        calls = {call["id"] for m in known if isinstance(m, AIMessage) for call in calls_of(m)}
+        self._done: set[str | None] = {message.id for message in known}
+        # By the ids that models gave, of which several calls may have the same.
+        self._unanswered = Counter(original(id) for id in calls - results)
+        self._answered = set(map(original, results))
         self._hidden_calls: set[str] = set()
-        self.know(known)
 
     def know(self, messages: Iterable[BaseMessage]) -> None:
         """Notes messages that the client has, or is not to get."""
@@ -75,7 +82,7 @@ class MessageStream:
             if isinstance(message, ToolMessage):
                 self._settle(message.tool_call_id)
             elif isinstance(message, AIMessage):
-                self._unanswered.update(str(call["id"]) for call in calls_of(message))
+                self._unanswered.update(call["id"] for call in calls_of(message))
 
     def hide(self, message: BaseMessage) -> None:
         """Keeps back the results of a message's calls. If the message comes again, it is shown then."""
@@ -123,9 +130,10 @@ class MessageStream:
 
     def _result(self, message: ToolMessage) -> list[Event]:
         call_id = message.tool_call_id
-        if message.id is not None and message.id in self._done:
-            return []
-        self._done.add(message.id)
+        if message.id is not None:
+            if message.id in self._done:
+                return []
+            self._done.add(message.id)
         answered = call_id in self._answered and not self._unanswered[call_id]
         self._settle(call_id)
         if answered or call_id in self._hidden_calls:
@@ -133,7 +141,6 @@ class MessageStream:
         return [events.tool_call_result(str(message.id), call_id, tool_text(message.content))]
 
     def _settle(self, call_id: str) -> None:
-        """Notes a result. An id may stand for several calls: some models count them anew in each answer."""
         self._answered.add(call_id)
         if self._unanswered[call_id]:
             self._unanswered[call_id] -= 1

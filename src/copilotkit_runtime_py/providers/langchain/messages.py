@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ag_ui.core import (
@@ -22,16 +22,17 @@ from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.messages.tool import tool_call
 
 from ...agui.events import arguments_text
+from ..call_order import in_call_order
 from .content import reasoning_of, text_of, to_blocks, to_parts, tool_text
 
 
-def to_langchain(messages: Iterable[Message]) -> list[BaseMessage]:
+def to_langchain(messages: Sequence[Message]) -> list[BaseMessage]:
     """Returns AG-UI messages as LangChain messages with the same ids.
 
-    Reasoning and activity messages are left out: they are a frontend's view of what the graph's own
-    messages hold.
+    Results of parallel calls come in the order of the calls. Reasoning and activity messages are left out:
+    they are a frontend's view of what the graph's own messages hold.
     """
-    converted = (_to_langchain(message) for message in messages)
+    converted = (_to_langchain(message) for message in in_call_order(messages))
     return [message for message in converted if message is not None]
 
 

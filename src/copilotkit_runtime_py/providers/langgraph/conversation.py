@@ -10,6 +10,7 @@ from typing import Any, Final
 from ag_ui.core import Message
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
 
+from ...agui.call_ids import CallIds
 from ..langchain.content import text_of
 from ..langchain.messages import to_agui
 
@@ -48,9 +49,19 @@ class ClientView:
     Args:
         messages: the client's messages, up to where the conversation forks.
         held: the ids of the messages that the graph holds at the start.
+        call_ids: the ids by which the client knows the graph's tool calls.
+
+    Attributes:
+        call_ids: the same.
     """
 
-    def __init__(self, messages: Sequence[Message] = (), held: Iterable[str | None] = ()) -> None:
+    def __init__(
+        self,
+        messages: Sequence[Message] = (),
+        held: Iterable[str | None] = (),
+        call_ids: CallIds | None = None,
+    ) -> None:
+        self.call_ids = call_ids or CallIds()
         self._messages = messages
         self._held = frozenset(held)
 

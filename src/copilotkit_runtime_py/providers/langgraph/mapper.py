@@ -12,6 +12,7 @@ from langgraph.types import Interrupt, StreamMode
 from ...agui import events
 from ...agui.events import Event
 from ...agui.reducer import Transcript
+from ..langchain.call_ids import with_client_ids
 from ..langchain.message_stream import MessageStream
 from .callbacks import DispatchedEvent, ToolResult
 from .conversation import ClientView, messages_in, visible
@@ -106,9 +107,14 @@ class GraphMapper:
                 found = [events.custom(WRITTEN, to_json(data))]
             case _:
                 found = []
-        for event in found:
+        return self._shown_as(found)
+
+    def _shown_as(self, found: list[Event]) -> list[Event]:
+        """Returns events as the client gets them, and notes them."""
+        named = [self._view.call_ids.event(event) for event in found]
+        for event in named:
             self._transcript.add(event)
-        return found
+        return named
 
     def finish(self, pause: Interrupt | None = None) -> list[Event]:
         """Returns the events after the graph has run.
@@ -122,8 +128,9 @@ class GraphMapper:
         conversation = messages_in(self._values)
         for message in conversation or ():
             found += self._messages.feed(message, {})
-        for event in found:
-            self._transcript.add(event)
+        found = self._shown_as(found)
+        if conversation is not None:
+            conversation = with_client_ids(conversation, self._view.call_ids)
         found += self._finish_steps(list(self._tasks))
         found.append(events.state_snapshot(visible_state(self._values, self._schema)))
         if conversation is not None:
@@ -134,7 +141,8 @@ class GraphMapper:
         if not open_calls(conversation or ()):
             pending = announced
         outcome = [to_agui_interrupt(interrupt) for interrupt in pending] if self._emit_outcome else None
-        found.append(events.run_finished(self._thread_id, self._run_id, outcome))
+        finished = events.run_finished(self._thread_id, self._run_id, outcome)
+        found.append(self._view.call_ids.event(finished))
         return found
 
     # Messages

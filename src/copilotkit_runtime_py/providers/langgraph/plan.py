@@ -15,9 +15,12 @@ from langgraph.constants import END
 from langgraph.errors import InvalidUpdateError
 from langgraph.types import Command, Interrupt, Overwrite, StateSnapshot
 
+from ...agui.call_ids import CallIds
 from ...context import RequestContext
 from ...errors import AgentError, ThreadNotFoundError
+from ..langchain.call_ids import with_client_ids, with_own_ids
 from ..langchain.messages import to_langchain
+from ..unique_calls import outline
 from .checkpoint import Checkpoints, Graph, amend, heal
 from .config import USER_KEY, forwarded_props, frontend_payload
 from .conversation import ClientView, messages_in
@@ -106,14 +109,17 @@ async def plan_run(
     Raises:
         AgentError: the request answers a question that nobody asked, and says nothing else.
     """
-    sent, conversation = to_langchain(input.messages), _remembered_conversation(schema, memory)
+    ids = CallIds(input.run_id)
+    ids.learn(map(outline, input.messages))
+    sent = to_langchain(input.messages)
+    conversation = with_client_ids(_remembered_conversation(schema, memory), ids)
     current = memory.values if memory is not None and isinstance(memory.values, Mapping) else {}
     update = _update(schema, input, current)
     if answer := answers(input, pending_interrupts(memory)):
         if said := new_user_messages(sent, conversation):
             update |= _written(schema, conversation, [*conversation, *said])
         rest = await amend(graph, config, _changed(update, current))
-        view = _view(schema, input, conversation)
+        view = _view(schema, input, ids, conversation)
         return Plan(Command(resume=answer, update=rest or None), config, [*conversation, *sent], view)
     answered = has_answer(input) and _is_unfinished(memory)
     turn = Turn(new_messages(sent, conversation)) if answered else next_turn(sent, conversation)
@@ -123,18 +129,18 @@ async def plan_run(
         rest = await amend(graph, config, _changed(update, current))
         if rest:
             await graph.aupdate_state(config, rest)
-        return Plan(None, config, [*whole, *sent], _view(schema, input, whole))
+        return Plan(None, config, [*whole, *sent], _view(schema, input, ids, whole))
     if has_answer(input) and not turn.messages:
         raise AgentError("There is no open question on this thread to answer.", "NO_PENDING_INTERRUPT")
     before, kept = _without_waiting(conversation, memory), conversation
     if turn.fork_before is not None:
         kept = conversation[: [message.id for message in conversation].index(turn.fork_before)]
         if (past := await _state_before(graph, config, turn.fork_before)) is not None:
-            before = kept = messages_of(past)
+            before = kept = with_client_ids(messages_of(past), ids)
             checkpoint = past.config["configurable"]["checkpoint_id"]
             config = patch_config(config, configurable={"checkpoint_id": checkpoint})
     whole = continued(kept, turn.messages)
-    view = _view(schema, input, [*conversation, *whole], turn.fork_before)
+    view = _view(schema, input, ids, [*conversation, *whole], turn.fork_before)
     return Plan({**update, **_written(schema, before, whole)}, config, [*whole, *sent], view)
 
 
@@ -144,13 +150,17 @@ def _remembered_conversation(schema: GraphSchema, memory: StateSnapshot | None) 
 
 
 def _view(
-    schema: GraphSchema, input: RunAgentInput, held: Sequence[BaseMessage], fork_before: str | None = None
+    schema: GraphSchema,
+    input: RunAgentInput,
+    ids: CallIds,
+    held: Sequence[BaseMessage],
+    fork_before: str | None = None,
 ) -> ClientView:
     messages: Sequence[Message] = input.messages
     if fork_before is not None:
         messages = messages[: [message.id for message in messages].index(fork_before) + 1]
     # A channel without a reducer may hold the last answer only, which drops nothing.
-    return ClientView(messages, [each.id for each in held] if "messages" in schema.reduced else ())
+    return ClientView(messages, [each.id for each in held] if "messages" in schema.reduced else (), ids)
 
 
 def _goes_on(
@@ -185,8 +195,9 @@ def _written(
     goes_on = len(after) >= len(before) and all(a is b for a, b in zip(after, before, strict=False))
     adds = "messages" in schema.reduced or schema.inputs is None
     if goes_on and adds:
-        return {"messages": list(after[len(before) :])}
-    return {"messages": Overwrite(list(after)) if "messages" in schema.reduced else list(after)}
+        return {"messages": with_own_ids(after[len(before) :])}
+    whole = with_own_ids(after)
+    return {"messages": Overwrite(whole) if "messages" in schema.reduced else whole}
 
 
 def _update(schema: GraphSchema, input: RunAgentInput, current: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,6 +89,8 @@ class LangGraphProvider(Provider):
         ConfigurationError: `graph` is neither a graph nor a factory.
     """
 
+    unique_call_ids = True
+
     def __init__(
         self,
         graph: GraphLike | GraphFactory,

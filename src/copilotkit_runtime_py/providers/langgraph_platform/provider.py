@@ -60,6 +60,8 @@ class LangGraphPlatform(Provider):
         ValueError: the URL is not http(s), or holds credentials.
     """
 
+    unique_call_ids = True
+
     def __init__(
         self,
         url: str,

@@ -1,0 +1,78 @@
+"""Threads that earlier releases stored with tool-call ids that repeat: readers get unique ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..agui import events
+from ..agui.call_ids import CallIds, repeats
+from ..agui.events import Event
+from ..agui.reducer import Transcript
+from ..state_store.base import AgentState, RunLog, StateStore
+from .prepare import ids_of
+
+
+async def load_state(store: StateStore, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
+    """Returns what the store has of an agent on a thread, with unique ids of tool calls; see `StateStore`.
+
+    Where ids repeated, results were stored with other calls: the log knows better.
+    """
+    state = await store.load_state(owner, thread_id, agent_name)
+    if state is None or not repeats(state.messages):
+        return state
+    logs = await store.read_runs(owner, thread_id)
+    whole = bool(logs) and logs[0].run.number == 1
+    messages = conversation(logs) if whole else CallIds().learn(state.messages)
+    return dataclasses.replace(state, messages=messages)
+
+
+def with_unique_calls(logs: list[RunLog]) -> list[RunLog]:
+    """Returns a thread's logs with unique ids of tool calls.
+
+    Logs of earlier releases have the ids that models gave, which may repeat.
+    """
+    if not _repeats(logs):
+        return logs
+    ids = CallIds(recorded=True)
+    result: list[RunLog] = []
+    for log in logs:
+        ids.begin(log.run.id)
+        lines: list[bytes] = []
+        for line in log.events:
+            head, tab, data = line.rpartition(b"\t")  # a compacted line has its places in front
+            if b"oolCallId" in data or b'"messages"' in data:
+                event = events.decode(data)
+                named = ids.event(event)
+                line = line if named is event else head + tab + events.encode(named)
+            lines.append(line)
+        result.append(dataclasses.replace(log, events=lines))
+    return result
+
+
+def conversation(logs: list[RunLog]) -> list[dict[str, Any]]:
+    """Returns the messages that a thread's logs amount to, as AG-UI messages in JSON form."""
+    transcript = Transcript((), None)
+    for event in _events(with_unique_calls(logs)):
+        if event["type"] == "RUN_STARTED":
+            told = transcript.result().messages
+            known = ids_of(told)
+            sent = (event.get("input") or {}).get("messages") or ()
+            transcript = Transcript([*told, *(m for m in sent if m["id"] not in known)], None)
+        else:
+            transcript.add(event)
+    return transcript.result().messages
+
+
+def _repeats(logs: Sequence[RunLog]) -> bool:
+    started = [event.get("toolCallId") for event in _events(logs, b'"TOOL_CALL_START"')]
+    return len(set(started)) < len(started)
+
+
+def _events(logs: Iterable[RunLog], having: bytes = b"") -> Iterator[Event]:
+    for log in logs:
+        for line in log.events:
+            data = line.rpartition(b"\t")[2]
+            if data and having in data:
+                yield events.decode(data)
