@@ -15,7 +15,7 @@ COMMANDS: Final = {
     "init": "Write a small FastAPI app with a LangGraph agent and a React page into DIRECTORY.",
     "schema": "Print the GraphQL schema (SDL) that every runtime serves.",
     "serve": "Serve agents to CopilotKit frontends.",
-    "threads": "List, show, export and delete the threads of a store.",
+    "threads": "List, show, export, import and delete the threads of a store.",
 }
 """The commands and their help lines: `--help` shows them without importing what the commands need."""
 

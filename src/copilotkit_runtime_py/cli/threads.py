@@ -20,7 +20,7 @@ from ..errors import ConfigurationError, StoreUnavailableError, ThreadNotFoundEr
 from ..runs.replay import replay
 from ..state_store.base import AgentState, RunLog, StateStore, ThreadRecord
 from ..state_store.from_url import MEMORY, open_state_store, scheme_of, sqlite_path
-from . import options
+from . import options, thread_import
 from .plain_errors import plain_errors
 from .printable import in_a_line, printable
 from .store import DEFAULT_STORE, place_of
@@ -34,7 +34,10 @@ _owner = click.option(
 
 @click.group("threads")
 def command() -> None:
-    """List, show, export and delete the threads of a store."""
+    """List, show, export, import and delete the threads of a store."""
+
+
+command.add_command(thread_import.command)
 
 
 @command.command("list")

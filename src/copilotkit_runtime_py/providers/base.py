@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from ag_ui.core import RunAgentInput
@@ -29,6 +30,25 @@ class AgentSnapshot:
     messages: list[dict[str, Any]] = field(default_factory=list)
     interrupts: list[dict[str, Any]] = field(default_factory=list)
     owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedThread:
+    """A thread that an agent itself remembers.
+
+    Attributes:
+        id: the thread's id.
+        created_at: when it began, in UTC.
+        updated_at: when it last changed, in UTC.
+        metadata: what else the agent's memory has on record for the thread.
+        snapshot: what the agent remembers of it.
+    """
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    snapshot: AgentSnapshot
 
 
 class Provider(ABC):
@@ -85,6 +105,19 @@ class Provider(ABC):
             ThreadNotFoundError: the agent knows that the thread is another owner's.
         """
         return None
+
+    async def remembered_threads(self) -> AsyncIterator[RememberedThread]:
+        """Yields the threads that the agent itself remembers, whoever owns them.
+
+        Most agents remember none.
+        """
+        none: tuple[RememberedThread, ...] = ()
+        for thread in none:
+            yield thread
+
+    async def count_threads(self) -> int:
+        """Returns how many threads `remembered_threads` yields, about."""
+        return 0
 
     async def aclose(self) -> None:  # noqa: B027 - most providers hold nothing
         """Releases what the provider holds for all runs, such as a connection pool."""

@@ -16,7 +16,7 @@ from ag_ui.core import RunAgentInput
 from ..agui.events import Event
 from ..context import RequestContext
 from ..errors import ProtocolViolationError
-from .base import AgentSnapshot, Provider, close_stream
+from .base import AgentSnapshot, Provider, RememberedThread, close_stream
 from .foreign import what_it_needs
 from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_context
 from .unique_calls import UniqueCalls
@@ -171,6 +171,17 @@ class FactoryProvider(Provider):
         """Returns what an agent made for this question remembers of a thread."""
         async with self._make(context) as provider:
             return await provider.snapshot(thread_id, context)
+
+    async def remembered_threads(self) -> AsyncIterator[RememberedThread]:
+        """Yields the threads that an agent made for this question remembers."""
+        async with self._make(RequestContext()) as provider:
+            async for thread in provider.remembered_threads():
+                yield thread
+
+    async def count_threads(self) -> int:
+        """Returns how many threads an agent made for this question remembers."""
+        async with self._make(RequestContext()) as provider:
+            return await provider.count_threads()
 
     @asynccontextmanager
     async def _make(self, context: RequestContext) -> AsyncIterator[Provider]:

@@ -27,12 +27,13 @@ from langgraph.store.base import BaseStore
 from ...agui.events import Event
 from ...context import RequestContext
 from ...errors import AgentError, ConfigurationError, ThreadNotFoundError
-from ..base import AgentSnapshot, Provider
+from ..base import AgentSnapshot, Provider, RememberedThread
 from ..function import takes_context
 from .callbacks import RunCallbacks
 from .checkpoint import Graph
 from .config import USER_KEY, forwarded_props, run_config, run_context
 from .factory import ConfiguredFactory
+from .listing import count_threads, list_threads
 from .mapper import STREAM_MODES, GraphMapper
 from .memory import RecentThreads
 from .plan import pause, plan_run, remembered
@@ -197,6 +198,29 @@ class LangGraphProvider(Provider):
                 memory = await remembered(graph, config, context)
                 if memory is not None and isinstance(graph.checkpointer, BaseCheckpointSaver):
                     await graph.checkpointer.adelete_thread(thread_id)
+
+    async def remembered_threads(self) -> AsyncIterator[RememberedThread]:
+        """Yields the threads that the graph's checkpointer holds."""
+        context = RequestContext()
+        async with self._graph(context) as graph:
+            schema = self._schema(graph)
+            async for listed in list_threads(graph.checkpointer):
+                config: RunnableConfig = {"configurable": {"thread_id": listed.id}}
+                memory = await graph.aget_state(merge_configs(self._config, config))
+                metadata = memory.metadata or {}
+                owner = metadata.get(USER_KEY)
+                yield RememberedThread(
+                    id=listed.id,
+                    created_at=listed.created_at,
+                    updated_at=listed.updated_at,
+                    metadata=metadata,
+                    snapshot=agent_snapshot(memory, schema, owner if isinstance(owner, str) else None),
+                )
+
+    async def count_threads(self) -> int:
+        """Returns how many threads the graph's checkpointer holds."""
+        async with self._graph(RequestContext()) as graph:
+            return await count_threads(graph.checkpointer)
 
     async def aclose(self) -> None:
         """Closes the checkpointer, if it is in the runtime's store."""

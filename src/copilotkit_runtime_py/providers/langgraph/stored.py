@@ -119,6 +119,10 @@ class StoredThreads(BaseCheckpointSaver[str]):
             lambda saver: saver.aget_delta_channel_history(config=inside, channels=channels)
         )
 
+    async def opened(self) -> tuple[Saver, str]:
+        """Returns LangGraph's own saver, and what thread ids begin with there."""
+        return await self._place.open(), self._prefix
+
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Does what `aget_tuple` does, from the thread of a node that is no coroutine; so do those below."""
         return self._wait(self.aget_tuple(config))

@@ -120,6 +120,22 @@ def snapshot_from(state: ThreadState) -> StateSnapshot:
     )
 
 
+def snapshot_of(thread: Thread) -> StateSnapshot:
+    """Returns the state that the server lists with a thread: its values and the interrupts that are open."""
+    tasks = [
+        {"id": id, "name": "", "interrupts": interrupts}
+        for id, interrupts in (thread.get("interrupts") or {}).items()
+    ]
+    state: Any = {
+        "values": thread["values"],
+        "next": [],
+        "tasks": tasks,
+        "metadata": thread["metadata"],
+        "created_at": None,
+    }
+    return snapshot_from(state)
+
+
 def _task(task: Mapping[str, Any]) -> PregelTask:
     error = task.get("error")
     result = task.get("result")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from ag_ui.core import RunAgentInput
@@ -12,18 +13,18 @@ from langgraph_sdk.client import LangGraphClient
 
 from ...agui.events import Event
 from ...context import RequestContext
-from ..base import AgentSnapshot, Provider
+from ..base import AgentSnapshot, Provider, RememberedThread
 from ..langgraph.config import forwarded_props, run_config
 from ..langgraph.mapper import GraphMapper
 from ..langgraph.plan import pause, plan_run
 from ..langgraph.snapshot import agent_snapshot
-from .memory import Memory
+from .memory import Memory, snapshot_of
 from .parts import Parts
 from .request import run_request
 from .run import ServerRun
 from .schema import Declarations
 from .server import Server
-from .threads import Threads, owner_of
+from .threads import Threads, owner_of, thread_id_of
 
 _CAPABILITIES: Final = {
     "transport": {"streaming": True, "resumable": True},
@@ -168,6 +169,34 @@ class LangGraphPlatform(Provider):
         graph = await self._declarations.read(context)
         await Threads(self._server, graph.graph_id).delete(thread_id, context)
 
+    async def remembered_threads(self) -> AsyncIterator[RememberedThread]:
+        """Yields the threads of the graph on the server, but for those with a run in progress.
+
+        Raises:
+            AgentError: the server refuses, or cannot be reached.
+        """
+        context = RequestContext()
+        graph = await self._declarations.read(context)
+        async for thread in Threads(self._server, graph.graph_id).search(context):
+            if thread["status"] != "busy":
+                yield RememberedThread(
+                    id=thread_id_of(thread),
+                    created_at=_time(thread["created_at"]),
+                    updated_at=_time(thread["updated_at"]),
+                    metadata=thread["metadata"] or {},
+                    snapshot=agent_snapshot(snapshot_of(thread), graph.schema, owner_of(thread)),
+                )
+
+    async def count_threads(self) -> int:
+        """Returns how many threads the graph has on the server.
+
+        Raises:
+            AgentError: the server refuses, or cannot be reached.
+        """
+        context = RequestContext()
+        graph = await self._declarations.read(context)
+        return await Threads(self._server, graph.graph_id).count(context)
+
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._server.aclose()
@@ -176,3 +205,9 @@ class LangGraphPlatform(Provider):
         if self._emit_interrupt_outcome is None:
             return input.protocol_version is not None
         return self._emit_interrupt_outcome
+
+
+def _time(time: datetime | str) -> datetime:
+    """Returns a time of the server's, which the SDK leaves as text."""
+    read = datetime.fromisoformat(time) if isinstance(time, str) else time
+    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ THREAD_ID: Final = "copilotkit_thread_id"
 PROBE: Final = "copilotkit_probe"
 """The key that marks a thread which is no conversation."""
 
+# Each comes with its whole state.
+_PAGE: Final = 20
 _NAMESPACE: Final = uuid.UUID("6d1fd1a6-0f66-5c9c-9c0e-8f3f9c1f6a55")
 
 
@@ -131,6 +134,41 @@ class Threads:
                 await client.threads.delete(thread["thread_id"], headers=headers)
 
         await self.server.ask(call)
+
+    async def search(self, context: RequestContext) -> AsyncIterator[Thread]:
+        """Yields the threads of the graph that hold a conversation, the oldest first, whoever owns them.
+
+        Raises:
+            AgentError: the server refuses, or cannot be reached.
+        """
+        client, headers = self.server.client, self.server.headers(context)
+        for offset in itertools.count(0, _PAGE):
+            page = await self.server.ask(
+                lambda offset=offset: client.threads.search(  # type: ignore[misc]
+                    metadata={"graph_id": self.graph_id},
+                    limit=_PAGE,
+                    offset=offset,
+                    sort_by="created_at",
+                    sort_order="asc",
+                    headers=headers,
+                )
+            )
+            for thread in page:
+                if thread["values"] and not _metadata(thread).get(PROBE):
+                    yield thread
+            if len(page) < _PAGE:
+                return
+
+    async def count(self, context: RequestContext) -> int:
+        """Returns how many threads the graph has.
+
+        Raises:
+            AgentError: the server refuses, or cannot be reached.
+        """
+        client, headers = self.server.client, self.server.headers(context)
+        return await self.server.ask(
+            lambda: client.threads.count(metadata={"graph_id": self.graph_id}, headers=headers)
+        )
 
     async def _get(self, id: str, context: RequestContext) -> Thread | None:
         client, headers = self.server.client, self.server.headers(context)
