@@ -79,7 +79,7 @@ compat: .venv/.dev $(NODE_MODULES) ## Say what the newest packages of CopilotKit
 .PHONY: lowest
 lowest: $(UV) ## Run the core tests with the oldest dependencies that are accepted
 	$(UV) venv --quiet --clear $(TOOLS)/lowest
-	$(UV) pip install --quiet --python $(TOOLS)/lowest --resolution lowest-direct --group dev '.[langgraph,langgraph-platform,chat,mcp,postgres,redis,otel]'
+	$(UV) pip install --quiet --python $(TOOLS)/lowest --resolution lowest-direct --group dev '.[langgraph,langgraph-platform,chat,mcp,postgres,redis,otel,a2a]'
 	$(TOOLS)/lowest/bin/python -m pytest -o filterwarnings= $(CORE_TESTS) --ignore tests/test_docs.py \
 		$(STARLETTE_1_TESTS:%=--deselect %) $(ARGS)
 

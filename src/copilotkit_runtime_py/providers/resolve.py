@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, Union
@@ -19,6 +19,7 @@ from ..errors import ProtocolViolationError
 from .base import AgentSnapshot, Provider, RememberedThread, close_stream
 from .foreign import what_it_needs
 from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_context
+from .langgraph_platform.address import is_graph_address, parse_graph_address
 from .unique_calls import UniqueCalls
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def as_provider(agent: AgentLike) -> Provider:
     Accepted are:
 
     - a `Provider`, as it is;
-    - the http(s) URL of an AG-UI agent;
+    - the URL of an AG-UI agent (`https://…`), of an agent that speaks A2A (`a2a+https://…`), or of a graph on
+      a LangGraph server (`langgraph+https://host/graph`);
     - a compiled LangGraph graph, or a `RemoteGraph`;
     - a CrewAI flow, crew, flow class or `@CrewBase` class;
     - a chat model of LangChain;
@@ -93,14 +95,13 @@ def as_provider(agent: AgentLike) -> Provider:
     Raises:
         TypeError: the agent is none of these.
         ValueError: the URL is malformed.
+        ModuleNotFoundError: the URL needs an extra, which is not installed.
     """
     given: Any = agent  # the kinds of callables are told apart at run time only
     if isinstance(given, Provider):
         return given
     if isinstance(given, str):
-        from .remote import RemoteProvider
-
-        return RemoteProvider(given)
+        return _at_url(given)
     for module, names, provider_module, provider in _FRAMEWORKS:
         if _is_instance(given, module, names):
             make = attrgetter(provider)(import_module(provider_module, __package__))
@@ -199,6 +200,30 @@ class FactoryProvider(Provider):
             if not self._in_use[provider]:
                 del self._in_use[provider]
                 await provider.aclose()
+
+
+def _at_url(url: str) -> Provider:
+    if url.startswith("a2a+"):
+        with _extra("a2a", "A2A agents"):
+            from .a2a import A2AProvider
+        return A2AProvider(url.removeprefix("a2a+"))
+    if is_graph_address(url):
+        with _extra("langgraph-platform", "LangGraph servers"):
+            from .langgraph_platform.provider import LangGraphPlatform
+        server, graph = parse_graph_address(url)
+        return LangGraphPlatform(server, graph=graph)
+    from .remote import RemoteProvider
+
+    return RemoteProvider(url)
+
+
+@contextmanager
+def _extra(name: str, needed_for: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        advice = f"{needed_for} need an extra: pip install 'copilotkit-runtime-py[{name}]'."
+        raise ModuleNotFoundError(advice, name=error.name) from error
 
 
 def _is_instance(agent: Any, module: str, names: Iterable[str]) -> bool:

@@ -6,6 +6,7 @@ A target is one of
 - `path/file.py:attribute`, a file that may import its neighbours;
 - `vendor:model`, a chat model such as `openai:gpt-4o`, of a vendor that LangChain's `init_chat_model` knows;
 - `http://…` or `https://…`, the address of an AG-UI agent;
+- `a2a+http://host` or `a2a+https://host`, an agent that speaks A2A;
 - `langgraph+http://host/graph` or `langgraph+https://host/graph`, a graph on a LangGraph server.
 """
 
@@ -23,10 +24,11 @@ from types import ModuleType
 from typing import Any
 
 from .environment import silence
-from .langgraph_platform.address import is_graph_address, parse_graph_address
 
 # The packages that an extra of this distribution brings.
 _EXTRAS = {"langgraph": "langgraph", "langchain_core": "langgraph", "langchain": "chat", "crewai": "crewai"}
+
+_ADDRESSES = ("a2a+http://", "a2a+https://", "langgraph+http://", "langgraph+https://")
 
 # As `init_chat_model` has them. A module of such a name can be given as a file.
 # fmt: off
@@ -56,15 +58,15 @@ def load_target(target: str, directory: Path | None = None) -> Any:
     """
     if target.startswith(("http://", "https://")):
         return target
-    if is_graph_address(target):
-        return _platform_graph(target)
+    if target.startswith(_ADDRESSES):
+        return _behind_url(target)
     if target.partition(":")[0] in _VENDORS and not target.endswith(":"):
         return _chat_model(target)
     source, colon, attribute = target.rpartition(":")
     if not colon or not source or not attribute:
         raise TargetError(
             f"'{target}' is no target: write package.module:attribute, path/file.py:attribute, "
-            "vendor:model for a chat model, the URL of an AG-UI agent, or langgraph+URL/GRAPH."
+            "vendor:model for a chat model, the URL of an AG-UI agent, a2a+URL, or langgraph+URL/GRAPH."
         )
     directory = directory or Path.cwd()
     silence()
@@ -113,18 +115,15 @@ def missing_extra(error: ModuleNotFoundError) -> str | None:
     return f"{package} is not installed: pip install 'copilotkit-runtime-py[{extra}]'."
 
 
-def _platform_graph(target: str) -> Any:
-    try:
-        url, graph = parse_graph_address(target)
-        from .langgraph_platform.provider import LangGraphPlatform
+def _behind_url(target: str) -> Any:
+    from .resolve import as_provider
 
-        return LangGraphPlatform(url, graph=graph)
+    try:
+        return as_provider(target)
     except ModuleNotFoundError as error:
-        raise TargetError(
-            "LangGraph servers need an extra: pip install 'copilotkit-runtime-py[langgraph-platform]'."
-        ) from error
+        raise TargetError(str(error)) from error
     except ValueError as error:
-        raise TargetError(f"This is no address of a graph: {error}.") from error
+        raise TargetError(f"This cannot be an agent's address: {error}.") from error
 
 
 def _chat_model(name: str) -> Any:
