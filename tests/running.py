@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.agui.normalizer import EventSequence
+from copilotkit_runtime_py.generative_ui.features import EventTransform
 from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.runs.run import Run, RunLifecycle
 from copilotkit_runtime_py.state_store.base import RunRecord
@@ -16,6 +17,7 @@ class Streaming:
     """The agent's part in a run: a stream."""
 
     normalizes = False
+    transforms: Sequence[EventTransform] = ()
 
     def __init__(self, sequence: EventSequence) -> None:
         self.sequence = sequence

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .app.health import create_health_router
     from .context import RequestContext
     from .errors import ActionError, AgentError, CopilotKitError
+    from .generative_ui.a2ui import A2UI, Recovery
     from .hooks import AfterRequest, BeforeRequest, RequestFailed, StopGeneration
     from .limits import Limits
     from .providers.base import AgentSnapshot, Provider
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 
 __all__ = [
+    "A2UI",
     "Action",
     "ActionError",
     "AfterRequest",
@@ -48,6 +50,7 @@ __all__ = [
     "MemoryStateStore",
     "Provider",
     "Recording",
+    "Recovery",
     "RequestContext",
     "RequestFailed",
     "Retention",
@@ -72,6 +75,7 @@ _MODULES: Final = {
     "app.health": ("create_health_router",),
     "context": ("RequestContext",),
     "errors": ("ActionError", "AgentError", "CopilotKitError"),
+    "generative_ui.a2ui": ("A2UI", "Recovery"),
     "hooks": ("AfterRequest", "BeforeRequest", "RequestFailed", "StopGeneration"),
     "limits": ("Limits",),
     "providers.base": ("AgentSnapshot", "Provider"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ag_ui.core import RunAgentInput
 
@@ -13,6 +13,8 @@ from .agui.input_checks import check_size
 from .agui.run_input import RunInput
 from .context import RequestContext
 from .errors import CopilotKitError, masked
+from .generative_ui.app_request import AppRequest
+from .generative_ui.features import GenerativeUI
 from .guardrails.guard import Guard
 from .guardrails.policy import Guardrails
 from .hooks import (
@@ -35,7 +37,7 @@ from .runs.journal import Journal
 from .runs.lifecycle import EphemeralRun, PersistedRun, forget
 from .runs.prepare import prepare, prepare_ephemeral
 from .runs.request import RunRequest
-from .runs.run import Run
+from .runs.run import EventSource, Run
 from .runs.thread_locks import BusyThreadPolicy, ThreadLocks
 from .runs.thread_view import ThreadReader, ThreadView
 from .state_store.base import AgentState, StateStore
@@ -45,6 +47,9 @@ from .tools.actions import Tool
 from .tools.loop import ActionSource
 from .tools.registry import ToolRegistry
 from .transcription import TranscriptionService
+
+if TYPE_CHECKING:
+    from .generative_ui.a2ui import A2UI
 
 logger = get_logger(__name__)
 
@@ -76,6 +81,10 @@ class CopilotRuntime:
         on_stop_generation: called once after a run was stopped.
         on_error: called after a request failed.
         transcription_service: turns recordings into text for frontends with a microphone button.
+        a2ui: lets agents draw A2UI surfaces: `A2UI(...)`, or True for its defaults. Without it, they can on
+            pages that bring a component catalog; False switches that off, too.
+        open_generative_ui: lets agents write HTML documents for a sandboxed frame of the page: True, or the
+            names of the agents that may.
         development: the text of exceptions reaches clients, and every client can watch the events of all
             runs. Never in production.
 
@@ -102,6 +111,8 @@ class CopilotRuntime:
         on_stop_generation: Hook[StopGeneration] | None = None,
         on_error: Hook[RequestFailed] | None = None,
         transcription_service: TranscriptionService | None = None,
+        a2ui: A2UI | bool | None = None,
+        open_generative_ui: bool | Collection[str] = False,
         development: bool = False,
     ) -> None:
         self._directory = AgentDirectory(agents, default=default_agent, authorize=authorize)
@@ -125,6 +136,8 @@ class CopilotRuntime:
             on_stop_generation=on_stop_generation,
             on_error=on_error,
         )
+        self._generative_ui = GenerativeUI(a2ui, open_generative_ui)
+        self.generative_ui_info = self._generative_ui.info
         self._locks = ThreadLocks(self.state_store, on_busy_thread=on_busy_thread, limits=self.limits)
         self._reader = ThreadReader(self.state_store, self._locks)
         self._observers: list[Callable[[Run], None]] = []
@@ -200,6 +213,21 @@ class CopilotRuntime:
         with self._admitted(request) as slot:
             return await self._start_ephemeral(request, slot)
 
+    async def start_app_request(self, request: RunRequest) -> Run:
+        """Starts a run that answers the request of an MCP App's frame, without the agent.
+
+        Like an ephemeral run, it leaves nothing behind. Its RUN_FINISHED has the answer as `result`.
+
+        Raises:
+            CopilotKitError: a hook refused the request, or it exceeds a limit.
+            RateLimitError: the owner, or all together, have as many runs as they may.
+            ShuttingDownError: `drain` or `aclose` was called.
+        """
+        with self._admitted(request) as slot:
+            await call_hook(self._hooks.on_before_request, request.before())
+            source = AppRequest(request.input, self._tools.app_servers(request.agent.name))
+            return self._run_ephemeral(request, source, slot, is_new=False)
+
     @contextmanager
     def _admitted(self, request: RunRequest) -> Iterator[Slot]:
         """Takes a slot for the run of a request, to which log records belong in the block."""
@@ -222,10 +250,11 @@ class CopilotRuntime:
         await self._locks.wait_here(request.owner, request.thread_id, patience=self.limits.busy_seconds)
         before = request.before()
         await call_hook(self._hooks.on_before_request, before)
-        loop = await self._tools.with_tools(request.agent)
+        features = self._generative_ui.for_run(request.agent.name, request.input)
+        loop = await self._tools.with_tools(request.agent, features.tools)
         hidden = self.properties.keys() | self._tools.properties
         async with self._locks.claim(request, store) as claim:
-            source = prepare(request, claim.known, guard, loop=loop, hidden=hidden)
+            source = prepare(request, claim.known, guard, features=features, loop=loop, hidden=hidden)
             journal = Journal(store, claim.record, patience=self.limits.store_seconds)
             completion = Completion(journal, before, request.input.state, self._hooks, guard)
             lifecycle = PersistedRun(request, journal, completion, self._locks, slot)
@@ -243,6 +272,9 @@ class CopilotRuntime:
         await call_hook(self._hooks.on_before_request, request.before())
         is_new = known is None and await provider.snapshot(thread_id, request.context) is None
         source = prepare_ephemeral(request, known, guard)
+        return self._run_ephemeral(request, source, slot, is_new=is_new)
+
+    def _run_ephemeral(self, request: RunRequest, source: EventSource, slot: Slot, *, is_new: bool) -> Run:
         lifecycle = EphemeralRun(request, self._locks, slot, is_new=is_new)
         run = Run(request.record(), source, lifecycle, limits=self.limits, development=self.development)
         with slot.taken_by(run):

@@ -17,12 +17,17 @@ from ag_ui_a2ui_toolkit import (
     DEFAULT_GENERATION_GUIDELINES,
     MAX_A2UI_ATTEMPTS,
     RENDER_A2UI_TOOL_DEF,
+    validate_a2ui_components,
 )
 
 from ..agui.events import as_text
+from ..agui.run_input import RunInput
+from ..context import RequestContext
+from ..tools.actions import Action
 
 RENDER_TOOL: Final = "render_a2ui"
 LOG_TOOL: Final = "log_a2ui_event"
+RECOVERY_EXHAUSTED: Final = "a2ui_recovery_exhausted"
 
 _CATALOG_AVAILABLE: Final = "a2uiCatalogAvailable"
 
@@ -99,7 +104,7 @@ def page_has_catalog(properties: Any) -> bool:
     return isinstance(properties, dict) and properties.get(_CATALOG_AVAILABLE) is True
 
 
-def prepare(a2ui: A2UI, body: Mapping[str, Any]) -> dict[str, Any]:
+def prepare(a2ui: A2UI, input: RunInput) -> RunInput:
     """Returns a run's input with what an agent needs to know to draw surfaces.
 
     These are the user's action on a surface as a tool call and its result, the component schema and a guide
@@ -108,13 +113,13 @@ def prepare(a2ui: A2UI, body: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         a2ui: the configuration.
-        body: the input in AG-UI's JSON form.
+        input: the run's input.
     """
-    prepared = dict(body)
-    properties = body.get("forwardedProps")
+    messages = input.messages
+    properties = input.json.get("forwardedProps")
     if (action := _user_action(properties)) is not None:
-        prepared["messages"] = [*body.get("messages", ()), *_action_messages(action, body["runId"])]
-    context = list(body.get("context") or ())
+        messages = [*messages, *_action_messages(action, input.run_id)]
+    context = list(input.json.get("context") or ())
     if a2ui.schema:
         context = _replaced(context, A2UI_SCHEMA_CONTEXT_DESCRIPTION, as_text(_json(a2ui.schema)))
     if (tool := a2ui.tool_name(properties)) is not None:
@@ -124,20 +129,75 @@ def prepare(a2ui: A2UI, body: Mapping[str, Any]) -> dict[str, Any]:
         )
         flag = tool if isinstance(a2ui.inject_tool, str) else True
         given = properties if isinstance(properties, dict) else {}
-        prepared["forwardedProps"] = {**given, "injectA2UITool": flag}
-    prepared["context"] = context
-    return prepared
+        properties = {**given, "injectA2UITool": flag}
+    return input.replace(messages=messages, context=context, forwardedProps=properties)
 
 
-def render_tool_parameters() -> dict[str, Any]:
-    """Returns the JSON schema of the arguments of the render tool."""
-    parameters: dict[str, Any] = RENDER_A2UI_TOOL_DEF["function"]["parameters"]
-    return parameters
+def render_action(a2ui: A2UI, name: str) -> Action:
+    """Returns the render tool of one run.
+
+    Its result says whether the surface is valid. An agent that draws an invalid one can draw it again, so
+    often as the configuration allows.
+
+    Args:
+        a2ui: the configuration.
+        name: the tool's name.
+    """
+    definition = RENDER_A2UI_TOOL_DEF["function"]
+    attempts: list[dict[str, Any]] = []
+
+    async def render(arguments: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        errors = validation_errors(arguments, a2ui.catalog)
+        if not errors:
+            return {"status": "rendered"}
+        attempts.append({"attempt": len(attempts) + 1, "ok": False, "errors": errors})
+        if len(attempts) < a2ui.recovery.max_attempts:
+            return {"error": "The surface is invalid. Mend it and call the tool again.", "errors": errors}
+        failed = f"The surface was invalid in {len(attempts)} attempts."
+        return {"error": failed, "code": RECOVERY_EXHAUSTED, "attempts": list(attempts)}
+
+    return Action(
+        name=name,
+        description=definition["description"],
+        parameters=definition["parameters"],
+        handler=render,
+        inside_tools=False,
+    )
 
 
-def render_tool_description() -> str:
-    """Returns the description of the render tool."""
-    return str(RENDER_A2UI_TOOL_DEF["function"]["description"])
+def validation_errors(arguments: Mapping[str, Any], catalog: dict[str, Any] | None) -> list[dict[str, str]]:
+    """Returns what is wrong with the arguments of a render call, as `{"code", "path", "message"}`."""
+    if not isinstance(arguments.get("surfaceId"), str) or not arguments["surfaceId"]:
+        return [{"code": "missing_surface_id", "path": "surfaceId", "message": "A surface needs a surfaceId"}]
+    data = arguments.get("data")
+    return component_errors(
+        arguments.get("components"), catalog, data=data if isinstance(data, dict) else {}, bindings=True
+    )
+
+
+def component_errors(
+    components: Any,
+    catalog: dict[str, Any] | None,
+    *,
+    data: dict[str, Any] | None = None,
+    bindings: bool = False,
+) -> list[dict[str, str]]:
+    """Returns what is wrong with the components of a surface.
+
+    Args:
+        components: the components, as a model wrote them.
+        catalog: the schemas of the components, or None to check the structure alone.
+        data: the data of the surface.
+        bindings: check that the paths of components lead to data.
+    """
+    try:
+        result = validate_a2ui_components(
+            components=components, data=data, catalog=catalog, validate_bindings=bindings
+        )
+    except (RecursionError, TypeError, AttributeError):
+        # The validator follows whatever a model wrote.
+        return [{"code": "malformed", "path": "components", "message": "The components are malformed"}]
+    return [dict(error) for error in result["errors"]]
 
 
 def _catalog_id_of_page(body: Mapping[str, Any]) -> str | None:

@@ -40,10 +40,6 @@ class OpenGenerativeUI:
             return
         document = self._calls.get(event["toolCallId"]) if kind in _CALL_EVENTS else None
         if document is None:
-            if kind in _TERMINAL:
-                for open_document in self._calls.values():
-                    yield from open_document.release()
-                self._calls.clear()
             yield event
             return
         if kind == "TOOL_CALL_ARGS":
@@ -52,9 +48,13 @@ class OpenGenerativeUI:
             del self._calls[event["toolCallId"]]
             yield from document.finish(event)
 
+    def end(self, terminal: Event) -> Iterator[Event]:
+        """Yields the events that are still held."""
+        for document in self._calls.values():
+            yield from document.release()
+
 
 _CALL_EVENTS: Final = ("TOOL_CALL_ARGS", "TOOL_CALL_END")
-_TERMINAL: Final = ("RUN_FINISHED", "RUN_ERROR")
 
 
 class _Document:

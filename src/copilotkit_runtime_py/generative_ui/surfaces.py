@@ -16,18 +16,16 @@ from ag_ui_a2ui_toolkit import (
     create_surface,
     update_components,
     update_data_model,
-    validate_a2ui_components,
 )
 
 from ..agui.events import Event, activity_snapshot, as_text, tool_call_result
 from ..logs.records import get_logger
-from .a2ui import A2UI, LOG_TOOL, RENDER_TOOL
+from .a2ui import A2UI, LOG_TOOL, RECOVERY_EXHAUSTED, RENDER_TOOL, component_errors
 from .json_reader import JSONReader, MalformedJSONError, Piece
 
 logger = get_logger(__name__)
 
 ACTIVITY: Final = "a2ui-surface"
-RECOVERY_EXHAUSTED: Final = "a2ui_recovery_exhausted"
 
 _CHARACTERS_PER_TOKEN: Final = 4
 _TOKENS_PER_PROGRESS: Final = 20
@@ -89,6 +87,8 @@ class Surfaces:
         self._outer: str | None = None
         self._outer_message: str | None = None
         self._drawn_surfaces: set[str] = set()
+        # The rejected call that the agent's next one takes the place of.
+        self._retried: str | None = None
 
     def push(self, event: Event) -> Iterator[Event]:
         """Yields the events that take the place of one of the run."""
@@ -102,15 +102,17 @@ class Surfaces:
                 yield event
         elif kind == "TOOL_CALL_RESULT":
             yield from self._answer(event)
-        elif kind == "RUN_FINISHED":
-            for id in self._unanswered:
-                yield tool_call_result(f"result-{id}", id, as_text({"status": "rendered"}))
-            yield event
         else:
             if kind == "MESSAGES_SNAPSHOT":
                 for message in event["messages"]:
                     self._unanswered.pop(message.get("toolCallId"), None)
             yield event
+
+    def end(self, terminal: Event) -> Iterator[Event]:
+        """Yields the results of the render calls that the agent has left unanswered."""
+        if terminal["type"] == "RUN_FINISHED":
+            for id in self._unanswered:
+                yield tool_call_result(f"result-{id}", id, as_text({"status": "rendered"}))
 
     def _start(self, event: Event) -> Iterator[Event]:
         id, name, message = event["toolCallId"], event["toolCallName"], event.get("parentMessageId")
@@ -121,7 +123,8 @@ class Surfaces:
             return
         # Calls of one message are made side by side, not one inside the other.
         nested = self._outer is not None and (message is None or message != self._outer_message)
-        key = self._outer if nested and self._outer is not None else id
+        key = self._outer if nested and self._outer is not None else self._retried or id
+        self._retried = None
         self._renders[id] = _Render(key, nested)
         progress = self._progress.setdefault(key, _Progress())
         progress.attempts += 1
@@ -175,9 +178,10 @@ class Surfaces:
         if render.surface_id is None or render.components is None or render.rejected:
             return
         if not render.drawn:
-            errors = _errors_in(render.components, self._catalog)
+            errors = component_errors(render.components, self._catalog)
             if errors:
                 render.rejected = True
+                self._retried = None if render.nested else render.key
                 yield self._retrying(render.key, errors)
                 return
             render.list_key = _list_key(render.components)
@@ -220,7 +224,7 @@ class Surfaces:
         render = self._renders.get(id)
         if render is None or not render.nested:
             yield event
-        key = self._outer or id
+        key = self._outer or (render.key if render is not None else id)
         drawn = any(each.drawn and id in (call, each.key) for call, each in self._renders.items())
         if not drawn:
             yield from self._from_result(key, event["content"])
@@ -256,33 +260,6 @@ class Surfaces:
         if (exposure := self._a2ui.recovery.debug_exposure) is not None:
             content = {**content, "debugExposure": exposure}
         return activity_snapshot(_message_id(key), ACTIVITY, content)
-
-
-def validation_errors(arguments: Mapping[str, Any], catalog: dict[str, Any] | None) -> list[dict[str, str]]:
-    """Returns what is wrong with the arguments of a render call, as `{"code", "path", "message"}`."""
-    if not isinstance(arguments.get("surfaceId"), str) or not arguments["surfaceId"]:
-        return [{"code": "missing_surface_id", "path": "surfaceId", "message": "A surface needs a surfaceId"}]
-    data = arguments.get("data")
-    return _errors_in(
-        arguments.get("components"), catalog, data=data if isinstance(data, dict) else {}, bindings=True
-    )
-
-
-def _errors_in(
-    components: Any,
-    catalog: dict[str, Any] | None,
-    *,
-    data: dict[str, Any] | None = None,
-    bindings: bool = False,
-) -> list[dict[str, str]]:
-    try:
-        result = validate_a2ui_components(
-            components=components, data=data, catalog=catalog, validate_bindings=bindings
-        )
-    except (RecursionError, TypeError, AttributeError):
-        # The validator follows whatever a model wrote.
-        return [{"code": "malformed", "path": "components", "message": "The components are malformed"}]
-    return [dict(error) for error in result["errors"]]
 
 
 def _message_id(key: str) -> str:

@@ -146,13 +146,20 @@ def _spoken(input: RunInput) -> Iterator[tuple[int, GuardrailMessage]]:
 
 
 def _answers(input: RunInput) -> Iterator[str]:
-    """Yields the texts with which the user answers interrupts, in AG-UI 1.0's form and in LangGraph's."""
+    """Yields what the user enters besides messages.
+
+    These are answers to interrupts, in AG-UI 1.0's form and in LangGraph's, and the values of A2UI forms.
+    """
     for entry in input.json.get("resume", ()):
         yield from _texts_in(entry.get("payload"))
     properties = input.json.get("forwardedProps")
     command = properties.get("command") if isinstance(properties, dict) else None
     if isinstance(command, dict):
         yield from _texts_in(command.get("resume"))
+    action = properties.get("a2uiAction") if isinstance(properties, dict) else None
+    user_action = action.get("userAction") if isinstance(action, dict) else None
+    if isinstance(user_action, dict):
+        yield from _texts_in(user_action.get("context"))
 
 
 def _texts_in(value: Any) -> Iterator[str]:

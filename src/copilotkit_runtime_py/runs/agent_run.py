@@ -9,6 +9,7 @@ from ..agui.events import Event
 from ..agui.normalizer import EventSequence
 from ..agui.run_input import RunInput
 from ..context import RequestContext
+from ..generative_ui.features import EventTransform
 from ..guardrails.guard import Guard
 from ..providers.base import Provider
 from ..providers.unique_calls import UniqueCalls
@@ -26,9 +27,11 @@ class AgentRun:
         sequence: normalises the agent's events.
         loop: runs the agent with the server's tools, if there are any for it.
         known: the thread's messages before the run, as AG-UI messages in JSON form.
+        transforms: what normalised events go through, in order.
 
     Attributes:
         sequence: normalises the agent's events.
+        transforms: what normalised events go through, in order.
         normalizes: the stream puts the events through the sequence itself. A second pass over every event of
             an agent with tools would cost as much as the first.
     """
@@ -42,8 +45,10 @@ class AgentRun:
         sequence: EventSequence,
         loop: ToolLoop | None = None,
         known: Sequence[dict[str, Any]] = (),
+        transforms: Sequence[EventTransform] = (),
     ) -> None:
         self.sequence = sequence
+        self.transforms = transforms
         self.normalizes = loop is not None
         self._provider = provider
         self._input = input

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from ..agui.normalizer import EventSequence
 from ..agui.run_input import RunInput
 from ..agui.versions import originals
+from ..generative_ui.features import RunFeatures
 from ..guardrails.guard import Guard
 from ..state_store.base import AgentState
 from ..tools.loop import ToolLoop
@@ -22,6 +23,7 @@ def prepare(
     known: AgentState | None,
     guard: Guard,
     *,
+    features: RunFeatures,
     loop: ToolLoop | None = None,
     hidden: Collection[str] = (),
 ) -> AgentRun:
@@ -31,10 +33,11 @@ def prepare(
         request: the request.
         known: what the agent's last run left on the thread, if there was one.
         guard: judges what is new in the input.
+        features: what generative UI adds.
         loop: runs the agent with the server's tools.
         hidden: the properties that readers must not see: the server's own, and keys.
     """
-    input = agent_input(request.input, known)
+    input = agent_input(features.input, known)
     guard.expect(input, known)
     sequence = EventSequence(
         input.thread_id,
@@ -44,7 +47,16 @@ def prepare(
         sent=originals(request.input.messages, request.as_sent) if request.as_sent else None,
     )
     messages = known.messages if known is not None else ()
-    return AgentRun(request.agent.provider, input, request.context, guard, sequence, loop, messages)
+    return AgentRun(
+        request.agent.provider,
+        input,
+        request.context,
+        guard,
+        sequence,
+        loop,
+        known=messages,
+        transforms=features.transforms,
+    )
 
 
 def prepare_ephemeral(request: RunRequest, known: AgentState | None, guard: Guard) -> AgentRun:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
 from ..agui import events
 from ..agui.events import Event
 from ..agui.normalizer import EventSequence
 from ..errors import PROCESS_EXITS, AgentError, CopilotKitError, masked
+from ..generative_ui.features import EventTransform
 from ..limits import Limits
 from ..logs.records import get_logger
 from ..providers.base import close_stream
@@ -62,6 +63,10 @@ class EventSource(Protocol):
     def normalizes(self) -> bool:
         """Whether the stream puts its events through the sequence itself."""
 
+    @property
+    def transforms(self) -> Sequence[EventTransform]:
+        """What normalised events go through, in order."""
+
     async def open(self, out: list[Event]) -> AsyncIterator[Any]:
         """Returns the agent's stream."""
 
@@ -109,6 +114,7 @@ class Run(EventLog):
         self.first_event_after: float | None = None
         self._source = source
         self._sequence = source.sequence
+        self._transforms = source.transforms
         self._lifecycle = lifecycle
         self._limits = limits
         self._development = development
@@ -298,6 +304,7 @@ class Run(EventLog):
         sequence.answer_calls(calls, answer, out)
         self._publish(out, cut=True)
         assert sequence.terminal is not None
+        self._end_transforms(sequence.terminal)
         self._terminal = Entry.of(sequence.terminal)
 
     def _agent_failure(self) -> BaseException | None:
@@ -322,12 +329,33 @@ class Run(EventLog):
 
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:
         if out:
-            for event in out:
-                entry = Entry.of(event, cut and event["type"] != "RUN_STARTED")
-                self._size += len(entry.data)
-                self.entries.append(entry)
+            self._append(self._transformed(out) if self._transforms else out, cut=cut)
             out.clear()
-            self._lifecycle.entries_added(self)
+
+    def _append(self, emitted: Sequence[Event], *, cut: bool) -> None:
+        for event in emitted:
+            entry = Entry.of(event, cut and event["type"] != "RUN_STARTED")
+            self._size += len(entry.data)
+            self.entries.append(entry)
+        self._lifecycle.entries_added(self)
+
+    def _transformed(self, emitted: Sequence[Event], first: int = 0) -> Sequence[Event]:
+        """Returns what the transforms from the `first` on make of events."""
+        transformed = emitted
+        try:
+            for transform in self._transforms[first:]:
+                transformed = [each for event in transformed for each in transform.push(event)]
+        except Exception:
+            # What an agent says matters more than how it is shown.
+            logger.exception("the events of run %s are shown as they are from now on", self.id)
+            self._transforms = ()
+            return list(emitted)
+        return transformed
+
+    def _end_transforms(self, terminal: Event) -> None:
+        for place, transform in enumerate(self._transforms, 1):
+            if left := list(transform.end(terminal)):
+                self._append(self._transformed(left, place), cut=False)
 
     def _check_limits(self) -> None:
         limits = self._limits

@@ -42,6 +42,8 @@ class Action:
             learn an error id only.
         timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
         agents: the names of the agents that may call it, or None for all.
+        inside_tools: it is run, too, when a model inside one of the agent's own tools calls it. Otherwise the
+            agent's tool has to run it.
     """
 
     name: str
@@ -50,6 +52,22 @@ class Action:
     parameters: Mapping[str, Any] = field(default_factory=lambda: _NO_PARAMETERS)
     timeout: float | None = None
     agents: Collection[str] | None = None
+    inside_tools: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WithActivity:
+    """What an action returns that the page shows as an activity, beside its result.
+
+    Attributes:
+        result: the result.
+        activity_type: the type of the activity.
+        content: the activity's content, a JSON object.
+    """
+
+    result: Any
+    activity_type: str
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +159,7 @@ async def call_action(
     *,
     default_timeout: float | None,
     development: bool = False,
+    on_activity: Callable[[WithActivity], None] | None = None,
 ) -> str:
     """Calls an action and returns its result as a text: JSON, or the text that it returned.
 
@@ -153,6 +172,7 @@ async def call_action(
         context: who asks.
         default_timeout: seconds that the call may take if the action sets no bound of its own.
         development: the text of an unexpected exception is told.
+        on_activity: called with what the page is to show as an activity, if the action returns that.
     """
     timeout = default_timeout if action.timeout is None else action.timeout
     try:
@@ -160,6 +180,10 @@ async def call_action(
         with tool_span(action.name):
             async with asyncio.timeout(timeout):
                 result = await _result(action, given, context)
+        if isinstance(result, WithActivity):
+            if on_activity is not None:
+                on_activity(result)
+            result = result.result
         return _told(result)
     except TimeoutError:
         logger.warning("the action %s took more than %s seconds", action.name, timeout)

@@ -17,7 +17,7 @@ from ..errors import AgentError
 from ..limits import Limits
 from ..providers.base import Provider, close_stream
 from ..providers.unique_calls import UniqueCalls
-from .actions import Action, AgentTool, Tool, call_action
+from .actions import Action, AgentTool, Tool, WithActivity, call_action
 from .turn import ActionCall, AgentTurn, Json
 
 
@@ -222,24 +222,34 @@ class ToolLoop:
         tasks = [asyncio.create_task(self._call(id, call, context)) for id, call in turn.take_waiting()]
         try:
             for done in asyncio.as_completed(tasks):
-                result = await done
+                result, activity = await done
                 turn.answer(result)
                 sequence.push(result, out)
+                if activity is not None:
+                    sequence.push(activity, out)
                 yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _call(self, id: str, call: ActionCall, context: RequestContext) -> Event:
+    async def _call(self, id: str, call: ActionCall, context: RequestContext) -> tuple[Event, Event | None]:
+        """Returns the result of a call, and the activity that shows it."""
+        activity: Event | None = None
+
+        def show(shown: WithActivity) -> None:
+            nonlocal activity
+            activity = events.activity_snapshot(f"activity-{id}", shown.activity_type, shown.content)
+
         text = await call_action(
             call.action,
             "".join(call.arguments),
             context,
             default_timeout=self._limits.action_seconds,
             development=self._development,
+            on_activity=show,
         )
-        return _result(id, text)
+        return _result(id, text), activity
 
     async def _conclude(
         self, turn: AgentTurn, context: RequestContext, sequence: EventSequence, out: list[Event]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..errors import ConfigurationError
 from ..limits import Limits
@@ -12,6 +12,9 @@ from ..providers.base import Provider
 from ..providers.directory import ResolvedAgent
 from .actions import Action, AgentTool, Tool, action_from
 from .loop import ActionSource, ToolLoop
+
+if TYPE_CHECKING:
+    from .mcp.apps import AppServer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,14 +103,18 @@ class ToolRegistry:
         """
         self._add(AgentTool(name=name, description=description, agents=agents))
 
-    async def with_tools(self, agent: ResolvedAgent) -> ToolLoop | None:
+    async def with_tools(self, agent: ResolvedAgent, further: Sequence[Action] = ()) -> ToolLoop | None:
         """Returns what runs an agent with the server's tools, or None if the server has none.
 
         An agent that the caller may not use is no tool for them.
+
+        Args:
+            agent: the agent.
+            further: tools of this run alone.
         """
-        if not self._tools and not self._sources:
+        if not (self._tools or self._sources or further):
             return None
-        tools, agents = list(self._tools.values()), self._agents
+        tools, agents = [*self._tools.values(), *further], self._agents
         if any(isinstance(tool, AgentTool) for tool in tools):
             agents = await agent.available.all()
             tools = [tool for tool in tools if isinstance(tool, Action) or tool.name in agents]
@@ -120,6 +127,11 @@ class ToolRegistry:
             limits=self._limits,
             development=self._development,
         )
+
+    def app_servers(self, agent_name: str) -> list[AppServer]:
+        """Returns the MCP servers that frames of an agent's MCP Apps may ask."""
+        servers: Iterable[Any] = (source for source in self._sources if getattr(source, "apps", False))
+        return [server for server in servers if server.serves(agent_name)]
 
     async def aclose(self) -> None:
         """Releases what the sources hold."""

@@ -65,7 +65,8 @@ class AgentTurn:
         self._answered = answered
         self._calls: dict[str, ActionCall] = {}
         self._hand_overs: dict[str, str] = {}
-        self._others: set[str] = set()
+        # The calls of the agent's own and the frontend's tools, and the messages that they belong to.
+        self._others: dict[str, str | None] = {}
         self._results: set[str] = set()
         self._interrupted = False
         self._has_snapshot = False
@@ -121,7 +122,7 @@ class AgentTurn:
         """Takes note of an event of the agent. Returns whether it belongs to the run."""
         kind = event["type"]
         if kind == "TOOL_CALL_START":
-            self._start_call(event["toolCallId"], event["toolCallName"])
+            self._start_call(event["toolCallId"], event["toolCallName"], event.get("parentMessageId"))
         elif kind == "TOOL_CALL_ARGS":
             if (call := self._calls.get(event["toolCallId"])) is not None:
                 call.arguments.append(event["delta"])
@@ -157,21 +158,24 @@ class AgentTurn:
         tools = [tool for tool in input.json.get("tools", ()) if tool["name"] not in self._tools]
         return input.replace(state={}, tools=tools)
 
-    def _start_call(self, id: str, name: str) -> None:
+    def _start_call(self, id: str, name: str, message_id: str | None) -> None:
         if id in self._answered or id in self._results:
             return
         tool = self._tools.get(name)
         if isinstance(tool, Action):
-            self._calls[id] = ActionCall(tool)
+            # Calls of one message are made side by side, others while a tool of the agent runs inside it.
+            inside = any(other is None or other != message_id for other in self._others.values())
+            if tool.inside_tools or not inside:
+                self._calls[id] = ActionCall(tool)
         elif tool is not None:
             self._hand_overs[id] = name
         else:
-            self._others.add(id)
+            self._others[id] = message_id
 
     def _settle(self, id: str | None) -> None:
         if id is not None:
             self._calls.pop(id, None)
-            self._others.discard(id)
+            self._others.pop(id, None)
             self._hand_overs.pop(id, None)
 
     def _go_on(self) -> RunInput:

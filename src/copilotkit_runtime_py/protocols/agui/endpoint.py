@@ -19,8 +19,10 @@ from ...errors import (
     RateLimitError,
     ThreadNotFoundError,
 )
+from ...generative_ui.app_request import asks_app
 from ...hooks import RequestFailed
 from ...runs.request import RunRequest
+from ...runs.run import Run
 from ...runtime import CopilotRuntime
 from ...telemetry import annotate
 from ..responses import HTTPError, error_body, invalid_request, json_response, not_found
@@ -148,6 +150,9 @@ class AGUIEndpoint:
         request = read_run(call, agent, self._runtime)
         if is_suggestion(request.input):
             return await self._start_ephemeral(request)
+        if asks_app(request.input):
+            run = await self._runtime.start_app_request(request)
+            return self._ephemeral_stream(request, run)
         try:
             run = await self._runtime.start_run(request)
         except (AgentNotFoundError, ThreadNotFoundError) as error:
@@ -164,7 +169,9 @@ class AGUIEndpoint:
         return await self._start_ephemeral(read_run(call, agent, self._runtime))
 
     async def _start_ephemeral(self, request: RunRequest) -> Response:
-        run = await self._runtime.start_ephemeral(request)
+        return self._ephemeral_stream(request, await self._runtime.start_ephemeral(request))
+
+    def _ephemeral_stream(self, request: RunRequest, run: Run) -> Response:
         is_newer = request.input.protocol_version is not None
         return self._stream(
             lambda wake: RunFeed((), run, wake, numbered=False, knows_subagents=is_newer, stops_run=True)

@@ -29,8 +29,7 @@ async def runtime_info(runtime: CopilotRuntime, context: RequestContext) -> dict
         "threadEndpoints": _THREAD_ENDPOINTS,
         "singleRoute": {"resourceOperations": True, "threadEndpoints": _THREAD_ENDPOINTS},
         "suggestions": True,
-        "a2uiEnabled": False,
-        "openGenerativeUIEnabled": False,
+        **runtime.generative_ui_info(),
         "telemetryDisabled": True,
     }
 

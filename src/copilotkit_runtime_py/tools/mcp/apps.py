@@ -85,12 +85,6 @@ def activity_content(
     return content
 
 
-def proxied_request(properties: Any) -> dict[str, Any] | None:
-    """Returns the request of a frame that `forwardedProps` hold, if they hold one."""
-    request = properties.get("__proxiedMCPRequest") if isinstance(properties, dict) else None
-    return request if isinstance(request, dict) else None
-
-
 async def answer(servers: Iterable[AppServer], request: Mapping[str, Any]) -> Any:
     """Answers the request of a frame. A failure is an answer too: `{"error": message}`.
 

@@ -19,8 +19,8 @@ from pydantic import AnyUrl, ValidationError
 from ...context import RequestContext
 from ...errors import ActionError, ConfigurationError
 from ...logs.records import get_logger
-from ..actions import Action, Handler
-from .apps import EXTENSION, is_visible_to, resource_uri, server_hash
+from ..actions import Action, Handler, WithActivity
+from .apps import ACTIVITY, EXTENSION, activity_content, is_visible_to, resource_uri, server_hash
 from .results import watched
 from .session import Connect, ConnectionLostError, Incoming, MCPSession, Outgoing, SessionTerminatedError
 
@@ -149,16 +149,22 @@ class MCPTools:
         return self._session
 
     def _action(self, tool: types.Tool) -> Action:
+        uri = resource_uri(tool) if self.apps else None
+
         async def handler(arguments: dict[str, Any], context: RequestContext) -> Any:
             try:
-                return told(await self._call(tool.name, arguments))
+                result = await self._call(tool.name, arguments)
+                if uri is None:
+                    return told(result)
+                content = activity_content(self, uri, arguments, result)
+                return WithActivity(told(result), ACTIVITY, content)
             except ConnectionLostError as error:
                 raise ActionError("The connection to the tool's server broke.") from error
             except McpError as error:
                 raise ActionError(error.error.message, "TOOL_ERROR") from error
 
         action = action_of(tool, handler, timeout=self._timeout, agents=self._agents)
-        if self.apps and (uri := resource_uri(tool)) is not None:
+        if uri is not None:
             return dataclasses.replace(action, description=f"{action.description}\n[UI Resource: {uri}]")
         return action
 
