@@ -9,9 +9,10 @@ from ..context import RequestContext
 from ..errors import ThreadNotFoundError
 from ..providers.directory import ResolvedAgent
 from ..state_store.base import AgentState, RunLog, StateStore
-from .event_log import EventLog
 from .healing import load_state, with_unique_calls
 from .prepare import ids_of
+from .remote_run import RemoteRun
+from .run import Run
 from .thread_locks import ThreadLocks
 
 
@@ -28,7 +29,7 @@ class ThreadView:
 
     logs: list[RunLog]
     snapshot: AgentState | None
-    run: EventLog | None
+    run: Run | RemoteRun | None
     length: int = 0
 
 
@@ -65,7 +66,7 @@ class ThreadReader:
         here = self._locks.here(owner, thread_id)
         if here is not None and not await agent.available.may_read(here.agent_name):
             return ThreadView(logs=[], snapshot=None, run=None)
-        run: EventLog | None = here
+        run: Run | RemoteRun | None = here
         if run is None and last is not None and not last.ended:
             run = self._locks.follow(last)
         latest = run.number if run is not None else last.run.number if last is not None else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -153,6 +154,8 @@ class AGUIEndpoint:
         if asks_app(request.input):
             run = await self._runtime.start_app_request(request)
             return self._ephemeral_stream(request, run)
+        if "last-event-id" in call.request.headers and (resumed := await self._resume_run(call, request)):
+            return resumed
         try:
             run = await self._runtime.start_run(request)
         except (AgentNotFoundError, ThreadNotFoundError) as error:
@@ -163,6 +166,30 @@ class AGUIEndpoint:
             return _refused_run(self._runtime.masked(error))
         is_newer = request.input.protocol_version is not None
         return self._stream(lambda wake: RunFeed((), run, wake, knows_subagents=is_newer))
+
+    async def _resume_run(self, call: Call, request: RunRequest) -> Response | None:
+        """Answers a client that sends the request for a run again after its stream was cut.
+
+        Such a client (TanStack AI) knows no `connect`. It gets what it lacks of the run, and of no other run.
+        Returns None if the thread has no such run.
+        """
+        after = parse_event_id(call.request.headers["last-event-id"])
+        input, since = request.input, after.run if after is not None else 1
+        view = await self._runtime.connect(request.agent, input.thread_id, request.context, since=since)
+        run = view.run if view.run is not None and view.run.id == input.run_id else None
+        logs = [log for log in view.logs if log.run.id == input.run_id]
+        number = run.number if run is not None else logs[0].run.number if logs else None
+        if number is None:
+            return None
+        if after is not None and (after.run != number or not knows(view, after)):
+            after = None
+        view = dataclasses.replace(view, logs=logs, run=run)
+        position = after.index + 1 if after is not None and run is not None else 0
+        past = await history(view, after, input)
+        is_newer = input.protocol_version is not None
+        return self._stream(
+            lambda wake: RunFeed(past, run, wake, position=position, knows_subagents=is_newer)
+        )
 
     async def _suggest(self, call: Call) -> Response:
         agent = await self._runtime.agents_for(call.context).resolve(call.agent_id)
