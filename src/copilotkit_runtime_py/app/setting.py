@@ -164,6 +164,13 @@ SETTINGS: Final = (
     Setting("keep_threads", count, "Most threads that are stored.", metavar="N"),
     Setting("keep_megabytes", number, "Most megabytes of threads that are stored.", metavar="N"),
     Setting(
+        "max_body",
+        number,
+        "Largest request body, in MiB. A page sends the attachments of a conversation with each message.  "
+        "[default: 32]",
+        metavar="MIB",
+    ),
+    Setting(
         "limits",
         limit,
         "A limit of requests and runs, such as run_seconds=600 or messages_per_request=500; 'none' for no "

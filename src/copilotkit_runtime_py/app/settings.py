@@ -21,6 +21,7 @@ DEMO_AGENT = ("demo", "copilotkit_runtime_py.demo.agent:agent")
 LOCALHOST = "localhost"
 ANY_ORIGIN = "*"
 DRAIN_SECONDS = 10.0
+_MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,10 @@ class Settings:
         given = {name: value for name, value in values.items() if value is not None}
         if "agents" in given:
             given["agents"] = parse_agents(given["agents"])
-        if "limits" in given:
-            given["limits"] = Limits(**dict(given["limits"]))
+        limits = dict(given.get("limits", ()))
+        if "max_body" in given:
+            limits["request_bytes"] = int(given.pop("max_body") * _MEBIBYTE)
+        given["limits"] = Limits(**limits)
         return cls(**given)
 
     @classmethod
@@ -112,6 +115,11 @@ class Settings:
             {"cors": (LOCALHOST,)}
             | {setting.name: value for setting in SETTINGS if (value := setting.value_in(known)) is not None}
         )
+
+    @property
+    def max_body(self) -> float:
+        """The largest request body, in MiB: `limits.request_bytes`."""
+        return self.limits.request_bytes / _MEBIBYTE
 
     def to_environment(self) -> dict[str, str]:
         """Returns the environment from which `from_environment` reads these settings."""

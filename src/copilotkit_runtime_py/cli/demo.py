@@ -25,7 +25,7 @@ _CURL_QUERY = (
 @click.command("demo")
 @options.host
 @options.port_or_next
-@options.settings("endpoint", "cors", "allowed_hosts", "store", "limits", "drain_seconds")
+@options.settings("endpoint", "cors", "allowed_hosts", "store", "max_body", "limits", "drain_seconds")
 def command(host: str, port: int | None, **given: Any) -> None:
     """Serve a demo LangGraph agent that needs no API key."""
     name, target = DEMO_AGENT

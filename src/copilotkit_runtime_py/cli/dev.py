@@ -17,7 +17,9 @@ from .store import kept
 @click.command("dev")
 @options.host
 @options.port_or_next
-@options.settings("agents", "config", "default_agent", "endpoint", "cors", "allowed_hosts", "store", "limits")
+@options.settings(
+    "agents", "config", "default_agent", "endpoint", "cors", "allowed_hosts", "store", "max_body", "limits"
+)
 @click.option(
     "--reload/--no-reload", default=True, show_default=True, help="Start again when a file changes."
 )

@@ -31,6 +31,7 @@ from .store import kept
     "keep_days",
     "keep_threads",
     "keep_megabytes",
+    "max_body",
     "limits",
     "drain_delay",
     "drain_seconds",

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from copilotkit_runtime_py import CopilotRuntime, HeaderPolicy, RequestContext, create_router
 from copilotkit_runtime_py.protocols.agui.endpoint import AGUIEndpoint
+from copilotkit_runtime_py.protocols.request_body import RequestBody
 from tests.protocols.agui.exchange import Exchange
 
 Event = dict[str, Any]
@@ -127,7 +128,8 @@ def owned(runtime: CopilotRuntime, *, heartbeat_seconds: float = 15.0) -> Served
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         context = RequestContext(owner=request.headers.get("x-user", "anonymous"))
-        response: Response = await endpoint.handle_path(request, scope["path"], await request.body(), context)
+        body = await RequestBody.parse(await request.body(), runtime.limits)
+        response: Response = await endpoint.handle_path(request, scope["path"], body, context)
         await response(scope, receive, send)
 
     return Served(runtime, app=app)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 
 from ...agui.input_checks import check_id
 from ...context import RequestContext
 from ...errors import InvalidRequestError
 from ...limits import Limits
+from ..request_body import RequestBody
 from ..responses import HTTPError, invalid_request
 
 
@@ -24,7 +24,7 @@ class Call:
         operation: what is asked for, as the envelope names it (`agent/run`, `threads/list`, ...).
         params: what the path or the envelope names: `agentId`, `threadId`.
         query: the query string of the path.
-        body: the body as bytes, or what the envelope has as its body; None without one.
+        body: the body of the request, or what the envelope has as its body.
         request: the HTTP request.
         context: what the request tells besides.
     """
@@ -32,7 +32,7 @@ class Call:
     operation: str
     params: Mapping[str, str]
     query: Mapping[str, str]
-    body: bytes | Any
+    body: RequestBody
     request: Request
     context: RequestContext
 
@@ -62,11 +62,15 @@ class Call:
         """Returns the body's value. The content type is not looked at, as by CopilotRuntime.
 
         Raises:
-            HTTPError: the body is no JSON.
+            HTTPError: the body is not JSON, or exceeds the limits of it.
         """
-        if not isinstance(self.body, bytes):
-            return self.body
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError as error:
-            raise HTTPError(400, {"error": "Invalid request body", "details": str(error)}) from None
+            return self.body.json()
+        except InvalidRequestError as error:
+            raise _invalid(error.message) from None
+        except ValueError as error:
+            raise _invalid(str(error)) from None
+
+
+def _invalid(details: str) -> HTTPError:
+    return HTTPError(400, {"error": "Invalid request body", "details": details})

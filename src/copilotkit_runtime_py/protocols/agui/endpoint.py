@@ -26,6 +26,7 @@ from ...runs.request import RunRequest
 from ...runs.run import Run
 from ...runtime import CopilotRuntime
 from ...telemetry import annotate
+from ..request_body import RequestBody
 from ..responses import HTTPError, error_body, invalid_request, json_response, not_found
 from ..stream import EVENT_STREAM_HEADERS, Feed, StreamResponse
 from .call import Call
@@ -74,7 +75,7 @@ class AGUIEndpoint:
         }
 
     async def handle_path(
-        self, request: Request, path: str, body: bytes, context: RequestContext
+        self, request: Request, path: str, body: RequestBody, context: RequestContext
     ) -> Response:
         """Answers a request to a path below the endpoint.
 
@@ -106,7 +107,15 @@ class AGUIEndpoint:
             fields = read_envelope(envelope, request.headers.get("content-type", ""))
         except HTTPError as error:
             return error.response()
-        return await self._answer(Call(**fields._asdict(), request=request, context=context))
+        call = Call(
+            operation=fields.operation,
+            params=fields.params,
+            query=fields.query,
+            body=RequestBody.of(fields.body),
+            request=request,
+            context=context,
+        )
+        return await self._answer(call)
 
     def refuse_path(self, request: Request, path: str, error: CopilotKitError) -> Response:
         """Answers a request to a path below the endpoint that may not come in."""
@@ -273,7 +282,7 @@ def _is_unasked(request: Request) -> bool:
 
 def _run_to_stop(call: Call) -> str | None:
     """Returns the run that a request to stop names, if it names one."""
-    if call.body in (None, b""):
+    if call.body.is_empty:
         return None
     body = call.json()
     if not isinstance(body, dict) or body.keys() - {"runId"}:

@@ -23,7 +23,7 @@ _METHODS: Final[dict[str, tuple[tuple[str, ...], bool]]] = {
 
 
 class Envelope(NamedTuple):
-    """What an envelope asks for; the fields are those of a `Call`."""
+    """What an envelope asks for; its body is a JSON value."""
 
     operation: str
     params: dict[str, str]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-import orjson
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
-from ...errors import CopilotKitError, RateLimitError, masked
+from ...errors import CopilotKitError, InvalidRequestError, RateLimitError, masked
 from ...logs.records import get_logger, hide
 from ...transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
 from ..responses import json_response
@@ -42,6 +42,8 @@ _DEFAULT_FILENAME: Final = "recording.webm"
 _MAX_FIELDS: Final = 10
 _MAX_FIELD_BYTES: Final = 64 * 1024
 _MAX_FILENAME: Final = 255
+# A multiple of four, as base64 has it.
+_PIECE: Final = 256 * 1024
 
 
 async def transcribe(call: Call, service: TranscriptionService | None) -> Response:
@@ -88,21 +90,23 @@ async def _transcribe(service: TranscriptionService, recording: Recording) -> st
 
 async def _recording(call: Call) -> Recording:
     content_type = call.request.headers.get("content-type", "")
-    if not isinstance(call.body, bytes):
-        return _from_json(call.body)
     if "multipart/form-data" in content_type:
-        return await _from_form(call.request.headers, call.body)
-    if "application/json" in content_type:
+        return await _from_form(call.request.headers, call.body.data)
+    if "application/json" in content_type.lower():
         try:
-            return _from_json(orjson.loads(call.body))
-        except orjson.JSONDecodeError:
+            return await _from_json(call.body.json())
+        except InvalidRequestError as error:
+            raise _invalid(error.message) from None
+        except ValueError:
             raise _invalid("Request body must be valid JSON") from None
     raise _invalid("Request must be multipart/form-data or application/json with base64 audio")
 
 
-async def _from_form(headers: Headers, body: bytes) -> Recording:
+async def _from_form(headers: Headers, body: bytes | bytearray) -> Recording:
     async def stream() -> AsyncIterator[bytes]:
-        yield body
+        for start in range(0, len(body), _PIECE):
+            yield bytes(body[start : start + _PIECE])
+            await asyncio.sleep(0)
 
     parser = MultiPartParser(
         headers,
@@ -128,7 +132,7 @@ async def _from_form(headers: Headers, body: bytes) -> Recording:
         await form.close()
 
 
-def _from_json(body: Any) -> Recording:
+async def _from_json(body: Any) -> Recording:
     fields = body if isinstance(body, dict) else {}
     audio, media_type, filename = fields.get("audio"), fields.get("mimeType"), fields.get("filename")
     if not isinstance(audio, str) or not audio:
@@ -138,14 +142,26 @@ def _from_json(body: Any) -> Recording:
     media_type = _checked_media_type(media_type)
     try:
         # A data URL has the data after its comma.
-        data = base64.b64decode(audio.rpartition(",")[2], validate=True)
+        data = await _decoded(audio, audio.rfind(",") + 1)
     except (binascii.Error, ValueError):
         raise _invalid("Failed to decode base64 audio data") from None
-    return Recording(
-        data=data,
-        filename=_bare_name(filename),
-        media_type=media_type,
-    )
+    return Recording(data=data, filename=_bare_name(filename), media_type=media_type)
+
+
+async def _decoded(text: str, start: int) -> bytes:
+    """Returns the bytes of base64. Decoding holds the interpreter lock, so it is done in pieces.
+
+    Raises:
+        ValueError: the text is not base64.
+    """
+    data = bytearray()
+    for place in range(start, len(text), _PIECE):
+        piece = text[place : place + _PIECE]
+        data += base64.b64decode(piece, validate=True)
+        if piece.endswith("=") and place + _PIECE < len(text):
+            raise ValueError("padding inside base64")
+        await asyncio.sleep(0)
+    return bytes(data)
 
 
 def _bare_name(filename: Any) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import dropwhile
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from ...agui.events import as_text, interrupt_text
 from ...agui.input_checks import check_input
+from ...agui.json_input import RequestJSON, parse_json
 from ...agui.run_input import RunInput
 from ...errors import InvalidRequestError
 from ...limits import Limits
@@ -28,7 +28,7 @@ from .inputs import (
 Json = dict[str, Any]
 
 
-def run_input(
+async def run_input(
     data: GenerateCopilotResponseInput,
     *,
     agent_name: str,
@@ -54,7 +54,8 @@ def run_input(
     """
     session = data.agent_session or None
     thread_id = data.thread_id or (session.thread_id if session else None) or f"ck-{uuid.uuid4()}"
-    state, config = _state_and_config(data, agent_name)
+    texts = RequestJSON(limits)
+    state, config = await _state_and_config(data, agent_name, texts)
     meta_events = data.meta_events or []
     forwarded: Json = {"config": {k: v for k, v in config.items() if k != "streamSubgraphs"}}
     if meta_events:
@@ -70,12 +71,12 @@ def run_input(
         "threadId": thread_id,
         "runId": str(uuid.uuid4()),
         "messages": _asked(data),
-        "tools": _tools(data.frontend.actions),
+        "tools": await _tools(data.frontend.actions, texts),
         "context": [{"description": c.description, "value": c.value} for c in data.context or ()],
         "forwardedProps": forwarded,
         "state": state,
     }
-    resume = _resume(meta_events, interrupts)
+    resume = await _resume(meta_events, interrupts, texts)
     if resume:
         body["resume"] = resume
     check_input(body, limits)
@@ -167,7 +168,7 @@ def flat_messages(messages: Iterable[Json]) -> list[Json]:
             for call in message.get("toolCalls") or ():
                 function = call["function"]
                 names[call["id"]] = function["name"]
-                arguments = parse_json(function.get("arguments"), {})
+                arguments = _arguments(function.get("arguments"))
                 flat.append(
                     {
                         "id": call["id"],
@@ -188,12 +189,12 @@ def without_instructions(messages: Iterable[Json]) -> Iterable[Json]:
     return dropwhile(lambda message: message.get("role") == "system", messages)
 
 
-def parse_json(text: str | None, default: Any) -> Any:
-    """Returns the value of a JSON text, or `default` where it is none."""
+def _arguments(text: str | None) -> Any:
+    """Returns the arguments of a call that an agent made; an empty object where they are not JSON."""
     try:
-        return orjson.loads(text or "")
-    except orjson.JSONDecodeError:
-        return default
+        return parse_json(text or "")
+    except ValueError:
+        return {}
 
 
 def _flat_content(id: Any, role: str, content: Any) -> Iterable[Json]:
@@ -220,12 +221,12 @@ def _image_part(format: str, data: str) -> Json:
     return {"type": "image", "source": {"type": "data", "value": data, "mimeType": mime_type}}
 
 
-def _tools(actions: Iterable[ActionInput]) -> list[Json]:
+async def _tools(actions: Iterable[ActionInput], texts: RequestJSON) -> list[Json]:
     tools: dict[str, Json] = {}
     for action in actions:
         if action.available is ActionInputAvailability.disabled or action.name in tools:
             continue
-        parameters = parse_json(action.json_schema, None)
+        parameters = await _read(texts, action.json_schema, None)
         if not isinstance(parameters, dict):
             raise InvalidRequestError(f"The jsonSchema of action '{action.name}' is no JSON object.")
         tools[action.name] = {
@@ -236,18 +237,22 @@ def _tools(actions: Iterable[ActionInput]) -> list[Json]:
     return list(tools.values())
 
 
-def _state_and_config(data: GenerateCopilotResponseInput, agent_name: str) -> tuple[Any, Json]:
+async def _state_and_config(
+    data: GenerateCopilotResponseInput, agent_name: str, texts: RequestJSON
+) -> tuple[Any, Json]:
     candidates: list[AgentStateInput] = list(data.agent_states or ())
     if data.agent_state:
         candidates.append(data.agent_state)
     for entry in candidates:
         if entry.agent_name == agent_name:
-            config = parse_json(entry.config or None, {})
-            return parse_json(entry.state, {}), config if isinstance(config, dict) else {}
+            config = await _read(texts, entry.config or "", {})
+            return await _read(texts, entry.state, {}), config if isinstance(config, dict) else {}
     return {}, {}
 
 
-def _resume(meta_events: Sequence[MetaEventInput], interrupts: Sequence[Json]) -> list[Json]:
+async def _resume(
+    meta_events: Sequence[MetaEventInput], interrupts: Sequence[Json], texts: RequestJSON
+) -> list[Json]:
     """Addresses answers to the interrupts that they answer: by their value, else in order."""
     waiting = list(interrupts)
     resume: list[Json] = []
@@ -260,7 +265,15 @@ def _resume(meta_events: Sequence[MetaEventInput], interrupts: Sequence[Json]) -
             {
                 "interruptId": match["id"],
                 "status": "resolved",
-                "payload": parse_json(event.response, event.response),
+                "payload": await _read(texts, event.response, event.response),
             }
         )
     return resume
+
+
+async def _read(texts: RequestJSON, text: str, default: Any) -> Any:
+    """Returns the value of a string that the client sent, or `default` where it is not JSON."""
+    try:
+        return await texts.read(text.encode())
+    except ValueError:
+        return default

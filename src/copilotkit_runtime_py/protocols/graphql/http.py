@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...agui.events import encode
-from ...agui.input_checks import check_depth
 from ...context import RequestContext
 from ...errors import CopilotKitError, InvalidRequestError
 from ...runtime import CopilotRuntime
+from ..request_body import RequestBody
 from ..stream import StreamResponse
 from .executor.document import DocumentCache, Operation, RequestError
 from .executor.feed import ExecutionFeed
@@ -52,7 +52,7 @@ class GraphQLEndpoint:
         self._open_documents = DocumentCache(SCHEMA, limits=runtime.limits, introspection=True)
 
     async def handle(
-        self, request: Request, body: bytes, context: RequestContext, *, introspection: bool = False
+        self, request: Request, body: RequestBody, context: RequestContext, *, introspection: bool = False
     ) -> Response:
         """Answers a request whose body was read already.
 
@@ -67,8 +67,9 @@ class GraphQLEndpoint:
         try:
             check_client_version(request.headers.get(CLIENT_VERSION))
             if request.method == "GET":
-                graphql_request = from_query_string(request.scope["query_string"])
-                refuse_mutation(graphql_request, self._runtime.limits.query_tokens)
+                limits = self._runtime.limits
+                graphql_request = await from_query_string(request.scope["query_string"], limits)
+                refuse_mutation(graphql_request, limits.query_tokens)
             elif request.method == "POST":
                 graphql_request = from_body(request.headers.get("content-type"), body)
             else:
@@ -78,6 +79,9 @@ class GraphQLEndpoint:
             return _refusal(error, accept, headers)
         except RequestError as error:
             return _single({"errors": [e.formatted for e in error.errors]}, accept, headers)
+        except InvalidRequestError as error:
+            payload = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
+            return _single(payload, accept, headers)
         form = negotiate(accept, incremental=operation.is_incremental)
         if form is None:
             offered = "text/event-stream; charset=utf-8, multipart/mixed"
@@ -99,10 +103,6 @@ class GraphQLEndpoint:
         return response
 
     def _operation(self, request: GraphQLRequest, *, introspection: bool) -> Operation:
-        try:
-            check_depth(request.variables, self._runtime.limits)
-        except InvalidRequestError as error:
-            raise RequestError([GraphQLError(error.message, extensions=error.extensions())]) from None
         documents = self._open_documents if introspection else self._documents
         document = documents.document(request.query)
         return document.operation(request.operation_name, request.variables)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
-import orjson
+from ...agui.json_input import RequestJSON
+from ...limits import Limits
+from ..request_body import RequestBody
 
 _JSON: Final = "application/json"
 _GRAPHQL: Final = "application/graphql"
@@ -35,11 +37,12 @@ class HTTPError(Exception):
         self.allow = allow
 
 
-def from_query_string(query_string: bytes) -> GraphQLRequest:
+async def from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
     """Reads a GET request.
 
     Raises:
         HTTPError: there is no query, or the variables are no JSON object.
+        InvalidRequestError: the variables exceed the limits.
     """
     fields = {name: values[0] for name, values in parse_qs(query_string.decode("latin-1")).items()}
     if not fields.get("query"):
@@ -47,28 +50,29 @@ def from_query_string(query_string: bytes) -> GraphQLRequest:
     variables: Any = {}
     if fields.get("variables"):
         try:
-            variables = orjson.loads(fields["variables"])
-        except orjson.JSONDecodeError as error:
+            variables = await RequestJSON(limits).read(fields["variables"].encode())
+        except ValueError as error:
             raise HTTPError(400, "Variables are invalid JSON.") from error
     return _request({**fields, "variables": variables})
 
 
-def from_body(content_type: str | None, body: bytes) -> GraphQLRequest:
+def from_body(content_type: str | None, body: RequestBody) -> GraphQLRequest:
     """Reads a POST request.
 
     Form-encoded bodies and plain text are refused: a foreign page could send them without asking first.
 
     Raises:
         HTTPError: the content type is another, or the body is no GraphQL request.
+        InvalidRequestError: the body exceeds the limits of JSON.
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == _GRAPHQL:
-        return _request({"query": body.decode("utf-8", "replace")})
+        return _request({"query": body.data.decode("utf-8", "replace")})
     if media_type != _JSON and not media_type.endswith("+json"):
         raise HTTPError(415)
     try:
-        params = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        params = body.json()
+    except ValueError as error:
         raise HTTPError(400, "POST body sent invalid JSON.") from error
     if isinstance(params, list):
         raise HTTPError(400, "Batching is not supported.")

@@ -160,7 +160,7 @@ class RequestResolvers:
         if data.meta_events and thread_id:
             loaded = await self._runtime.load_agent_state(agent, thread_id, context)
             interrupts = loaded.interrupts if loaded else []
-        return run_input(
+        return await run_input(
             data,
             agent_name=agent.name,
             properties=context.properties,

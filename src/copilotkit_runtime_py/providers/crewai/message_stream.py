@@ -13,6 +13,7 @@ from crewai.utilities.string_utils import sanitize_tool_name
 
 from ...agui import events
 from ...agui.events import Event
+from ...agui.json_input import parse_json
 from ..streamed_calls import StreamedCall, StreamedCalls
 from .answers import called_tools
 
@@ -298,6 +299,6 @@ def _parsed(arguments: Any) -> Any:
     if not isinstance(arguments, str):
         return arguments
     try:
-        return orjson.loads(arguments or "{}")
+        return parse_json(arguments or "{}")
     except orjson.JSONDecodeError:
         return arguments

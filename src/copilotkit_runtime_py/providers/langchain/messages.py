@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from langchain_core.messages.tool import ToolCall as LangChainToolCall
 from langchain_core.messages.tool import tool_call
 
 from ...agui.events import arguments_text
+from ...agui.json_input import parse_json
 from ..call_order import in_call_order
 from .content import reasoning_of, text_of, to_blocks, to_parts, tool_text
 
@@ -58,7 +58,7 @@ def _to_langchain(message: Message) -> BaseMessage | None:
 
 def _call(call: ToolCall) -> LangChainToolCall:
     try:
-        args = json.loads(call.function.arguments or "{}")
+        args = parse_json(call.function.arguments or "{}")
     except ValueError:
         args = {}
     return tool_call(name=call.function.name, args=args if isinstance(args, dict) else {}, id=call.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from ag_ui.core import ResumeEntry, RunAgentInput
 from langgraph.types import Interrupt, StateSnapshot
 
 from ...agui.events import as_text
+from ...agui.json_input import parse_json
 from .config import forwarded_props
 from .state import to_json
 
@@ -106,6 +106,6 @@ def _parsed(answer: Any) -> Any:
     if not isinstance(answer, str):
         return answer
     try:
-        return json.loads(answer)
+        return parse_json(answer)
     except ValueError:
         return answer
