@@ -60,6 +60,11 @@ class LangGraphDev(Server):
         return [sys.executable, "-m", "langgraph_cli", "dev", *options]
 
     @property
+    def running(self) -> bool:
+        """Whether the server was started and not stopped."""
+        return self._process is not None
+
+    @property
     def log(self) -> str:
         """What the server has logged."""
         return (self.directory / "log").read_text(errors="replace")

@@ -40,7 +40,7 @@ from .runs.request import RunRequest
 from .runs.run import EventSource, Run
 from .runs.thread_locks import BusyThreadPolicy, ThreadLocks
 from .runs.thread_view import ThreadReader, ThreadView
-from .state_store.base import AgentState, StateStore
+from .state_store.base import AgentState, RunRecord, StateStore
 from .state_store.from_url import open_state_store
 from .state_store.memory import MemoryStateStore
 from .tools.actions import Tool
@@ -138,7 +138,9 @@ class CopilotRuntime:
         )
         self._generative_ui = GenerativeUI(a2ui, open_generative_ui)
         self.generative_ui_info = self._generative_ui.info
-        self._locks = ThreadLocks(self.state_store, on_busy_thread=on_busy_thread, limits=self.limits)
+        self._locks = ThreadLocks(
+            self.state_store, on_busy_thread=on_busy_thread, limits=self.limits, abandon=self._abandon
+        )
         self._reader = ThreadReader(self.state_store, self._locks)
         self._observers: list[Callable[[Run], None]] = []
         self._capacity = Capacity(self.limits)
@@ -435,6 +437,11 @@ class CopilotRuntime:
                 stack.push_async_callback(self.guardrails.aclose)
             stack.push_async_callback(self._locks.aclose)
             await self._capacity.aclose()
+
+    async def _abandon(self, run: RunRecord) -> None:
+        provider = self.agents.get(run.agent_name)
+        if provider is not None:
+            await provider.abandon(run.thread_id, RequestContext(owner=run.owner))
 
     def masked(self, error: BaseException) -> CopilotKitError:
         """Returns what a client may see of an error; anything unexpected is logged under an id."""

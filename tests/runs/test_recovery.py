@@ -55,7 +55,14 @@ class LostRun:
 
 
 def ended(store: LostRun) -> list[Event]:
-    asyncio.run(recover(cast(StateStore, store), "ann", "t"))
+    abandoned: list[RunRecord] = []
+
+    async def abandon(run: RunRecord) -> None:
+        abandoned.append(run)
+        raise ConnectionError("what an agent raises changes nothing")
+
+    asyncio.run(recover(cast(StateStore, store), "ann", "t", abandon))
+    assert [(run.id, run.agent_name) for run in abandoned] == [("r", "a")]
     return [events.decode(data) for data in store.log]
 
 

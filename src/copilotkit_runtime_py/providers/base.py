@@ -98,6 +98,12 @@ class Provider(ABC):
     async def forget(self, thread_id: str, context: RequestContext) -> None:  # noqa: B027 - likewise
         """Deletes what the agent itself remembers of a thread, which its owner deletes."""
 
+    async def abandon(self, thread_id: str, context: RequestContext) -> None:  # noqa: B027 - likewise
+        """Ends what a lost run may still do outside of the process that followed it.
+
+        Called when the worker of the thread's last run is gone. The context has the owner and no more.
+        """
+
     async def snapshot(self, thread_id: str, context: RequestContext) -> AgentSnapshot | None:
         """Returns what the agent itself remembers of a thread, or None where it keeps no memory of it.
 

@@ -152,6 +152,11 @@ class FactoryProvider(Provider):
         async with self._make(context) as provider:
             await provider.forget(thread_id, context)
 
+    async def abandon(self, thread_id: str, context: RequestContext) -> None:
+        """Has an agent made for this end what a lost run may still do."""
+        async with self._make(context) as provider:
+            await provider.abandon(thread_id, context)
+
     async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
         """Streams the events of an agent made for this run."""
         terminated = False

@@ -5,26 +5,37 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import uuid
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..agui import events
 from ..agui.events import Event
 from ..agui.normalizer import EventSequence
 from ..errors import ProtocolViolationError, RunLostError
 from ..logs.records import get_logger
-from ..state_store.base import AgentState, RunEnding, RunLog, StateStore
+from ..state_store.base import AgentState, RunEnding, RunLog, RunRecord, StateStore
 from .completion import ending_of
 
 logger = get_logger(__name__)
 
+_ABANDON_SECONDS: Final = 2.0
 _MESSAGE: Final = "The server that ran this was lost before the end."
 
 
-async def recover(store: StateStore, owner: str, thread_id: str) -> None:
+Abandon: TypeAlias = Callable[[RunRecord], Awaitable[None]]
+
+
+async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abandon) -> None:
     """Ends the thread's last run, if its lease has run out, with an error that says so.
 
     Whoever comes across such a run does this; where several do at once, one of them succeeds.
+
+    Args:
+        store: where the run is recorded.
+        owner: who owns the thread.
+        thread_id: the thread.
+        abandon: ends what the run's agent may still do outside of the process that is gone.
     """
     logs = await store.read_runs(owner, thread_id, since=-1)
     if not logs or logs[0].lease is None or logs[0].lease > 0:
@@ -39,6 +50,11 @@ async def recover(store: StateStore, owner: str, thread_id: str) -> None:
     except RunLostError:
         return
     logger.warning("run %s on thread %s was ended: its worker is gone", run.id, run.thread_id)
+    try:
+        async with asyncio.timeout(_ABANDON_SECONDS):
+            await abandon(run)
+    except Exception as error:
+        logger.warning("what run %s has started elsewhere may go on: %r", run.id, error)
 
 
 def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEnding]:

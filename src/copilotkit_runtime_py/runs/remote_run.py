@@ -13,7 +13,7 @@ from ..errors import StoreUnavailableError
 from ..logs.records import get_logger
 from ..state_store.base import RunLog, Signal, StateStore
 from .event_log import Entry, EventLog
-from .recovery import recover
+from .recovery import Abandon, recover
 
 logger = get_logger(__name__)
 
@@ -35,15 +35,19 @@ class RemoteRun(EventLog):
         store: the store.
         log: the run, as it was found.
         on_end: called once it is not followed any more.
+        abandon: see `recover`.
     """
 
-    def __init__(self, store: StateStore, log: RunLog, on_end: Callable[[RemoteRun], None]) -> None:
+    def __init__(
+        self, store: StateStore, log: RunLog, on_end: Callable[[RemoteRun], None], abandon: Abandon
+    ) -> None:
         super().__init__(log.run.number)
         self.id = log.run.id
         self.owner = log.run.owner
         self.thread_id = log.run.thread_id
         self._store = store
         self._on_end = on_end
+        self._abandon = abandon
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._follow(), name=f"follow run {self.id}")
         self._left()
@@ -110,7 +114,7 @@ class RemoteRun(EventLog):
         if log.lease is not None and log.lease <= 0:
             if grace:
                 return grace
-            await recover(self._store, self.owner, self.thread_id)
+            await recover(self._store, self.owner, self.thread_id, self._abandon)
             self._news.set()
         return log.lease
 

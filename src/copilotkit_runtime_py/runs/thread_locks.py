@@ -15,7 +15,7 @@ from ..limits import Limits
 from ..providers.base import AgentSnapshot, Provider
 from ..state_store.base import AgentState, RunLog, RunRecord, StateStore
 from .healing import load_state
-from .recovery import recover
+from .recovery import Abandon, recover
 from .remote_run import RemoteRun
 from .request import RunRequest
 from .run import Run
@@ -46,12 +46,16 @@ class ThreadLocks:
         store: shared by all workers.
         on_busy_thread: what a new run on a thread with a run in progress does.
         limits: how long a new run waits for the other one.
+        abandon: see `recover`.
     """
 
-    def __init__(self, store: StateStore, *, on_busy_thread: BusyThreadPolicy, limits: Limits) -> None:
+    def __init__(
+        self, store: StateStore, *, on_busy_thread: BusyThreadPolicy, limits: Limits, abandon: Abandon
+    ) -> None:
         self._store = store
         self._on_busy_thread = on_busy_thread
         self._limits = limits
+        self._abandon = abandon
         self._runs: dict[tuple[str, str], Run] = {}
         self._ephemeral: dict[tuple[str, str], list[Run]] = {}
         self._remote: dict[tuple[str, str], RemoteRun] = {}
@@ -75,7 +79,7 @@ class ThreadLocks:
             logs = await self._store.read_runs(owner, thread_id, since=-1, position=_BEYOND)
             if not logs or logs[0].lease is None or logs[0].lease > 0 or self.here(owner, thread_id):
                 break
-            await recover(self._store, owner, thread_id)
+            await recover(self._store, owner, thread_id, self._abandon)
         return logs[-1] if logs else None
 
     async def known(self, request: RunRequest) -> AgentState | None:
@@ -197,7 +201,7 @@ class ThreadLocks:
         key = (log.run.owner, log.run.thread_id)
         run = self._remote.get(key)
         if run is None or run.number != log.run.number:
-            run = self._remote[key] = RemoteRun(self._store, log, self._unfollow)
+            run = self._remote[key] = RemoteRun(self._store, log, self._unfollow, self._abandon)
         return run
 
     def _unfollow(self, run: RemoteRun) -> None:

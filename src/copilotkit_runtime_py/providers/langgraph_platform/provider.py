@@ -21,7 +21,7 @@ from ..langgraph.snapshot import agent_snapshot
 from .memory import Memory, snapshot_of
 from .parts import Parts
 from .request import run_request
-from .run import ServerRun
+from .run import ServerRun, cancel_leftovers
 from .schema import Declarations
 from .server import Server
 from .threads import Threads, owner_of, thread_id_of
@@ -168,6 +168,14 @@ class LangGraphPlatform(Provider):
         """Deletes a thread on the server, unless it is another owner's."""
         graph = await self._declarations.read(context)
         await Threads(self._server, graph.graph_id).delete(thread_id, context)
+
+    async def abandon(self, thread_id: str, context: RequestContext) -> None:
+        """Cancels what a process that was killed has left running on a thread."""
+        graph = await self._declarations.read(context)
+        thread = await Threads(self._server, graph.graph_id).find(thread_id, context)
+        if thread is not None:
+            headers = self._server.headers(context)
+            await cancel_leftovers(self._server, thread["thread_id"], headers, self._in_progress)
 
     async def remembered_threads(self) -> AsyncIterator[RememberedThread]:
         """Yields the threads of the graph on the server, but for those with a run in progress.

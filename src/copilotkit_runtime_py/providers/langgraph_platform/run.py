@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 import httpx
 import orjson
+from langgraph_sdk.errors import ConflictError, NotFoundError
 from langgraph_sdk.schema import Run
 
 from ...agui.sse import EventStreamParser, EventTooLargeError
@@ -145,7 +146,10 @@ class ServerRun:
                 return await self._open("POST", f"{self._path}/stream", orjson.dumps(body))
             except httpx.HTTPError as error:
                 if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 409:
-                    if not await self._cancel_leftovers():
+                    busy = cancel_leftovers(
+                        self._server, self._server_thread_id, self._headers, self._in_progress
+                    )
+                    if not await busy:
                         raise ThreadBusyError(self._thread_id) from error
                     body["multitask_strategy"] = "interrupt"
                     continue
@@ -188,35 +192,13 @@ class ServerRun:
             raise
         return response
 
-    async def _runs(self) -> list[Run]:
-        """Returns the newest runs of the thread."""
-        client = self._server.client
-        return await self._server.ask(
-            lambda: client.runs.list(self._server_thread_id, limit=20, headers=self._headers)
-        )
-
     async def _find(self) -> bool:
         """Whether the server has started the run after all."""
-        for run in await self._runs():
-            if (run.get("metadata") or {}).get(RUN) == self._key:
+        for run in await _newest(self._server, self._server_thread_id, self._headers):
+            if _key(run) == self._key:
                 self._id = run["run_id"]
                 return True
         return False
-
-    async def _cancel_leftovers(self) -> bool:
-        """Cancels what keeps the thread busy, if that is nobody's run any more.
-
-        The runtime lets one run on a thread at a time. So another one that it started was left over by a
-        process that was killed, or was stopped and has not ended yet.
-        """
-        busy = [run for run in await self._runs() if run["status"] in ("pending", "running")]
-        keys = {(run.get("metadata") or {}).get(RUN) for run in busy}
-        if None in keys or not keys.isdisjoint(self._in_progress):
-            return False
-        for run in busy:
-            with contextlib.suppress(httpx.HTTPError):
-                await self._cancel(run["run_id"])
-        return True
 
     # Breaks
 
@@ -283,7 +265,7 @@ class ServerRun:
                 if starting.exception() is None:
                     await starting.result().aclose()
                 if self._id is not None and not self._over:
-                    await self._cancel(self._id)
+                    await _cancel(self._server, self._server_thread_id, self._id, self._headers)
         except (TimeoutError, httpx.HTTPError, AgentError) as error:
             logger.warning(
                 "run %s on %s may go on: it could not be cancelled: %r", self._id, self._path, error
@@ -291,13 +273,54 @@ class ServerRun:
         finally:
             starting.cancel()
 
-    async def _cancel(self, run_id: str) -> None:
-        client = self._server.client
 
-        async def call() -> None:
-            await client.runs.cancel(self._server_thread_id, run_id, headers=self._headers)
+async def cancel_leftovers(
+    server: Server, server_thread_id: str, headers: Mapping[str, str], in_progress: Collection[str]
+) -> bool:
+    """Cancels the runs that keep a thread busy, if nobody follows them any more. Returns whether that is so.
 
-        await self._server.ask(call)
+    The runtime lets one run on a thread at a time. So another one that it started was left over by a process
+    that was killed, or was stopped and has not ended yet.
+
+    Args:
+        server: the server.
+        server_thread_id: the thread's id on the server.
+        headers: sent with every request.
+        in_progress: the runs that this process follows.
+
+    Raises:
+        AgentError: the server refuses, or cannot be reached.
+    """
+    runs = await _newest(server, server_thread_id, headers)
+    busy = [run for run in runs if run["status"] in ("pending", "running")]
+    keys = {_key(run) for run in busy}
+    if None in keys or not keys.isdisjoint(in_progress):
+        return False
+    for run in busy:
+        await _cancel(server, server_thread_id, run["run_id"], headers)
+    return True
+
+
+async def _newest(server: Server, server_thread_id: str, headers: Mapping[str, str]) -> list[Run]:
+    """Returns the newest runs of a thread."""
+    client = server.client
+    return await server.ask(lambda: client.runs.list(server_thread_id, limit=20, headers=headers))
+
+
+async def _cancel(server: Server, server_thread_id: str, run_id: str, headers: Mapping[str, str]) -> None:
+    """Cancels a run. One that is over, or gone, stays as it is."""
+    client = server.client
+
+    async def call() -> None:
+        with contextlib.suppress(NotFoundError, ConflictError):
+            await client.runs.cancel(server_thread_id, run_id, headers=headers)
+
+    await server.ask(call)
+
+
+def _key(run: Run) -> Any:
+    """Returns the mark of the call that started a run; None if that was another program."""
+    return (run.get("metadata") or {}).get(RUN)
 
 
 def _failure(data: bytes) -> Exception:
