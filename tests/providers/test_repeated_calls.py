@@ -166,6 +166,37 @@ async def test_the_results_of_a_graphs_own_tools_come_live_and_stay(
     await check_thread(served, [(q, f"{q} yes") for q in ("one?", "two?", "three?")])
 
 
+@contracts
+@pytest.mark.parametrize("snapshots", [False, True])
+async def test_the_results_of_a_generators_own_tools_are_messages_of_their_own(
+    contract: type[Chat], snapshots: bool
+) -> None:
+    """Its results have the ids of their calls, as many agents make them."""
+
+    async def agent(input: RunAgentInput) -> AsyncIterator[Event]:
+        question, parent = str(input.messages[-1].content), f"a{len(input.messages)}"
+        function = {"name": "confirm", "arguments": json.dumps({"q": question})}
+        call = {"id": ID, "type": "function", "function": function}
+        yield events.tool_call_start(ID, "confirm", parent)
+        yield events.tool_call_args(ID, json.dumps({"q": question}))
+        yield events.tool_call_end(ID)
+        yield events.tool_call_result(f"{ID}-result", ID, f"{question} yes")
+        if snapshots:
+            whole = [m.model_dump(by_alias=True, exclude_none=True) for m in input.messages]
+            whole.append({"id": parent, "role": "assistant", "toolCalls": [call]})
+            result = {"id": f"{ID}-result", "role": "tool", "toolCallId": ID, "content": f"{question} yes"}
+            yield events.messages_snapshot([*whole, result])
+
+    served = Served(CopilotRuntime({"agent": agent}))
+    chat = contract(served, "agent")
+    for question in ("one?", "two?", "three?"):
+        answer = await chat.say(question)
+        assert answer.results == [(answer.calls[0][0], f"{question} yes")]
+    await check_thread(served, [(q, f"{q} yes") for q in ("one?", "two?", "three?")])
+    ids = [message["id"] for message in await reloaded(served)]
+    assert len(set(ids)) == len(ids)
+
+
 async def test_a_client_that_sends_only_what_is_new_gets_unique_ids_too() -> None:
     provider = LangGraphProvider(graph(tool(confirm)).compile(checkpointer=InMemorySaver()))
     served = Served(CopilotRuntime({"agent": provider}))

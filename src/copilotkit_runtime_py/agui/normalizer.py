@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..errors import ProtocolViolationError
@@ -63,6 +63,7 @@ class EventSequence:
         input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
         sent: the messages that the client sent in another form than the agent got; snapshots of the
             conversation show them as they were sent.
+        known: the messages that clients have already, as AG-UI messages in JSON form.
 
     The texts of violations are those of AG-UI's own client, which frontends already show
     (`@ag-ui/client`, `verifyEvents`).
@@ -82,6 +83,7 @@ class EventSequence:
         strict_stream: bool,
         input: Event | None = None,
         sent: Originals | None = None,
+        known: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self.thread_id = thread_id
         self.run_id = run_id
@@ -101,6 +103,7 @@ class EventSequence:
         self._unanswered: dict[str, None] = {}
         self._lanes = ChunkLanes()
         self._ids = MessageIds()
+        self._ids.keep(known)
         self._attribution = Attribution()
         self._thinking = Thinking()
 

@@ -39,14 +39,15 @@ def prepare(
     """
     input = agent_input(features.input, known)
     guard.expect(input, known)
+    messages = known.messages if known is not None else []
     sequence = EventSequence(
         input.thread_id,
         input.run_id,
         strict_stream=request.agent.provider.strict_stream,
         input=recorded_input(request, known, hidden),
         sent=originals(request.input.messages, request.as_sent) if request.as_sent else None,
+        known=[*messages, *request.input.messages],
     )
-    messages = known.messages if known is not None else ()
     return AgentRun(
         request.agent.provider,
         input,

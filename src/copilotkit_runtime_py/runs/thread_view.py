@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..agui.call_ids import CallIds
+from ..agui.message_ids import MessageIds
 from ..context import RequestContext
 from ..errors import ThreadNotFoundError
 from ..providers.directory import ResolvedAgent
@@ -102,9 +103,10 @@ class ThreadReader:
             return None
         if snapshot is None:
             return stored
-        ids = CallIds()
+        ids, message_ids = CallIds(), MessageIds()
         ids.learn(stored.messages if stored is not None else ())
-        messages = ids.named(snapshot.messages)
+        message_ids.keep(stored.messages if stored is not None else ())
+        messages = message_ids.read(ids.named(snapshot.messages))
         if stored is not None and ids_of(stored.messages) >= ids_of(messages):
             messages = stored.messages
         interrupts = [ids.interrupt(interrupt) for interrupt in snapshot.interrupts]

@@ -237,21 +237,36 @@ class RunMapper:
         return found
 
     def _told(self, messages: Any) -> list[Event]:
-        """Returns the results of tools that a flow has run, as soon as it tells a model of them."""
-        found: list[Event] = []
+        """Returns the results of tools that a flow has run, as soon as it tells a model of them.
+
+        Only those of the last calls are new; earlier calls may have the same ids.
+        """
+        results: list[Mapping[str, Any]] = []
         for message in messages if isinstance(messages, list) else ():
-            if isinstance(message, Mapping) and message.get("role") == "tool":
-                found += self._messages.tool_answered(str(message.get("tool_call_id")), text_of(message))
-        return found
+            if not isinstance(message, Mapping):
+                continue
+            if message.get("tool_calls"):
+                results.clear()
+            elif message.get("role") == "tool":
+                results.append(message)
+        return [
+            event
+            for message in results
+            for event in self._messages.tool_answered(str(message.get("tool_call_id")), text_of(message))
+        ]
 
     def _answer(self, message: dict[str, Any]) -> list[Event]:
-        call_id = message.get("tool_call_id")
+        call_id, id = message.get("tool_call_id"), message.get("id")
+        if call_id is None or id in self._known:
+            return []
+        self._known.add(id)
+        if found := self._messages.tool_answered(str(call_id), text_of(message)):
+            return found
         answered = {m.get("tool_call_id") for m in self._messages.conversation} | self._answered
-        if call_id is None or call_id in answered:
+        if call_id in answered:
             return []
         self._answered.add(call_id)
-        found = self._messages.tool_answered(str(call_id), text_of(message))
-        return found or [events.tool_call_result(str(message["id"]), str(call_id), text_of(message))]
+        return [events.tool_call_result(str(id), str(call_id), text_of(message))]
 
 
 def _role(event: Any) -> str:

@@ -92,10 +92,20 @@ def to_agui(messages: Iterable[Any]) -> list[dict[str, Any]]:
     One without an id gets one. There is one result for a tool call, the last; what is no message is left out.
     """
     result: dict[str, dict[str, Any]] = {}
+    places: dict[str, list[str]] = {}
     for message in map(as_dict, messages):
         converted = _to_agui(message) if message is not None else None
-        if converted is not None:
-            result[converted.get("toolCallId") or converted["id"]] = converted
+        if converted is None:
+            continue
+        key = f"message {converted['id']}"
+        if (call_id := converted.get("toolCallId")) is not None:
+            # Several calls may have one id, since some models count them anew in each answer: this result
+            # is the last such message's.
+            keys = places.get(call_id, [f"result {call_id}"])
+            key = next((key for key in keys if key not in result), keys[-1])
+        ids = [call["id"] for call in converted.get("toolCalls", ())]
+        places |= {id: [f"result {id} {key} {n}" for n in range(ids.count(id))] for id in ids}
+        result[key] = converted
     return list(result.values())
 
 
@@ -105,7 +115,7 @@ def _to_agui(message: Mapping[str, Any]) -> dict[str, Any] | None:
     if role == "assistant":
         result["content"] = text_of(message)
         if calls := message.get("tool_calls"):
-            result["toolCalls"] = [_call(call) for call in calls]
+            result["toolCalls"] = [_call(call, f"{result['id']}-call-{n}") for n, call in enumerate(calls)]
     elif role == "user":
         result["content"] = _to_parts(message.get("content"))
     elif role == "tool" and message.get("tool_call_id"):
@@ -118,13 +128,13 @@ def _to_agui(message: Mapping[str, Any]) -> dict[str, Any] | None:
     return result
 
 
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+def _call(call: Mapping[str, Any], own_id: str) -> dict[str, Any]:
     function = call.get("function") or {}
     arguments = function.get("arguments") or "{}"
     if not isinstance(arguments, str):
         arguments = arguments_text(arguments)
     called = {"name": str(function.get("name") or ""), "arguments": arguments}
-    return {"id": str(call.get("id") or ""), "type": "function", "function": called}
+    return {"id": str(call.get("id") or own_id), "type": "function", "function": called}
 
 
 def _to_parts(content: Any) -> Any:
