@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .generative_ui.a2ui import A2UI, Recovery
     from .hooks import AfterRequest, BeforeRequest, RequestFailed, StopGeneration
     from .limits import Limits
-    from .providers.base import AgentSnapshot, Provider
+    from .providers.base import AgentSnapshot, Provider, RememberedThread
     from .runtime import CopilotRuntime
     from .state_store.base import AgentState, AppendResult, Retention, RunRecord, StateStore
     from .state_store.from_url import open_state_store
@@ -51,6 +51,7 @@ __all__ = [
     "Provider",
     "Recording",
     "Recovery",
+    "RememberedThread",
     "RequestContext",
     "RequestFailed",
     "Retention",
@@ -78,7 +79,7 @@ _MODULES: Final = {
     "generative_ui.a2ui": ("A2UI", "Recovery"),
     "hooks": ("AfterRequest", "BeforeRequest", "RequestFailed", "StopGeneration"),
     "limits": ("Limits",),
-    "providers.base": ("AgentSnapshot", "Provider"),
+    "providers.base": ("AgentSnapshot", "Provider", "RememberedThread"),
     "runtime": ("CopilotRuntime",),
     "state_store.base": ("AgentState", "AppendResult", "Retention", "RunRecord", "StateStore"),
     "state_store.from_url": ("open_state_store",),
