@@ -12,6 +12,7 @@ import pytest
 from ag_ui.core import RunAgentInput
 
 from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui.versions import SentMessage
 from copilotkit_runtime_py.context import ANONYMOUS, RequestContext
 from copilotkit_runtime_py.errors import (
     AgentNotFoundError,
@@ -354,7 +355,9 @@ async def test_the_first_event_tells_nothing_of_the_servers_own_properties() -> 
 async def test_the_first_event_tells_messages_as_they_were_sent() -> None:
     runtime = CopilotRuntime({"a": hello})
     sent = {**USER, "content": [{"type": "binary", "mimeType": "image/png", "url": "https://a/b"}]}
-    run = await runtime.start_run(await run_request(runtime, None, asked(), ANN, as_sent={USER["id"]: sent}))
+    run = await runtime.start_run(
+        await run_request(runtime, None, asked(), ANN, sent={USER["id"]: SentMessage(None, sent)})
+    )
     await run.wait()
     assert told(run)[0]["input"]["messages"] == [sent]
 

@@ -14,8 +14,7 @@ from .agui.run_input import RunInput
 from .context import RequestContext
 from .errors import CopilotKitError, masked
 from .generative_ui.app_request import AppRequest
-from .generative_ui.features import GenerativeUI
-from .guardrails.guard import Guard
+from .generative_ui.features import GenerativeUI, RunFeatures
 from .guardrails.policy import Guardrails
 from .hooks import (
     AfterRequest,
@@ -31,11 +30,10 @@ from .limits import Limits
 from .logs.records import get_logger, scope
 from .providers.directory import AgentDirectory, Authorize, AvailableAgents, ResolvedAgent
 from .providers.resolve import AgentLike
+from .runs.agent_run import AgentRun
 from .runs.capacity import Capacity, Slot
-from .runs.completion import Completion
 from .runs.journal import Journal
 from .runs.lifecycle import EphemeralRun, PersistedRun, forget
-from .runs.prepare import prepare, prepare_ephemeral
 from .runs.request import RunRequest
 from .runs.run import EventSource, Run
 from .runs.thread_locks import BusyThreadPolicy, ThreadLocks
@@ -247,41 +245,33 @@ class CopilotRuntime:
             yield slot
 
     async def _start_run(self, request: RunRequest, slot: Slot) -> Run:
-        guard = Guard(self.guardrails, request.context)
         store = self.state_store if request.recorded else MemoryStateStore()
         await self._locks.wait_here(request.owner, request.thread_id, patience=self.limits.busy_seconds)
-        before = request.before()
-        await call_hook(self._hooks.on_before_request, before)
+        await call_hook(self._hooks.on_before_request, request.before())
         features = self._generative_ui.for_run(request.agent.name, request.input)
-        loop = await self._tools.with_tools(request.agent, features.tools)
         hidden = self.properties.keys() | self._tools.properties
         async with self._locks.claim(request, store) as claim:
-            source = prepare(request, claim.known, guard, features=features, loop=loop, hidden=hidden)
+            agent = AgentRun(
+                request, claim.known, self.guardrails, features, tools=self._tools, hidden=hidden
+            )
             journal = Journal(store, claim.record, patience=self.limits.store_seconds)
-            completion = Completion(journal, before, request.input.state, self._hooks, guard)
-            lifecycle = PersistedRun(request, journal, completion, self._locks, slot)
-            run = Run(claim.record, source, lifecycle, limits=self.limits, development=self.development)
-            with slot.taken_by(run):
-                run.start()
-                journal.start(run)
-            self._locks.hold(request.owner, run)
+            lifecycle = PersistedRun(request, journal, agent.guard, self._hooks, self._locks, slot)
+            run = Run(claim.record, agent, lifecycle, limits=self.limits, development=self.development)
+            lifecycle.begin(run)
         return run
 
     async def _start_ephemeral(self, request: RunRequest, slot: Slot) -> Run:
-        guard = Guard(self.guardrails, request.context)
-        provider, thread_id = request.agent.provider, request.thread_id
         known = await self._locks.known(request)
         await call_hook(self._hooks.on_before_request, request.before())
-        is_new = known is None and await provider.snapshot(thread_id, request.context) is None
-        source = prepare_ephemeral(request, known, guard)
-        return self._run_ephemeral(request, source, slot, is_new=is_new)
+        provider = request.agent.provider
+        is_new = known is None and await provider.snapshot(request.thread_id, request.context) is None
+        agent = AgentRun(request, known, self.guardrails, RunFeatures(request.input), shows_input=False)
+        return self._run_ephemeral(request, agent, slot, is_new=is_new)
 
     def _run_ephemeral(self, request: RunRequest, source: EventSource, slot: Slot, *, is_new: bool) -> Run:
         lifecycle = EphemeralRun(request, self._locks, slot, is_new=is_new)
         run = Run(request.record(), source, lifecycle, limits=self.limits, development=self.development)
-        with slot.taken_by(run):
-            run.start()
-        self._locks.add_ephemeral(request.owner, run)
+        lifecycle.begin(run)
         return run
 
     def count_start(self, context: RequestContext) -> None:

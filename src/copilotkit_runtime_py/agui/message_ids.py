@@ -86,3 +86,8 @@ class MessageIds:
         else:
             own = self.of(message["role"], id)
         return {**message, "id": own} if own != id else dict(message)
+
+
+def ids_of(messages: Iterable[Mapping[str, Any]]) -> set[Any]:
+    """Returns the ids of messages."""
+    return {message.get("id") for message in messages}

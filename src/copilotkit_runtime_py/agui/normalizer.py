@@ -14,7 +14,7 @@ from .event_checks import KNOWN, SUPPLIED, checked
 from .events import Event
 from .message_events import BRACKETS, PARTS, REASONING, SPAN, STEP, SUBAGENT, TEXT, TOOL
 from .message_ids import MessageIds
-from .versions import Originals, Thinking, restore_client_messages
+from .versions import SentMessage, Thinking, restore_client_messages
 
 logger = get_logger(__name__)
 
@@ -82,7 +82,7 @@ class EventSequence:
         *,
         strict_stream: bool,
         input: Event | None = None,
-        sent: Originals | None = None,
+        sent: Mapping[str, SentMessage] | None = None,
         known: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self.thread_id = thread_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import orjson
 from ag_ui.core import RunAgentInput
@@ -76,17 +76,62 @@ def received_messages(messages: list[Any]) -> list[Any]:
     return [_message(message) for message in messages if not _is_unknown(message)]
 
 
-def translated_messages(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+class SentMessage(NamedTuple):
+    """A message that a client sent in another form than the runtime and agents have it.
+
+    Attributes:
+        outline: what it says, in the runtime's form.
+        original: the message as the client sent it.
+    """
+
+    outline: Any
+    original: dict[str, Any]
+
+
+def sent_messages(body: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, SentMessage]:
     """Returns the messages, by id, that `received_input` gives other content parts, as the client sent them.
 
-    Readers are told of these: the clients of CopilotKit 1.50 know `binary` parts and no others.
+    Readers see these: the clients of CopilotKit 1.50 know `binary` parts and no others.
+
+    Args:
+        body: what the client sent.
+        messages: the same messages as the runtime has them.
     """
-    messages = body.get("messages")
+    sent = {message["id"]: message for message in body["messages"] if _has_binary_part(message)}
+    if not sent:
+        return {}
     return {
-        message["id"]: _without_nulls(message) | {"content": [*map(_without_nulls, message["content"])]}
-        for message in (messages if isinstance(messages, list) else ())
-        if isinstance(message, dict) and isinstance(message.get("id"), str) and _has_binary_part(message)
+        message["id"]: SentMessage(_outline(message), _as_sent(sent[message["id"]]))
+        for message in messages
+        if message["id"] in sent
     }
+
+
+def restore_client_messages(
+    messages: list[dict[str, Any]], sent: Mapping[str, SentMessage]
+) -> list[dict[str, Any]]:
+    """Returns messages of an agent's snapshot, those of the client in the form in which it sent them.
+
+    A message that says something else, such as a shortened one, is the agent's own.
+    """
+    return [
+        sent[message["id"]].original
+        if message["id"] in sent and sent[message["id"]].outline == _outline(message)
+        else message
+        for message in messages
+    ]
+
+
+def _as_sent(message: dict[str, Any]) -> dict[str, Any]:
+    return _without_nulls(message) | {"content": [*map(_without_nulls, message["content"])]}  # type: ignore[no-any-return]
+
+
+def _outline(message: dict[str, Any]) -> Any:
+    """Returns what a message says, without the data in it: each framework writes that in its own form."""
+    content = message.get("content")
+    if isinstance(content, list):
+        content = [(part.get("type"), part.get("text")) for part in content if isinstance(part, dict)]
+    return message.get("role"), content
 
 
 def remote_input(input: RunAgentInput) -> bytes:
@@ -99,42 +144,6 @@ def remote_input(input: RunAgentInput) -> bytes:
         input = input.model_copy(update={"messages": messages})
     body = input.model_dump(mode="json", by_alias=True, exclude_none=True, include=_INPUT_OF_0_1)
     return orjson.dumps({"state": {}, "tools": [], "context": [], "forwardedProps": {}} | body)
-
-
-Originals: TypeAlias = dict[Any, tuple[Any, dict[str, Any]]]
-"""The messages that a client sent in another form, by id: what they say, and the form."""
-
-
-def originals(messages: list[dict[str, Any]], as_sent: Mapping[str, dict[str, Any]]) -> Originals:
-    """Returns what `restore_client_messages` needs to know.
-
-    Args:
-        messages: the messages of the input, in JSON form.
-        as_sent: those that the client sent in another form, by id.
-    """
-    return {m["id"]: (_outline(m), as_sent[m["id"]]) for m in messages if m["id"] in as_sent}
-
-
-def restore_client_messages(messages: list[dict[str, Any]], sent: Originals) -> list[dict[str, Any]]:
-    """Returns messages of an agent's snapshot, those of the client in the form in which it sent them.
-
-    The clients of CopilotKit 1.50 fail at the content parts of AG-UI 1.0 that their own were translated to.
-    """
-
-    def restored(message: dict[str, Any]) -> dict[str, Any]:
-        outline, original = sent.get(message["id"], (None, message))
-        # A message that says something else, such as a shortened one, is the agent's own.
-        return original if outline == _outline(message) else message
-
-    return [restored(message) for message in messages]
-
-
-def _outline(message: dict[str, Any]) -> Any:
-    """Returns what a message says, without the data in it: each framework writes that in its own form."""
-    content = message.get("content")
-    if isinstance(content, list):
-        content = [(part.get("type"), part.get("text")) for part in content if isinstance(part, dict)]
-    return message.get("role"), content
 
 
 def without_subagents(data: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,68 +41,72 @@ class Guard:
     Args:
         guardrails: the server's, if it has any.
         context: the request, which may ask for rules of its own.
-
-    Attributes:
-        withheld: the ids of the messages that are not, or not yet, allowed. The thread must not store them.
-
-    Raises:
-        InvalidRequestError: the client asks for too many rules.
+        input: what the agent is to get.
+        known: what the thread stores.
     """
 
-    def __init__(self, guardrails: Guardrails | None, context: RequestContext) -> None:
-        self.withheld: set[str] = set()
+    def __init__(
+        self,
+        guardrails: Guardrails | None,
+        context: RequestContext,
+        input: RunInput,
+        known: AgentState | None,
+    ) -> None:
         self._guardrails = guardrails
-        self._asked = Rules.of_client(context)
-        self._texts: Sequence[_Text] = ()
+        self._context = context
+        self._input = input
+        self._known = known
+        self._denied: set[int] | None = None
 
-    def expect(self, input: RunInput, known: AgentState | None) -> None:
-        """Withholds what is new in an input until `admit` has judged it.
+    @property
+    def withheld(self) -> set[str]:
+        """The ids of the messages that are not, or not yet, allowed. The thread must not store them."""
+        messages, places = self._input.messages, self._denied
+        if places is None and self._judges:
+            places = {text.place for text in _new(self._input, self._known)}
+        return {messages[place]["id"] for place in places or () if place < len(messages)}
 
-        Args:
-            input: what the agent is to get.
-            known: what the thread stores.
-        """
-        if self._guardrails is None and self._asked is None:
-            return
-        messages = input.messages
-        self._texts = list(_new(input, known))
-        self.withheld = {messages[each.place]["id"] for each in self._texts if each.place < len(messages)}
-
-    async def admit(self, input: RunInput) -> RunInput:
-        """Returns the input without the messages that are denied. It is the one that was expected.
+    async def admit(self) -> RunInput:
+        """Returns the input without the messages that are denied.
 
         Raises:
             GuardrailsDeniedError: what the user says now is denied.
             GuardrailsUnavailableError: no verdict on that can be had.
+            InvalidRequestError: the client asks for too many rules.
         """
+        if not self._judges:
+            return self._input
         if self._guardrails is None:
-            if self._asked is not None:
-                raise GuardrailsDeniedError(_NO_VALIDATOR)
-            return input
-        denied = await self._judge(self._guardrails, input)
-        self.withheld = {input.messages[place]["id"] for place in denied}
+            raise GuardrailsDeniedError(_NO_VALIDATOR)
+        self._denied = denied = await self._judge(self._guardrails)
         if not denied:
-            return input
-        return input.replace(
-            messages=[message for place, message in enumerate(input.messages) if place not in denied]
+            return self._input
+        messages = self._input.messages
+        return self._input.replace(
+            messages=[message for place, message in enumerate(messages) if place not in denied]
         )
 
-    async def _judge(self, guardrails: Guardrails, input: RunInput) -> set[int]:
+    @property
+    def _judges(self) -> bool:
+        return self._guardrails is not None or self._context.guardrails is not None
+
+    async def _judge(self, guardrails: Guardrails) -> set[int]:
         """Returns the places of the earlier messages that are denied.
 
         Raises:
             GuardrailsDeniedError: what the user says now is.
             GuardrailsUnavailableError: no verdict on that can be had.
         """
-        texts = self._texts
-        spoken = list(_spoken(input))
+        asked = Rules.of_client(self._context)
+        texts = list(_new(self._input, self._known))
+        spoken = list(_spoken(self._input))
         places, history = [place for place, _ in spoken], [message for _, message in spoken]
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def judge(each: _Text) -> Verdict | None:
             async with turns:
                 before = history[: bisect_left(places, each.place)]
-                return await guardrails.judge(each.text, before, self._asked, remembered=not each.current)
+                return await guardrails.judge(each.text, before, asked, remembered=not each.current)
 
         earlier = [each for each in texts if not each.current]
         asked_of = earlier[-_MAX_EARLIER:] + [each for each in texts if each.current]

@@ -9,9 +9,9 @@ from typing import Any
 from ..agui import events
 from ..agui.call_ids import CallIds, repeats
 from ..agui.events import Event
+from ..agui.message_ids import ids_of
 from ..agui.reducer import Transcript
 from ..state_store.base import AgentState, RunLog, StateStore
-from .prepare import ids_of
 
 
 async def load_state(store: StateStore, owner: str, thread_id: str, agent_name: str) -> AgentState | None:

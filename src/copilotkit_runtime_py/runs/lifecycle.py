@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..context import RequestContext
-from ..errors import PROCESS_EXITS
+from ..errors import PROCESS_EXITS, StoreUnavailableError
+from ..guardrails.guard import Guard
+from ..hooks import AfterRequest, Hooks, StopGeneration, tell_hook
 from ..logs.records import get_logger
 from ..providers.base import Provider
 from .capacity import Slot
-from .completion import Completion
+from .completion import folded, unfolded
 from .journal import Journal
 from .request import RunRequest
-from .run import Run
+from .run import Run, RunStatus
 from .thread_locks import ThreadLocks
 
 logger = get_logger(__name__)
@@ -19,55 +23,93 @@ logger = get_logger(__name__)
 class PersistedRun:
     """The life of a run that holds its thread and is recorded.
 
-    The order at its end: the store has the end before readers see it, so whoever sees the terminal event
-    finds the state in the store. The thread is released only when the agent is done with it, because the next
-    run would read a memory that is still being written. Hooks come last: they may start the next run.
-
     Args:
         request: what was asked.
         journal: writes the run's log to the store.
-        completion: records the end, and calls the hooks.
-        locks: has the thread.
-        slot: has the run among those in progress.
+        guard: knows which messages the thread must not store.
+        hooks: the application's.
+        locks: has the thread, which was claimed.
+        slot: room for the run.
     """
 
     def __init__(
-        self, request: RunRequest, journal: Journal, completion: Completion, locks: ThreadLocks, slot: Slot
+        self,
+        request: RunRequest,
+        journal: Journal,
+        guard: Guard,
+        hooks: Hooks,
+        locks: ThreadLocks,
+        slot: Slot,
     ) -> None:
         self._request = request
         self._journal = journal
-        self._completion = completion
+        self._guard = guard
+        self._hooks = hooks
         self._locks = locks
         self._slot = slot
+        self._output: list[dict[str, Any]] = []
+
+    def begin(self, run: Run) -> None:
+        """Starts the run. Its thread is held until `after_end`."""
+        with self._slot.taken_by(run):
+            run.start()
+            self._journal.start(run)
+        self._locks.hold(self._request.owner, run)
 
     def entries_added(self, run: Run) -> None:
         """Has new entries written; readers see them when the store has them."""
         self._journal.on_entries()
 
     async def before_end(self, run: Run) -> None:
-        """Hands the end of the run to the store."""
-        await self._completion.record(run)
+        """Hands the end of the run to the store.
+
+        The store gets an end even if the log cannot be folded: a thread whose last run has none takes no
+        further run.
+        """
+        log = [entry.event for entry in run.log()]
+        withheld, state = self._guard.withheld, self._request.input.state
+        messages = [each for each in self._request.input.messages if each["id"] not in withheld]
+        try:
+            ending = await folded(log, messages, state)
+        except Exception:
+            await self._journal.finish(unfolded(log, messages, state))
+            raise
+        await self._journal.finish(ending)
+        known = {message["id"] for message in messages}
+        self._output = [message for message in ending.state.messages if message["id"] not in known]
 
     async def after_end(self, run: Run) -> None:
-        """Releases the thread, then calls the hooks."""
+        """Releases the thread, then calls the hooks, which may start its next run."""
         request = self._request
         with self._slot.given_back_by(run):
             await self._journal.aclose()
             if not request.recorded or self._journal.orphaned:
                 await forget(request.agent.provider, request.thread_id, request.context)
             self._locks.release(request.owner, run)
-            await self._completion.announce(run)
+            await self._announce(run)
+
+    async def _announce(self, run: Run) -> None:
+        """Calls the hook for the way in which the run ended."""
+        hooks, request = self._hooks, self._request
+        error = run.error or (None if self._journal.complete else StoreUnavailableError())
+        if error is not None:
+            await tell_hook(hooks.on_error, request.failed(error))
+        elif run.status is RunStatus.STOPPED:
+            await tell_hook(hooks.on_stop_generation, StopGeneration(request=request.before()))
+        else:
+            after = AfterRequest(request=request.before(), output_messages=self._output)
+            await tell_hook(hooks.on_after_request, after)
 
 
 class EphemeralRun:
     """The life of a run that leaves nothing behind, such as one that makes suggestions.
 
-    It holds no thread, so the thread may have another run at the same time.
+    It holds no thread, so the thread may have other runs at the same time.
 
     Args:
         request: what was asked.
         locks: lists the run, so that it can be stopped.
-        slot: has the run among those in progress.
+        slot: room for the run.
         is_new: the agent did not know the thread before, and is to forget it.
     """
 
@@ -76,6 +118,12 @@ class EphemeralRun:
         self._locks = locks
         self._slot = slot
         self._is_new = is_new
+
+    def begin(self, run: Run) -> None:
+        """Starts the run."""
+        with self._slot.taken_by(run):
+            run.start()
+        self._locks.add_ephemeral(self._request.owner, run)
 
     def entries_added(self, run: Run) -> None:
         """Shows new entries to readers."""
@@ -86,10 +134,10 @@ class EphemeralRun:
 
     async def after_end(self, run: Run) -> None:
         """Has the agent forget the thread, if it did not know it before."""
-        self._locks.remove_ephemeral(self._request.owner, run)
+        request = self._request
+        self._locks.remove_ephemeral(request.owner, run)
         with self._slot.given_back_by(run):
             if self._is_new:
-                request = self._request
                 await forget(request.agent.provider, request.thread_id, request.context)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..agui.run_input import RunInput
+from ..agui.versions import SentMessage
 from ..context import RequestContext
 from ..hooks import BeforeRequest, RequestFailed
 from ..providers.directory import ResolvedAgent
@@ -21,8 +21,8 @@ class RunRequest:
         agent: the agent.
         input: what the agent is asked to do.
         context: who asks, and what the request says besides.
-        as_sent: the messages, by id, that readers see in another form than the input has: as the client sent
-            them.
+        sent: the messages, by id, that the client sent in another form than the input has. Readers see them
+            as they were sent.
         recorded: the thread is stored. Otherwise, which is for a thread of this run alone, neither the store
             nor the agent knows it afterwards.
     """
@@ -30,7 +30,7 @@ class RunRequest:
     agent: ResolvedAgent
     input: RunInput
     context: RequestContext
-    as_sent: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    sent: Mapping[str, SentMessage] = field(default_factory=dict)
     recorded: bool = True
 
     def record(self) -> RunRecord:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..agui.call_ids import CallIds
-from ..agui.message_ids import MessageIds
+from ..agui.message_ids import MessageIds, ids_of
 from ..context import RequestContext
 from ..errors import ThreadNotFoundError
 from ..providers.directory import ResolvedAgent
 from ..state_store.base import AgentState, RunLog, StateStore
 from .healing import load_state, with_unique_calls
-from .prepare import ids_of
 from .remote_run import RemoteRun
 from .run import Run
 from .thread_locks import ThreadLocks

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ...agui.input_checks import check_input
 from ...agui.run_input import RunInput
-from ...agui.versions import received_input, translated_messages
+from ...agui.versions import received_input, sent_messages
 from ...errors import InvalidRequestError
 from ...providers.directory import ResolvedAgent
 from ...runs.request import RunRequest
@@ -46,7 +46,7 @@ def read_run(call: Call, agent: ResolvedAgent, runtime: CopilotRuntime) -> RunRe
     input = _input(body, runtime)
     properties = input.json["forwardedProps"]
     context = dataclasses.replace(call.context, properties=properties if isinstance(properties, dict) else {})
-    return RunRequest(agent=agent, input=input, context=context, as_sent=translated_messages(body))
+    return RunRequest(agent=agent, input=input, context=context, sent=sent_messages(body, input.messages))
 
 
 def read_connect(call: Call, runtime: CopilotRuntime) -> ConnectRequest:

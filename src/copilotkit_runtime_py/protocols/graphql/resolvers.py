@@ -13,6 +13,7 @@ from ...agui.input_checks import check_id
 from ...agui.run_input import RunInput
 from ...context import RequestContext
 from ...errors import MissingApiKeyError
+from ...guardrails.policy import Rules
 from ...hooks import RequestFailed
 from ...providers.directory import ResolvedAgent
 from ...runs.request import RunRequest
@@ -140,6 +141,7 @@ class RequestResolvers:
                 raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
             requested = data.agent_session.agent_name if data.agent_session else None
             self._check_ids(agentName=requested)
+            Rules.of_client(context)  # too many are refused before a run starts
             agent = await runtime.agents_for(context).resolve(requested)
             input = await self._run_input(data, agent, context)
         except Exception as error:

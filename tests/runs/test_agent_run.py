@@ -10,8 +10,8 @@ from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.agui.normalizer import EventSequence
 from copilotkit_runtime_py.agui.run_input import Json, RunInput
-from copilotkit_runtime_py.agui.versions import originals
-from copilotkit_runtime_py.runs.prepare import agent_input
+from copilotkit_runtime_py.agui.versions import sent_messages
+from copilotkit_runtime_py.runs.agent_run import agent_input
 from copilotkit_runtime_py.state_store.base import AgentState
 
 
@@ -41,7 +41,7 @@ def test_a_snapshot_has_a_message_as_it_was_sent_unless_the_agent_made_it_say_so
     from_agent: dict[str, Any], told: dict[str, Any]
 ) -> None:
     answer = {"id": "a1", "role": "assistant", "content": "nice"}
-    sent = originals([user(words("Look:"), GIVEN)], {"u1": user(words("Look:"), SENT)})
+    sent = sent_messages({"messages": [user(words("Look:"), SENT)]}, [user(words("Look:"), GIVEN)])
     sequence = EventSequence("t1", "r1", strict_stream=False, sent=sent)
     out: list[Event] = []
     sequence.push(events.messages_snapshot([from_agent, answer]), out)
