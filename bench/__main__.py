@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench import agui, servers, stores
+from bench import agui, in_process, scale, servers, startup, stores, whole_stack
 from bench.compare import compare_bursts, compare_crowds, compare_first_chunks, markdown
 from bench.load import GRAPHQL_END, exchange, post
 from bench.measure import OtherLoad, ask
@@ -25,10 +25,13 @@ INTRODUCTION = """# Benchmarks
 
 Written by `make bench ARGS=--write`: this server and the Node runtimes in one run, by the GraphQL contract
 beside `@copilotkit/runtime` 1.10.6 and by the AG-UI contract beside 1.75. One process each, the same scripted
-AG-UI agent behind them, a raw-socket client in front. Medians. CPU is the server's own, from the operating
-system. Latency is from the moment the agent makes a chunk to the moment the client has it; "added" is that
-less what it takes without a runtime between.
+AG-UI agent behind them, a raw-socket client in front. "SQLite" is this server as `serve` starts it, with
+threads on disk; "memory" is the same with `--store memory`, as the Node runtimes store them. Medians. CPU is
+the server's own, from the operating system. Latency is from the moment the agent makes a chunk to the moment
+the client has it; "added" is that less what it takes without a runtime between.
 """
+WHOLE_STACK = """One LangGraph graph whose scripted model streams tokens: in this server's process, and on
+FastAPI with upstream's `ag-ui-langgraph` behind the Node runtime 1.75."""
 
 
 async def measure_ceiling(frames: int) -> str:
@@ -43,11 +46,12 @@ async def measure_ceiling(frames: int) -> str:
 
 
 async def measure(quick: bool) -> str:
+    starts = (servers.ours, servers.ours_in_memory, servers.node)
     repetitions = 3 if quick else 9
     sizes = [500, 2000, 8000] if quick else [500, 1000, 2000, 4000, 8000]
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(servers.agent())
-        pair = [stack.enter_context(start(base)) for start in (servers.ours, servers.node)]
+        pair = [stack.enter_context(start(base)) for start in starts]
         for server in pair:
             for _ in range(5 if quick else 20):
                 await ask(server, "300 0")
@@ -62,14 +66,27 @@ async def measure(quick: bool) -> str:
     tables.append(await measure_ceiling(20_000))
     agui_tables, agui_noise = await agui.measure(quick)
     parts = [about((noise + agui_noise) / 2), "## GraphQL", *tables, "## AG-UI", *agui_tables]
+    parts += ["## An agent in the server's process", *await in_process.measure(quick)]
+    parts += ["## The whole stack", WHOLE_STACK, *await whole_stack.measure(quick)]
     parts += ["## Stores", *await stores.measure(quick)]
+    parts += ["## Scale", *await scale.measure(quick)]
+    parts += ["## Start", *startup.measure(quick)]
     return "\n\n".join(parts)
+
+
+def commit() -> str:
+    """The commit that is measured."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    return subprocess.run(
+        command, cwd=DOCUMENT.parent, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def about(noise: float) -> str:
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     machine = f"{psutil.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
-    return f"{machine}; Python {platform.python_version()}, Node {node}; other load: {noise:.1f} CPUs."
+    versions = f"Python {platform.python_version()}, Node {node}"
+    return f"Commit {commit()}. {machine}; {versions}; other load: {noise:.1f} CPUs."
 
 
 def main() -> None:

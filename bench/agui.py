@@ -14,7 +14,7 @@ import psutil
 
 from bench import servers
 from bench.agent import NAME
-from bench.compare import Table, compare_crowds, markdown
+from bench.compare import Table, compare_crowds, compare_first_chunks, markdown, share_columns, shares
 from bench.load import Exchange, exchange, post
 from bench.measure import Burst, OtherLoad, burst, threads
 from bench.servers import Server
@@ -66,12 +66,11 @@ async def compare_histories(pair: list[Server], repetitions: int) -> str:
         for _ in range(repetitions):
             for server, result in zip(pair, results, strict=True):
                 await burst(server, result, partial(ask, history=history), 0)
-        python, node = results
-        share = f"{python.cpu_per_chunk / node.cpu_per_chunk:.3f}"
-        rows.append([f"{history}", *python.row(), *node.row(), share])
+        figures = [figure for result in results for figure in result.row()]
+        rows.append([f"{history}", *figures, *shares([result.cpu_per_chunk for result in results])])
     columns = [f"{server.name}: {what}" for server in pair for what in ("ms", "chunks/s", "CPU µs/chunk")]
     title = f"One stream of {CHUNKS:,} chunks, by the messages of 1 kB before it"
-    return markdown(title, ["messages", *columns, "CPU, Python to Node"], rows)
+    return markdown(title, ["messages", *columns, *share_columns(pair, "CPU")], rows)
 
 
 @dataclass
@@ -105,11 +104,15 @@ async def compare_throughput(pair: list[Server], runs: int, repetitions: int) ->
         for _ in range(repetitions):
             for server, result in zip(pair, results, strict=True):
                 await throughput(server, result, runs, at_once)
-        python, node = (statistics.median(result.rates) for result in results)
-        cpu = [f"{result.cpu / result.runs * 1000:.2f}" for result in results]
-        rows.append([f"{at_once}", f"{python:,.0f}", cpu[0], f"{node:,.0f}", cpu[1], f"{python / node:.1f}"])
+        rates = [statistics.median(result.rates) for result in results]
+        figures = [
+            figure
+            for rate, result in zip(rates, results, strict=True)
+            for figure in (f"{rate:,.0f}", f"{result.cpu / result.runs * 1000:.2f}")
+        ]
+        rows.append([f"{at_once}", *figures, *shares(rates)])
     columns = [f"{server.name}: {what}" for server in pair for what in ("runs/s", "CPU ms/run")]
-    return markdown("Runs of one chunk", ["at once", *columns, "runs/s, Python to Node"], rows)
+    return markdown("Runs of one chunk", ["at once", *columns, *share_columns(pair, "runs/s")], rows)
 
 
 async def compare_connects(pair: list[Server], repetitions: int) -> str:
@@ -129,13 +132,16 @@ async def compare_connects(pair: list[Server], repetitions: int) -> str:
     return markdown("A thread of 50 runs of 200 chunks, loaded again", header, rows)
 
 
+STARTS = (servers.ours, servers.ours_in_memory, node)
+
+
 async def measure(quick: bool) -> tuple[list[str], float]:
     """Returns the tables, and how many CPUs were busy with other things."""
     install()
     repetitions = 3 if quick else 9
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(servers.agent())
-        pair = [stack.enter_context(start(base)) for start in (servers.ours, node)]
+        pair = [stack.enter_context(start(base)) for start in STARTS]
         for server in pair:
             for _ in range(5 if quick else 20):
                 await ask(server, "300 0")
@@ -143,6 +149,7 @@ async def measure(quick: bool) -> tuple[list[str], float]:
         tables = [
             await compare_histories(pair, repetitions),
             await compare_crowds(pair, ask, base, 50, "200 10", 1 if quick else 4),
+            await compare_first_chunks(pair, ask, 15 if quick else 60),
             await compare_throughput(pair, 160 if quick else 480, repetitions),
             await compare_connects(pair, 10 if quick else 40),
         ]

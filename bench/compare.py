@@ -16,6 +16,17 @@ def markdown(title: str, header: list[str], rows: Table) -> str:
     return f"### {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def shares(figures: list[float]) -> list[str]:
+    """Each of our figures as a share of Node's, which is the last."""
+    *ours, node = figures
+    return [f"{each / node:.2f}" if node else "-" for each in ours]
+
+
+def share_columns(servers: list[Server], what: str) -> list[str]:
+    """The headings of `shares`."""
+    return [f"{what}, {server.name} to Node" for server in servers[:-1]]
+
+
 async def compare_bursts(pair: list[Server], ask: Ask, sizes: list[int], pause: int, repetitions: int) -> str:
     rows: Table = []
     for chunks in sizes:
@@ -23,12 +34,11 @@ async def compare_bursts(pair: list[Server], ask: Ask, sizes: list[int], pause: 
         for _ in range(repetitions):
             for server, result in zip(pair, results, strict=True):
                 await burst(server, result, ask, pause)
-        python, node = results
-        share = f"{python.cpu_per_chunk / node.cpu_per_chunk:.2f}" if node.cpu else "-"
-        rows.append([f"{chunks:,}", *python.row(), *node.row(), share])
+        figures = [figure for result in results for figure in result.row()]
+        rows.append([f"{chunks:,}", *figures, *shares([result.cpu_per_chunk for result in results])])
     columns = [f"{server.name}: {what}" for server in pair for what in ("ms", "chunks/s", "CPU µs/chunk")]
     title = f"One stream, {f'{pause} ms between chunks' if pause else 'chunks as fast as the agent writes'}"
-    return markdown(title, ["chunks", *columns, "CPU, Python to Node"], rows)
+    return markdown(title, ["chunks", *columns, *share_columns(pair, "CPU")], rows)
 
 
 async def compare_crowds(

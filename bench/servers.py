@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,13 +34,15 @@ class Server:
     process: psutil.Process
 
     def cpu(self) -> float:
-        """Seconds of CPU that it has used."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        """Seconds of CPU that it has used, with its workers."""
+        return sum(sum(each.cpu_times()[:2]) for each in self._processes())
 
     def memory(self) -> float:
-        """Its resident memory in MB."""
-        return float(self.process.memory_info().rss) / 1e6
+        """Its resident memory in MB, with its workers."""
+        return sum(float(each.memory_info().rss) for each in self._processes()) / 1e6
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
 
 
 @contextlib.contextmanager
@@ -92,23 +95,39 @@ def agent() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def ours(base: str) -> Iterator[Server]:
-    """Our server, as its command line starts it."""
+def serve(target: str, store: str | None = None, *options: str, name: str = "Python") -> Iterator[Server]:
+    """Our server, as its command line starts it.
+
+    Args:
+        target: the agent.
+        store: where threads are stored; by default where the command itself stores them: in SQLite.
+        options: further options of the command.
+        name: what the server is called in the tables.
+    """
     port = free_port()
     program = Path(sys.executable).with_name("copilotkit-runtime-py")
-    command = [
-        f"{program}",
-        "serve",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        f"{port}",
-        "--endpoint",
-        "/api/copilotkit",
-    ]
-    with running([*command, "--agent", f"{NAME}={base}{NAME}"], tells_port=False) as process:
-        wait_for(port, process)
-        yield Server("Python", f"http://127.0.0.1:{port}/api/copilotkit", psutil.Process(process.pid))
+    command = [f"{program}", "serve", "--port", f"{port}", "--agent", f"{NAME}={target}", *options]
+    command += ["--drain-seconds", "0"]
+    with tempfile.TemporaryDirectory() as directory:
+        place = store or f"sqlite:///{directory}/threads.db"
+        with running([*command, "--store", place], tells_port=False) as process:
+            wait_for(port, process)
+            url = f"http://127.0.0.1:{port}/api/copilotkit"
+            yield Server(name, url, psutil.Process(process.pid))
+
+
+@contextlib.contextmanager
+def ours(base: str) -> Iterator[Server]:
+    """Our server with the default store, SQLite."""
+    with serve(f"{base}{NAME}", name="SQLite") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def ours_in_memory(base: str) -> Iterator[Server]:
+    """Our server with the store in memory."""
+    with serve(f"{base}{NAME}", "memory", name="memory") as server:
+        yield server
 
 
 @contextlib.contextmanager
