@@ -23,7 +23,7 @@ class LangGraphDev(Server):
     """LangGraph's development server. What it knows ends with it.
 
     Args:
-        graphs: the target of each graph, a file below the project's root, by the graph's name.
+        graphs: the target of each graph by its name: a file below the project's root, or a module.
         config: further keys of the `langgraph.json`.
         env: further variables of the environment.
     """
@@ -40,7 +40,7 @@ class LangGraphDev(Server):
         super().__init__()
         self.url = f"http://127.0.0.1:{self.port}"
         self._env = dict(env or {})
-        targets = {name: f"{ROOT / target}" for name, target in graphs.items()}
+        targets = {name: f"{ROOT / target}" if "/" in target else target for name, target in graphs.items()}
         whole = {"dependencies": ["."], "graphs": targets, **(config or {})}
         (self.directory / "langgraph.json").write_text(json.dumps(whole))
 
