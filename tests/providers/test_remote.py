@@ -16,6 +16,10 @@ from typing import Any
 import pytest
 import trustme
 from ag_ui.core import RunAgentInput
+from starlette.applications import Starlette
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.agui.events import Event
@@ -23,6 +27,7 @@ from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentError
 from copilotkit_runtime_py.providers import remote
 from copilotkit_runtime_py.providers.remote import RemoteProvider
+from tests.mcp_server import served as starlette_served
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -71,7 +76,8 @@ async def served(
 async def read_request(reader: asyncio.StreamReader) -> Request:
     line, *fields = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
     headers = {name.lower(): value for name, value in (field.split(": ", 1) for field in fields)}
-    return Request(line, headers, json.loads(await reader.readexactly(int(headers["content-length"]))))
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Request(line, headers, json.loads(body or b"null"))
 
 
 def answering(*pieces: bytes) -> Handler:
@@ -331,6 +337,38 @@ async def test_a_redirect_is_not_followed_and_its_target_is_told_to_the_operator
     with caplog.at_level(logging.WARNING, "copilotkit_runtime_py"):
         assert await outcome(handle) == ([], "HTTP 307: ")
     assert "redirects to /agent/" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["", "/agent", "/threads"])
+@pytest.mark.anyio
+async def test_a_langgraph_server_is_recognised_and_the_target_for_it_is_named(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    async def info(request: StarletteRequest) -> Response:
+        asked.append(request.url.path)
+        return JSONResponse({"version": "0.16.7", "flags": {"assistants": True, "crons": False}})
+
+    async def search(request: StarletteRequest) -> Response:
+        return JSONResponse([{"graph_id": "travel"}])
+
+    async def threads(request: StarletteRequest) -> Response:
+        return JSONResponse({"detail": "invalid"}, 422)
+
+    routes = [
+        Route("/info", info),
+        Route("/assistants/search", search, methods=["POST"]),
+        Route("/threads", threads, methods=["POST"]),
+    ]
+    with starlette_served(Starlette(routes=routes)) as port:
+        async with provider_at(f"http://127.0.0.1:{port}{path}") as provider:
+            for _ in range(2):
+                with pytest.raises(AgentError) as raised:
+                    await anext(aiter(provider.run(run_input(), RequestContext())))
+                assert raised.value.message.endswith("register its graph as langgraph+https://host/graph")
+    assert f"register its graphs as langgraph+http://127.0.0.1:{port}/travel" in caplog.text
+    assert asked == ["/info"]
 
 
 @pytest.mark.anyio

@@ -39,6 +39,10 @@ _CONNECT_ATTEMPTS: Final = 3
 _REFUSAL_BYTES: Final = 2048
 _HEADER_BYTES: Final = 64 * 1024
 
+# The statuses with which a server answers that does not speak AG-UI at this URL.
+_ELSEWHERE: Final = (404, 405, 422)
+_PROBE_SECONDS: Final = 2.0
+
 # Less than the 5 seconds after which uvicorn and Node close an idle connection: a request on a connection
 # that the server is closing is lost, and must not be repeated.
 _KEEP_ALIVE_SECONDS: Final = 4.0
@@ -82,6 +86,7 @@ class RemoteProvider(Provider):
         self._idle_timeout = idle_timeout
         self._timeout = aiohttp.ClientTimeout(connect=connect_timeout, sock_read=idle_timeout)
         self._max_event_bytes = max_event_bytes
+        self._langgraph_server: bool | None = None
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self.description = description
 
@@ -179,7 +184,20 @@ class RemoteProvider(Provider):
         text = body[:_REFUSAL_BYTES].decode("utf-8", "ignore" if len(body) > _REFUSAL_BYTES else "replace")
         if "application/json" in response.headers.get("content-type", ""):
             text = _compact_json(text)
+        if response.status in _ELSEWHERE and await self._is_langgraph_server():
+            text = "this is a LangGraph server: register its graph as langgraph+https://host/graph"
         return AgentError(f"HTTP {response.status}: {text}", _FAULT, status_code=response.status)
+
+    async def _is_langgraph_server(self) -> bool:
+        """Whether the URL leads to a server of LangGraph's own API. It is asked once."""
+        if self._langgraph_server is None:
+            from .langgraph_platform.recognition import find_langgraph_server
+
+            found = await find_langgraph_server(str(self._url), self._headers, seconds=_PROBE_SECONDS)
+            self._langgraph_server = found is not None
+            if found is not None:
+                logger.error("%s", found.advice)
+        return self._langgraph_server
 
     def _fault(self, error: Exception, words: str) -> AgentError:
         self._log("%s: %r", words, error)
