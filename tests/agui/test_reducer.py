@@ -265,7 +265,7 @@ def test_state_is_replaced_and_patched() -> None:
     [
         [{"op": "replace", "path": "/x/y", "value": 1}],
         [{"op": "add", "path": "/a/0", "value": 1}],
-        [{"op": "remove", "path": ""}],
+        [{"op": "remove", "path": ""}, {"op": "remove", "path": "/b"}],
         [{"op": "add", "path": "/b", "value": 1}, {"op": "test", "path": "/a", "value": 2}],
         [{"op": "move", "from": "/zz", "path": "/b"}],
     ],

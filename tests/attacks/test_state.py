@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilotkit_runtime_py.agui import events
-from copilotkit_runtime_py.agui.json_patch import MAX_STATE_BYTES, patched
+from copilotkit_runtime_py.agui.json_patch import MAX_STATE_BYTES, Patched
 from tests.attacks.graphql import RUN, answer, ask, data
 from tests.protocols.agui.served import serve
 
@@ -41,7 +41,9 @@ PATCH = st.lists(
 def test_copies_of_copies_are_stopped_before_they_fill_the_memory() -> None:
     tracemalloc.start()
     try:
-        assert patched({"a": {"x": "y" * 1000}}, BOMB) == ({"a": {"x": "y" * 1000}}, False)
+        state = Patched({"a": {"x": "y" * 1000}})
+        assert not state.apply(BOMB)
+        assert state.value == {"a": {"x": "y" * 1000}}
         assert tracemalloc.get_traced_memory()[1] < MAX_STATE_BYTES
     finally:
         tracemalloc.stop()
@@ -51,30 +53,36 @@ def test_copies_of_copies_are_stopped_before_they_fill_the_memory() -> None:
 def test_copies_of_copies_are_stopped_before_they_nest_too_deeply() -> None:
     nesting = [{"op": "copy", "from": "/a", "path": "/a" + "/a" * 2**n} for n in range(12)]
 
-    assert patched({"a": {}}, nesting) == ({"a": {}}, False)
+    state = Patched({"a": {}})
+    assert not state.apply(nesting)
+    assert state.value == {"a": {}}
 
 
 @pytest.mark.attack(24)
 def test_a_state_does_not_grow_beyond_its_bound_patch_by_patch() -> None:
-    state: Any = {"a": ["x" * 900_000]}
+    state = Patched({"a": ["x" * 900_000]})
     for _ in range(30):
-        state, _ = patched(state, [{"op": "copy", "from": "/a/0", "path": "/a/-"}])
+        state.apply([{"op": "copy", "from": "/a/0", "path": "/a/-"}])
 
-    assert len(state["a"]) == MAX_STATE_BYTES // 900_003
+    assert len(state.value["a"]) == MAX_STATE_BYTES // 900_003
 
 
 def test_a_patch_may_copy() -> None:
-    assert patched({"a": 1}, [{"op": "copy", "from": "/a", "path": "/b"}]) == ({"a": 1, "b": 1}, True)
+    state = Patched({"a": 1})
+    assert state.apply([{"op": "copy", "from": "/a", "path": "/b"}])
+    assert state.value == {"a": 1, "b": 1}
 
 
 @pytest.mark.attack(24)
 @given(JSON, PATCH)
-def test_no_patch_raises_or_changes_the_state_that_was(state: Any, patch: Any) -> None:
-    before = repr(state)
+def test_no_patch_raises_or_changes_the_state_that_was_or_is_half_applied(state: Any, patch: Any) -> None:
+    before, asked = repr(state), repr(patch)
+    patched = Patched(state)
 
-    patched(state, patch)
+    if not patched.apply(patch):
+        assert patched.value == state
 
-    assert repr(state) == before
+    assert (repr(state), repr(patch)) == (before, asked)
 
 
 @pytest.mark.attack(24)

@@ -14,6 +14,7 @@ import pytest
 from tests.clients.conftest import Serve, agent, live_server, serve
 from tests.clients_agui.browser import CLIENTS, Browser, Client, Page
 from tests.clients_agui.node import ENVIRONMENT, HERE, install
+from tests.clients_agui.oracles import Oracles
 from tests.scripted_agent import Script, ScriptedAgent
 
 __all__ = ["agent", "live_server", "serve"]
@@ -51,6 +52,13 @@ def node_environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def browser(node_environment: dict[str, str]) -> Iterator[Browser]:
     process = Browser(node_environment)
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def oracles(node_environment: dict[str, str]) -> Iterator[Oracles]:
+    process = Oracles(node_environment)
     yield process
     process.close()
 

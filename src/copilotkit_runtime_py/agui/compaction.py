@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import ProtocolViolationError
 from . import events
 from .events import Event
-from .json_patch import patched
+from .json_patch import PatchBudget, Patched
 from .message_events import PARTS
 from .normalizer import EventSequence
 
@@ -180,8 +180,10 @@ class _Compaction:
         self._pending = pending
         self._items: list[Piece | _Part] = []
         self._growing: dict[tuple[str, str], _Part] = {}
-        self._activities: dict[str, Piece] = {}
-        self._state = _State()
+        self._activities: dict[str, tuple[Piece, Patched]] = {}
+        self._budget = PatchBudget()
+        self._state = Patched({}, self._budget)
+        self._state_places: list[int] = []
         self._started: Event = {}
 
     def add(self, place: int, event: Event) -> None:
@@ -189,16 +191,16 @@ class _Compaction:
         if kind in PARTS:
             self._add_part(place, event)
         elif kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
-            self._state.apply(event, place)
+            self._fold_state(place, event)
         elif kind in ("ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA") and self._fold_activity(place, event):
             pass
         else:
             if kind == "RUN_STARTED":
                 self._started = event
-                self._state.value = (event.get("input") or {}).get("state") or {}
-            elif kind in ("RUN_FINISHED", "RUN_ERROR") and self._state.places:
+                self._state.replace((event.get("input") or {}).get("state") or {})
+            elif kind in ("RUN_FINISHED", "RUN_ERROR") and self._state_places:
                 snapshot = events.state_snapshot(self._state.value)
-                self._items.append(Piece(snapshot, self._state.places[-1:], []))
+                self._items.append(Piece(snapshot, self._state_places[-1:], []))
             self._items.append(Piece(self._historic(event), [place], []))
             if kind == "MESSAGES_SNAPSHOT":  # it may hold what a message was so far
                 self._growing = {key: _Part() for key in self._growing}
@@ -221,27 +223,33 @@ class _Compaction:
         if action == "close":
             del self._growing[key]
 
+    def _fold_state(self, place: int, event: Event) -> None:
+        if event["type"] == "STATE_SNAPSHOT":
+            self._state.replace(event.get("snapshot"))
+        elif not self._state.apply(event["delta"]):
+            return
+        self._state_places.append(place)
+
     def _fold_activity(self, place: int, event: Event) -> bool:
         """Folds an event into the snapshot of its activity. Returns whether there is one in this run."""
-        id = event["messageId"]
-        piece = self._activities.get(id)
-        replaces = event.get("replace", False)
-        if piece is None or piece.event is None:
+        id, replaces = event["messageId"], event.get("replace", False)
+        if id not in self._activities:
             if replaces:
-                piece = self._activities[id] = Piece(event, [place], [])
+                piece = Piece(event, [place], [])
+                self._activities[id] = piece, Patched(event["content"], self._budget)
                 self._items.append(piece)
-            return replaces is True
-        before = piece.event
+            return bool(replaces)
+        piece, content = self._activities[id]
+        before = piece.event or {}
+        piece.places.append(place)
         if replaces:
             piece.event = dict(event)
-        elif event["type"] == "ACTIVITY_DELTA":
-            content, applied = patched(before["content"], event["patch"])
-            if applied:
-                piece.event = {**before, "content": content, "activityType": event["activityType"]}
+            content.replace(event["content"])
+        elif event["type"] == "ACTIVITY_DELTA" and content.apply(event["patch"]):
+            piece.event = {**before, "content": content.value, "activityType": event["activityType"]}
         metadata = before.get("metadata", {}) | event.get("metadata", {})
         if metadata:
-            piece.event = {**piece.event, "metadata": metadata}
-        piece.places.append(place)
+            piece.event = {**(piece.event or {}), "metadata": metadata}
         return True
 
     def _historic(self, event: Event) -> Event | None:
@@ -285,20 +293,6 @@ class _Part:
             if self._metadata:
                 grown.event["metadata"] = self._metadata
         return self._pieces
-
-
-class _State:
-    def __init__(self) -> None:
-        self.value: Any = {}
-        self.places: list[int] = []
-
-    def apply(self, event: Event, place: int) -> None:
-        if event["type"] == "STATE_SNAPSHOT":
-            self.value, applied = event.get("snapshot"), True
-        else:
-            self.value, applied = patched(self.value, event["delta"])
-        if applied:
-            self.places.append(place)
 
 
 def _length(text: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..state_store.base import AgentState
 from .events import Event, well_formed
-from .json_patch import patched
+from .json_patch import PatchBudget, Patched
 from .message_events import PARTS, REASONING, TEXT, TOOL
 
 
@@ -21,7 +21,8 @@ class Transcript:
     """
 
     def __init__(self, messages: Iterable[dict[str, Any]], state: Any) -> None:
-        self.state = {} if state is None else state
+        self._budget = PatchBudget()
+        self._state = Patched({} if state is None else state, self._budget)
         self.interrupts: list[dict[str, Any]] = []
         self._growing: dict[tuple[str, str], _Growing] = {}
         self._set_messages(messages)
@@ -43,7 +44,7 @@ class Transcript:
         """Returns what the events so far leave."""
         for growing in self._growing.values():
             growing.join()
-        return AgentState(state=self.state, messages=list(self._messages), interrupts=self.interrupts)
+        return AgentState(state=self._state.value, messages=list(self._messages), interrupts=self.interrupts)
 
     def _on_text_message_start(self, event: Event) -> None:
         self._grow_text(TEXT, event["messageId"], event.get("role", "assistant"))
@@ -88,10 +89,10 @@ class Transcript:
             self._move(growing, part, id)
 
     def _on_state_snapshot(self, event: Event) -> None:
-        self.state = event.get("snapshot")
+        self._state.replace(event.get("snapshot"))
 
     def _on_state_delta(self, event: Event) -> None:
-        self.state, _ = patched(self.state, event["delta"])
+        self._state.apply(event["delta"])
 
     def _on_run_finished(self, event: Event) -> None:
         outcome = event.get("outcome")

@@ -73,6 +73,8 @@ class ThreadReader:
         since = since if since <= latest else 1
         logs = with_unique_calls(await self._store.read_runs(owner, thread_id, since=since))
         length = 0
+        if run is not None and run.ended and any(log.run.number == run.number and log.ended for log in logs):
+            run = None  # a reader who joins after the end gets what is stored
         if run is not None:
             stored = [len(log.events) for log in logs if log.run.number == run.number and not log.compacted]
             length = max(len(run.entries), *stored, 0)

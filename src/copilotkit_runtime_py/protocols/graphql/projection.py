@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from pydantic_core import from_json
 
 from ...agui.events import COPILOTKIT_INTERRUPTS, GRAPH_INTERRUPTS, Event, as_text, encode, interrupt_text
-from ...agui.json_patch import patched
+from ...agui.json_patch import PatchBudget, Patched
 from ...runs.event_log import Entry
 from .convert import flat_messages
 
@@ -107,6 +107,9 @@ Operation: TypeAlias = (
     | Fail
 )
 
+# What the messages about changes of the state may amount to in one response.
+_MAX_STATE_BYTES: Final = 16 * 1024 * 1024
+
 TEXT: Final = "text"
 ACTION: Final = "action"
 
@@ -119,8 +122,11 @@ class Projection:
     """
 
     def __init__(self, state: Any = None) -> None:
-        self._base = state
-        self._state: Any = {}
+        budget = PatchBudget()
+        # What the client sent is not told again until the agent changes it.
+        self._base = Patched(state, budget) if state is not None else None
+        self._state = Patched({}, budget)
+        self._state_bytes = 0
         self._running = True
         self._exited = False
         self._node = ""
@@ -212,14 +218,17 @@ class Projection:
     def _state_snapshot(self, event: Event, cut: bool) -> Iterable[Operation]:
         snapshot = event.get("snapshot")
         if isinstance(snapshot, dict | list):
-            self._set_state(snapshot)
+            self._base = None
+            self._state.replace(snapshot)
             yield self._state_message(active=True)
 
     def _state_delta(self, event: Event, cut: bool) -> Iterable[Operation]:
-        state, applied = patched(self._state if self._base is None else self._base, event["delta"])
-        if applied:
-            self._set_state(state)
-            yield self._state_message(active=True)
+        state = self._state if self._base is None else self._base
+        if state.apply(event["delta"]):
+            self._state, self._base = state, None
+            # Each message has the whole state. Beyond a bound, only the next step and the end tell it.
+            if self._state_bytes <= _MAX_STATE_BYTES:
+                yield self._state_message(active=True)
 
     def _messages_snapshot(self, event: Event, cut: bool) -> Iterable[Operation]:
         self._synced = event["messages"]
@@ -263,7 +272,7 @@ class Projection:
                 yield AddInterrupt(interrupt_text(interrupt))
         messages = flat_messages(self._synced) if self._synced is not None else None
         # A client learns from this message only that the agent gave up its session.
-        if self._state or messages is not None or self._exited:
+        if self._shown_state or messages is not None or self._exited:
             yield self._state_message(active=False, messages=messages)
         yield Finish()
 
@@ -271,16 +280,11 @@ class Projection:
         code = event.get("code")
         yield Fail(event["message"], None if code == STREAM_FAULT else code)
 
-    def _set_state(self, state: Any) -> None:
-        if isinstance(state, dict) and "messages" in state:
-            state = {key: value for key, value in state.items() if key != "messages"}
-        self._state = state
-        self._base = None
-
     def _predict(self, name: str | None, arguments: str) -> bool:
         """Updates the state from a call's arguments so far, if the agent announced that they tell it."""
         entries = [entry for entry in self._predicted if entry.get("tool") == name]
-        if not entries or not isinstance(self._state, dict):
+        state = self._state.value
+        if not entries or not isinstance(state, dict):
             return False
         try:
             values = from_json(arguments, allow_partial="trailing-strings")
@@ -292,15 +296,27 @@ class Projection:
             if not isinstance(key, str):
                 continue
             if not argument:
-                self._state = {**self._state, key: values}
+                state = {**state, key: values}
                 changed = True
             elif isinstance(argument, str) and isinstance(values, dict) and argument in values:
-                self._state = {**self._state, key: values[argument]}
+                state = {**state, key: values[argument]}
                 changed = True
+        if changed:
+            self._state.replace(state)
         return changed
 
     def _state_message(self, *, active: bool, messages: list[dict[str, Any]] | None = None) -> AddState:
-        state = self._state
+        state = self._shown_state
         if messages is not None:
             state = {**(state if isinstance(state, dict) else {}), "messages": messages}
-        return AddState(self._node, encode(state).decode(), active, self._running)
+        text = encode(state).decode()
+        self._state_bytes += len(text)
+        return AddState(self._node, text, active, self._running)
+
+    @property
+    def _shown_state(self) -> Any:
+        """The state without the conversation that a graph's state holds."""
+        state = self._state.value
+        if isinstance(state, dict) and "messages" in state:
+            return {key: value for key, value in state.items() if key != "messages"}
+        return state
