@@ -34,6 +34,8 @@ class Limits:
         runs_per_process: the most runs that may be in progress, or None for no bound.
         events_per_run: the most events that one run may emit.
         bytes_per_run: the most bytes of encoded events that one run may emit.
+        patch_operations_per_run: the most operations that the patches of states and activities of one run may
+            have. One patch has 10,000 at most.
         run_seconds: the longest time that a run may take, or None for no bound.
         idle_seconds: the longest time that an agent may stay silent, or None for no bound.
         reader_seconds: how long a client may read nothing of what is sent to it before it is left. The run
@@ -64,6 +66,7 @@ class Limits:
     runs_per_process: int | None = 2_000
     events_per_run: int = 1_000_000
     bytes_per_run: int = 64 * 1024 * 1024
+    patch_operations_per_run: int = 100_000
     run_seconds: float | None = 3600.0
     idle_seconds: float | None = 600.0
     reader_seconds: float = 60.0

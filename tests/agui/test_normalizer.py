@@ -734,6 +734,23 @@ MALFORMED: dict[str, tuple[Event, str]] = {
         {"type": "STATE_DELTA", "delta": {"a": 1}},
         "The agent sent a malformed STATE_DELTA event: delta: Input should be a valid list",
     ),
+    "an operation that is none": (
+        {"type": "STATE_DELTA", "delta": [{"op": "fly", "path": "/a"}]},
+        "The agent sent a malformed STATE_DELTA event: delta.0: Input should be an operation of JSON Patch",
+    ),
+    "an operation without a value": (
+        events.state_delta([{"op": "remove", "path": "/a"}, {"op": "add", "path": "/a"}]),
+        "The agent sent a malformed STATE_DELTA event: delta.1: Input should be an operation of JSON Patch",
+    ),
+    "a copy from nowhere": (
+        events.activity_delta("a", "plan", [{"op": "copy", "path": "/a", "from": "a"}]),
+        "The agent sent a malformed ACTIVITY_DELTA event: patch.0: Input should be an operation of JSON "
+        "Patch",
+    ),
+    "a path that is no pointer": (
+        events.state_delta([{"op": "remove", "path": "/a~2"}]),
+        "The agent sent a malformed STATE_DELTA event: delta.0: Input should be an operation of JSON Patch",
+    ),
     "messages that are no list": (
         {"type": "MESSAGES_SNAPSHOT", "messages": None},
         "The agent sent a malformed MESSAGES_SNAPSHOT event: messages: Field required",

@@ -11,8 +11,9 @@ from ag_ui.core import RunAgentInput
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.agui import events, json_patch
 from copilotkit_runtime_py.agui.json_patch import MAX_STATE_BYTES, Patched
+from copilotkit_runtime_py.limits import Limits
 from tests.attacks.graphql import RUN, answer, ask, data
 from tests.protocols.agui.served import serve
 
@@ -98,3 +99,108 @@ async def test_a_patch_that_is_stopped_leaves_the_run_and_its_readers_alone() ->
         assert {"content": ["hello"]} in told["data"]["generateCopilotResponse"]["messages"]
         _, kept = await served.json(served.request("GET", "/threads/t1/state"))
     assert kept == {"state": {"a": {"x": 1}}}
+
+
+class Measured:
+    """What patches encode, in bytes: the work that grows with a state."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def encode(self, value: Any) -> bytes:
+        data = events.encode(value)
+        self.bytes += len(data)
+        return data
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
+    work = Measured()
+    monkeypatch.setattr(json_patch, "encode", work.encode)
+    return work
+
+
+async def state_after(agent: Any) -> tuple[list[dict[str, Any]], Any]:
+    """The events of a run, and the state that two readers who come later get."""
+    async with serve({"agent": agent}) as served:
+        told = await served.events(served.run())
+        first = await served.events(served.connect())
+        assert await served.events(served.connect()) == first
+        _, kept = await served.json(served.request("GET", "/threads/t1/state"))
+    snapshots = [event["snapshot"] for event in first if event["type"] == "STATE_SNAPSHOT"]
+    assert snapshots == [kept["state"]]
+    return told, kept["state"]
+
+
+@pytest.mark.attack(24)
+@pytest.mark.anyio
+async def test_what_a_patch_costs_does_not_depend_on_the_size_of_the_state(measured: Measured) -> None:
+    async def agent(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+        yield events.state_snapshot({"a": list(range(20_000))})
+        for value in range(3_000):
+            yield events.state_delta([{"op": "replace", "path": "/a/0", "value": value}])
+
+    told, state = await state_after(agent)
+    assert told[-1]["type"] == "RUN_FINISHED"
+    assert state == {"a": [2_999, *range(1, 20_000)]}
+    # The state is copied before its first patch, once at the run's end and once for its readers.
+    assert measured.bytes < 2.1 * len(events.encode(state))
+
+
+@pytest.mark.attack(24)
+@pytest.mark.anyio
+async def test_copies_that_double_a_state_patch_by_patch_are_stopped(measured: Measured) -> None:
+    async def agent(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+        yield events.state_snapshot({"a": ["xxxxxxxxxx"]})
+        for _ in range(60):
+            yield events.state_delta([{"op": "copy", "from": "/a", "path": "/a/-"}])
+
+    told, state = await state_after(agent)
+    assert (len(told), told[-1]["type"]) == (63, "RUN_FINISHED")
+    assert len(events.encode(state)) < 4 * 1024 * 1024
+    assert measured.bytes < 2 * 40 * 1024 * 1024
+
+
+@pytest.mark.attack(24)
+@pytest.mark.anyio
+async def test_a_patch_of_too_many_operations_ends_its_run() -> None:
+    async def agent(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+        yield events.state_snapshot({"a": []})
+        yield events.state_delta([{"op": "add", "path": "/a/0", "value": 1}] * 200_000)
+
+    told, state = await state_after(agent)
+    assert told[-1] == events.run_error("A patch of the agent exceeded 10000 operations.", "LIMIT_EXCEEDED")
+    assert state == {"a": []}
+
+
+@pytest.mark.attack(24)
+@pytest.mark.anyio
+async def test_patches_of_too_many_operations_together_end_their_run() -> None:
+    async def agent(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+        yield events.state_snapshot({"a": 0})
+        for value in range(100):
+            yield events.state_delta([{"op": "replace", "path": "/a", "value": value}] * 2)
+
+    limits = Limits(patch_operations_per_run=20)
+    async with serve({"agent": agent}, limits=limits) as served:
+        told = await served.events(served.run())
+    assert told[-1] == events.run_error("The run exceeded 20 operations of patches.", "LIMIT_EXCEEDED")
+    assert len(told) == 2 + 11 + 1
+
+
+@pytest.mark.attack(24)
+def test_inserts_that_shift_a_long_list_again_and_again_are_stopped() -> None:
+    state = Patched({"a": [0] * 1_000_000})
+    patches = (state.apply([{"op": "add", "path": "/a/0", "value": 1}]) for _ in range(1_000))
+    assert 0 < sum(patches) <= 200
+    assert state.apply([{"op": "add", "path": "/a/-", "value": 1}])
+
+
+@pytest.mark.attack(24)
+def test_a_state_that_is_too_deep_is_copied_in_vain_once(measured: Measured) -> None:
+    deep: Any = "x" * 1_000
+    for _ in range(200):
+        deep = [deep]
+    state = Patched({"a": deep})
+    assert not any(state.apply([{"op": "add", "path": "/b", "value": 1}]) for _ in range(100))
+    assert measured.bytes < 2_000

@@ -13,9 +13,12 @@ from .events import Event
 from .json_patch import PatchBudget, Patched
 from .message_events import PARTS
 from .normalizer import EventSequence
+from .reducer import StateFold
 
-LONG_LOG: Final = 5_000
-"""From so many events on, a log is folded beside the loop, which others need meanwhile."""
+# From so many events or bytes on, a log takes long to fold. Copies in patches make much of little.
+_MANY_EVENTS: Final = 5_000
+_MANY_BYTES: Final = 512 * 1024
+_COPY: Final = b'"op":"copy"'
 
 # Events that earlier versions left in an order, or under an id, that clients refuse.
 _REPAIRABLE: Final = {
@@ -31,6 +34,13 @@ _REPAIRED: Final = b"+"
 """What the first line of a compacted run begins with since then: the sign of a number, to versions before."""
 
 _REPAIRABLE_TEXT: Final = (b'"REASONING_', b'"SUBAGENT_', b'"ACTIVITY_', b'"subagentRunId"')
+
+
+def is_long(log: Sequence[bytes]) -> bool:
+    """Whether a log, as JSON, is to be folded in a thread, so that the event loop goes on meanwhile."""
+    if len(log) >= _MANY_EVENTS or sum(map(len, log)) >= _MANY_BYTES:
+        return True
+    return any(_COPY in data for data in log)
 
 
 class Piece:
@@ -101,7 +111,7 @@ def remaining_bytes(line: bytes, seen: int) -> bytes:
     return bytes(events.encode({**event, "delta": text.decode("utf-16-le", "surrogatepass")}))
 
 
-def compacted(log: Iterable[Event], *, pending: bool = False) -> list[bytes]:
+def compacted(log: Iterable[Event], *, pending: bool = False, state: StateFold | None = None) -> list[bytes]:
     """Returns a run's events with the deltas of each message joined and its state folded into one snapshot.
 
     A message stands where it began; what came while it grew follows it, and what it grew by after a snapshot
@@ -114,11 +124,12 @@ def compacted(log: Iterable[Event], *, pending: bool = False) -> list[bytes]:
     Args:
         log: the run's events.
         pending: it is the thread's last run: its interrupts wait for an answer.
+        state: what the log makes of the state, where that is known.
 
     Returns:
         The pieces as lines.
     """
-    compaction = _Compaction(pending=pending)
+    compaction = _Compaction(pending=pending, state=state)
     for place, event in _repaired(list(log)):
         compaction.add(place, event)
     return _lines(compaction.pieces())
@@ -129,7 +140,11 @@ def repaired(lines: Sequence[bytes]) -> Sequence[bytes]:
 
     Earlier versions left some that clients refuse, such as reasoning without an end.
     """
-    if lines[0].startswith(_REPAIRED) or not any(text in line for line in lines for text in _REPAIRABLE_TEXT):
+    if (
+        not lines
+        or lines[0].startswith(_REPAIRED)
+        or not any(text in line for line in lines for text in _REPAIRABLE_TEXT)
+    ):
         return lines
     pieces = [Piece.decode(line) for line in lines]
     kept: list[Piece] = []
@@ -176,14 +191,16 @@ def _in_order(log: Sequence[Event]) -> Iterator[tuple[int, Event]]:
 class _Compaction:
     """The pieces of one run, as its events come."""
 
-    def __init__(self, *, pending: bool) -> None:
+    def __init__(self, *, pending: bool, state: StateFold | None) -> None:
         self._pending = pending
+        self._budget = PatchBudget()
+        self._is_folded = state is not None
+        self._state = state or StateFold({}, self._budget)
+        # The last event that said something of the state.
+        self._state_place = -1
         self._items: list[Piece | _Part] = []
         self._growing: dict[tuple[str, str], _Part] = {}
         self._activities: dict[str, tuple[Piece, Patched]] = {}
-        self._budget = PatchBudget()
-        self._state = Patched({}, self._budget)
-        self._state_places: list[int] = []
         self._started: Event = {}
 
     def add(self, place: int, event: Event) -> None:
@@ -191,16 +208,19 @@ class _Compaction:
         if kind in PARTS:
             self._add_part(place, event)
         elif kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
-            self._fold_state(place, event)
+            self._state_place = place
+            if not self._is_folded:
+                self._state.add(event)
         elif kind in ("ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA") and self._fold_activity(place, event):
             pass
         else:
             if kind == "RUN_STARTED":
                 self._started = event
-                self._state.replace((event.get("input") or {}).get("state") or {})
-            elif kind in ("RUN_FINISHED", "RUN_ERROR") and self._state_places:
+                if not self._is_folded:
+                    self._state = StateFold((event.get("input") or {}).get("state") or {}, self._budget)
+            elif kind in ("RUN_FINISHED", "RUN_ERROR") and self._state.changed:
                 snapshot = events.state_snapshot(self._state.value)
-                self._items.append(Piece(snapshot, self._state_places[-1:], []))
+                self._items.append(Piece(snapshot, [self._state_place], []))
             self._items.append(Piece(self._historic(event), [place], []))
             if kind == "MESSAGES_SNAPSHOT":  # it may hold what a message was so far
                 self._growing = {key: _Part() for key in self._growing}
@@ -222,13 +242,6 @@ class _Compaction:
         self._growing[key].add(action, event, place)
         if action == "close":
             del self._growing[key]
-
-    def _fold_state(self, place: int, event: Event) -> None:
-        if event["type"] == "STATE_SNAPSHOT":
-            self._state.replace(event.get("snapshot"))
-        elif not self._state.apply(event["delta"]):
-            return
-        self._state_places.append(place)
 
     def _fold_activity(self, place: int, event: Event) -> bool:
         """Folds an event into the snapshot of its activity. Returns whether there is one in this run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import orjson
@@ -45,11 +46,35 @@ class _MessagesSnapshot(_Loose):
     messages: list[_Message]
 
 
-# Conversations are checked no further than the runtime reads them: their messages may be of any version.
+class _StateDelta(_Loose):
+    delta: list[dict[str, Any]]
+
+
+class _ActivityDelta(_Loose):
+    messageId: str
+    activityType: str
+    patch: list[dict[str, Any]]
+
+
+# Conversations are checked no further than the runtime reads them: their messages may be of any version. The
+# operations of patches are many, and checked here: the models take ten times as long.
 _LOOSE: Final[dict[str, TypeAdapter[Any]]] = {
     "RUN_STARTED": TypeAdapter(_RunStarted),
     "MESSAGES_SNAPSHOT": TypeAdapter(_MessagesSnapshot),
+    "STATE_DELTA": TypeAdapter(_StateDelta),
+    "ACTIVITY_DELTA": TypeAdapter(_ActivityDelta),
 }
+
+# The operations of JSON Patch, with their members that are JSON Pointers, and those that may have any value.
+_OPERATIONS: Final[dict[Any, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "add": (("path",), ("value",)),
+    "replace": (("path",), ("value",)),
+    "test": (("path",), ("value",)),
+    "remove": (("path",), ()),
+    "move": (("path", "from"), ()),
+    "copy": (("path", "from"), ()),
+}
+_UNESCAPED: Final = re.compile(r"~(?![01])")
 
 SUPPLIED: Final[dict[str, dict[str, Any]]] = {
     "TEXT_MESSAGE_START": {"role": "assistant"},
@@ -82,10 +107,12 @@ def checked(event: Event) -> Event:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in problem["loc"] if part != kind)
-        raise ProtocolViolationError(
-            f"The agent sent a malformed {kind} event: {where}: {problem['msg']}", "INCOMPLETE_STREAM"
-        ) from None
-    if kind == "MESSAGES_SNAPSHOT":
+        raise _malformed(kind, f"{where}: {problem['msg']}") from None
+    if kind == "STATE_DELTA":
+        _check_patch(kind, "delta", event["delta"])
+    elif kind == "ACTIVITY_DELTA":
+        _check_patch(kind, "patch", event["patch"])
+    elif kind == "MESSAGES_SNAPSHOT":
         event["messages"] = [_message(message) for message in event["messages"]]
     elif kind in ("RUN_FINISHED", "RUN_ERROR"):
         _drop_nested_nulls(event)
@@ -107,6 +134,25 @@ def _in_json_form(event: Event) -> Event:
     if kept["type"] in ("RUN_ERROR", "SUBAGENT_ERROR") and "code" in kept:
         kept["code"] = events.as_text(kept["code"])
     return portable(kept)
+
+
+def _check_patch(kind: str, field: str, patch: list[dict[str, Any]]) -> None:
+    for place, operation in enumerate(patch):
+        pointers, values = _OPERATIONS.get(operation.get("op"), ((), ("",)))
+        if not all(_is_pointer(operation.get(name)) for name in pointers) or any(
+            name not in operation for name in values
+        ):
+            raise _malformed(kind, f"{field}.{place}: Input should be an operation of JSON Patch")
+
+
+def _is_pointer(value: Any) -> bool:
+    if not isinstance(value, str) or not (value.startswith("/") or not value):
+        return False
+    return "~" not in value or _UNESCAPED.search(value) is None
+
+
+def _malformed(kind: str, problem: str) -> ProtocolViolationError:
+    return ProtocolViolationError(f"The agent sent a malformed {kind} event: {problem}", "INCOMPLETE_STREAM")
 
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:

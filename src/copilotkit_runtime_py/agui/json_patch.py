@@ -19,8 +19,11 @@ Operation: TypeAlias = dict[str, Any]
 MAX_STATE_BYTES: Final = 16 * 1024 * 1024
 """The largest value that patches may make, as JSON."""
 
-# What the patches of one run may copy or measure, as bytes of JSON, and how many list elements they may shift.
-_MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
+MAX_OPERATIONS: Final = 10_000
+"""The most operations of one patch. Whoever changes more had better send the whole value."""
+
+# What the patches of a run may copy or measure, as bytes of JSON, and how many list elements they may shift.
+_MAX_COPIED_BYTES: Final = 32 * 1024 * 1024
 _MAX_SHIFTED: Final = 200_000_000
 # What one patch may copy: copying what was copied doubles it every time.
 _MAX_COPIED_BY_PATCH: Final = 1024 * 1024
@@ -42,9 +45,10 @@ class PatchError(Exception):
 class PatchBudget:
     """What the patches of one run may still cost beyond their own length."""
 
-    __slots__ = ("bytes", "shifted")
+    __slots__ = ("bytes", "shifted", "warned")
 
     def __init__(self) -> None:
+        self.warned = False
         self.bytes = _MAX_COPIED_BYTES
         self.shifted = _MAX_SHIFTED
 
@@ -78,8 +82,9 @@ class Patched:
     def apply(self, patch: list[Operation]) -> bool:
         """Applies a patch as a whole or not at all, and returns whether it applied."""
         applied = self._make_own() and self._apply_all(patch)
-        if not applied:
-            logger.warning("skipped a state patch that does not apply, or makes the state too large")
+        if not applied and not self._budget.warned:
+            self._budget.warned = True  # once for a run: an agent may send thousands
+            logger.warning("skipped a patch that does not apply, or makes too much of the state")
         return applied
 
     def _make_own(self) -> bool:
@@ -127,17 +132,13 @@ class Patched:
         if path:
             _container(self.value, path)
         if op == "copy":
-            value, size = self._copy_of(value)
-            self._copied += size
-            self._size += size
-            self._spend(size)
-            if self._copied > _MAX_COPIED_BY_PATCH:
-                raise PatchError
+            value = self._copied_within_bounds(value)
         else:
             if path[: len(source)] == source and len(path) > len(source):
                 raise PatchError
             if len(path) > len(source):
-                self._spend(len(_encoded(value)))  # it must not become too deep
+                # It must not become too deep.
+                _check_depth(value, self._encode(value))
             self._take(source)
         self._add(path, value, clamp=True)
 
@@ -210,32 +211,45 @@ class Patched:
         """Returns a copy of a value that nobody else changes, and its size as JSON."""
         if not isinstance(value, dict | list):
             return value, len(value) if isinstance(value, str) else 8
-        data = _encoded(value)
+        data = encode(value)
+        _check_depth(value, data)
         return decode(data), len(data)
 
-    def _spend(self, size: int) -> None:
-        self._budget.bytes -= size
-        if self._budget.bytes < 0:
+    def _copied_within_bounds(self, value: Any) -> Any:
+        """Returns a copy of a part of the value, which grows by it."""
+        if not isinstance(value, dict | list | str):
+            return value
+        data = self._encode(value)
+        self._copied += len(data)
+        self._size += len(data)
+        if self._copied > _MAX_COPIED_BY_PATCH:
             raise PatchError
+        _check_depth(value, data)
+        return decode(data)
+
+    def _encode(self, value: Any) -> bytes:
+        if self._budget.bytes <= 0:
+            raise PatchError
+        data = encode(value)
+        self._budget.bytes -= len(data)
+        return data
 
     def _shift(self, count: int) -> None:
-        self._budget.shifted -= count
-        if self._budget.shifted < 0:
+        if count > self._budget.shifted:
             raise PatchError
+        self._budget.shifted -= count
 
     def _measure(self) -> None:
         """Finds out how large the value is. Until then, what was removed from it is not subtracted."""
-        self._size = len(encode(self.value))
-        self._spend(self._size)
+        self._size = len(self._encode(self.value))
         if self._size > MAX_STATE_BYTES:
             raise PatchError
 
 
-def _encoded(value: Any) -> bytes:
-    data = encode(value)
+def _check_depth(value: Any, data: bytes) -> None:
+    """Refuses a value, of which `data` is the JSON, that is too deep."""
     if data.count(b"[") + data.count(b"{") > _MAX_DEPTH and _depth(value) > _MAX_DEPTH:
         raise PatchError
-    return data
 
 
 def _tokens(pointer: Any) -> list[str]:

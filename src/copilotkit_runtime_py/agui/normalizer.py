@@ -9,10 +9,12 @@ from ..errors import ProtocolViolationError
 from ..logs.records import get_logger, hide
 from . import events
 from .attribution import ACTIVITY, Attribution
+from .brackets import Brackets
 from .chunks import CHUNKS, ChunkLanes, Key
 from .event_checks import KNOWN, SUPPLIED, checked
 from .events import Event
-from .message_events import BRACKETS, PARTS, REASONING, SPAN, STEP, SUBAGENT, TEXT, TOOL
+from .json_patch import MAX_OPERATIONS
+from .message_events import BRACKETS, PARTS, REASONING, TEXT, TOOL
 from .message_ids import MessageIds
 from .versions import SentMessage, Thinking, restore_client_messages
 
@@ -73,6 +75,7 @@ class EventSequence:
         terminal: the event that ends the run, once there is one. It is kept apart from the others, so that
             the run can be recorded before anyone sees it. Where another turn of an agent follows within
             the run, it is set to None again.
+        patch_operations: how many operations the patches of states and activities had so far.
     """
 
     def __init__(
@@ -89,22 +92,19 @@ class EventSequence:
         self.run_id = run_id
         self.started = False
         self.terminal: Event | None = None
+        self.patch_operations = 0
         self._strict_stream = strict_stream
         self._input = input
         self._sent = sent
         self._begun = False
         # By kind and the agent's own id.
         self._open: dict[Key, _Open] = {}
-        # Reasoning spans, steps and subagents, in the order of their beginnings: kind, id, and the owner of a
-        # step -> the tag of the beginning.
-        self._brackets: dict[tuple[str, str, str | None], str | None] = {}
-        # All that were started, as an id stands for one invocation.
-        self._subagents: set[str] = set()
         self._unanswered: dict[str, None] = {}
         self._lanes = ChunkLanes()
         self._ids = MessageIds()
         self._ids.keep(known)
         self._attribution = Attribution()
+        self._brackets = Brackets(self._attribution)
         self._thinking = Thinking()
 
     def begin_turn(self, *, strict_stream: bool) -> None:
@@ -183,9 +183,7 @@ class EventSequence:
         self._lanes.clear()
         for key in list(self._open):
             self._close(key, out)
-        while self._brackets:
-            (kind, id, _), tag = self._brackets.popitem()
-            out.append(self._end_of_bracket(kind, id, tag))
+        out.extend(self._brackets.close_all(self.terminal or {"type": "RUN_FINISHED"}))
 
     def answer_calls(self, calls: Iterable[str], answer: Event, out: list[Event]) -> None:
         """Gives the tool calls that have no result one that says why.
@@ -221,6 +219,7 @@ class EventSequence:
         if kind in ("RUN_STARTED", "RUN_FINISHED"):
             ids = {"threadId": self.thread_id, "runId": self.run_id}
             event = {**event, **{name: id for name, id in ids.items() if event.get(name) is None}}
+        self._count_operations(event)
         event = checked(event)
         kind = event["type"]
         if not self._begun and kind != "RUN_STARTED":
@@ -236,9 +235,20 @@ class EventSequence:
         if kind in PARTS:
             self._push_part(event, out)
         elif kind in BRACKETS:
-            self._push_bracket(event, out)
+            if self._brackets.push(event):
+                out.append(_redacted(event))
         else:
             self._push_other(kind, event, out)
+
+    def _count_operations(self, event: Event) -> None:
+        """Refuses a patch that takes long to check, before it is checked."""
+        patch = event.get("delta" if event["type"] == "STATE_DELTA" else "patch")
+        if isinstance(patch, list | tuple):
+            if len(patch) > MAX_OPERATIONS:
+                raise ProtocolViolationError(
+                    f"A patch of the agent exceeded {MAX_OPERATIONS} operations.", "LIMIT_EXCEEDED"
+                )
+            self.patch_operations += len(patch)
 
     def _start(self, out: list[Event]) -> None:
         if not self.started:
@@ -305,67 +315,6 @@ class EventSequence:
             event["metadata"] = opened.metadata | event.get("metadata", {})
         out.append(event)
 
-    def _push_bracket(self, event: Event, out: list[Event]) -> None:
-        action, kind, field = BRACKETS[event["type"]]
-        id = event[field]
-        if kind == STEP:
-            self._check_step(action, event)
-        elif kind == SPAN:
-            (self._attribution.open if action == "open" else self._attribution.continue_)(kind, id, event)
-        elif action == "open" and event.get("parentSubagentRunId", id) not in self._subagents:
-            event.pop("parentSubagentRunId", None)
-        tag = event.get(_TAG)
-        key = (kind, id, tag if kind == STEP else None)
-        was_open = key in self._brackets or (kind == SUBAGENT and action == "open" and id in self._subagents)
-        if was_open is (action == "open"):
-            # It has no content, so nothing is lost. Clients would refuse it.
-            logger.debug("left out %s in run %s: it is out of order", event["type"], self.run_id)
-            return
-        if action == "close":
-            del self._brackets[key]
-        else:
-            self._brackets[key] = tag
-            if kind == SUBAGENT:
-                self._subagents.add(id)
-        out.append(_redacted(event))
-
-    def _check_step(self, action: str, event: Event) -> None:
-        """Refuses a step that begins twice, or ends without a beginning, as AG-UI's clients do."""
-        name, tag = event["stepName"], event.get(_TAG)
-        if action == "open":
-            if (STEP, name, tag) in self._brackets:
-                where = f" in subagent '{tag}'" if tag is not None else ""
-                raise ProtocolViolationError(
-                    f"Step \"{name}\" is already active for 'STEP_STARTED'{where}", "INCOMPLETE_STREAM"
-                )
-            return
-        if (STEP, name, tag) in self._brackets:
-            return
-        # An agent that tags with the subagent of the moment closes a step in another one's name.
-        for kind, id, owner in reversed(self._brackets):
-            if (kind, id) == (STEP, name):
-                event.pop(_TAG, None)
-                if owner is not None:
-                    event[_TAG] = owner
-                return
-        raise ProtocolViolationError(
-            f"Cannot send 'STEP_FINISHED' for step \"{name}\" that was not started", "INCOMPLETE_STREAM"
-        )
-
-    def _end_of_bracket(self, kind: str, id: str, tag: str | None) -> Event:
-        terminal = self.terminal or {}
-        if kind == SUBAGENT and terminal.get("type") == "RUN_ERROR":
-            return {"type": "SUBAGENT_ERROR", _TAG: id, "message": terminal["message"]}
-        if kind == SUBAGENT:
-            event: Event = {"type": "SUBAGENT_FINISHED", _TAG: id}
-            outcome = terminal.get("outcome") or {}
-            if outcome.get("type") == "interrupt":
-                asked = [each["id"] for each in outcome["interrupts"] if each.get(_TAG) == id]
-                event["outcome"] = {"type": "suspended", **({"interruptIds": asked} if asked else {})}
-            return event
-        event = {"type": "REASONING_END", "messageId": id} if kind == SPAN else events.step_finished(id)
-        return event if tag is None else {**event, _TAG: tag}
-
     def _push_other(self, kind: str, event: Event, out: list[Event]) -> None:
         if kind == "RUN_STARTED":
             self._push_start(event, out)
@@ -419,15 +368,7 @@ class EventSequence:
         self._attribution.continue_(REASONING, id, event)
 
     def _check_nothing_open(self) -> None:
-        steps = ", ".join(
-            id if tag is None else f"{id} (subagent '{tag}')"
-            for kind, id, tag in self._brackets
-            if kind == STEP
-        )
-        if steps:
-            raise ProtocolViolationError(
-                f"Cannot send 'RUN_FINISHED' while steps are still active: {steps}", "INCOMPLETE_STREAM"
-            )
+        self._brackets.check_steps()
         for kind in (TEXT, TOOL):
             ids = ", ".join(id for open_kind, id in self._open if open_kind == kind)
             if ids:

@@ -11,6 +11,35 @@ from .json_patch import PatchBudget, Patched
 from .message_events import PARTS, REASONING, TEXT, TOOL
 
 
+class StateFold:
+    """A state as events change it.
+
+    Args:
+        state: the state before the run, which stays as it is.
+        budget: what patches may cost, if others share it.
+
+    Attributes:
+        changed: an event has changed the state, or said that it is as it was.
+    """
+
+    def __init__(self, state: Any, budget: PatchBudget | None = None) -> None:
+        self._state = Patched(state, budget)
+        self.changed = False
+
+    def add(self, event: Event) -> None:
+        """Applies a STATE_SNAPSHOT or a STATE_DELTA. A patch that does not apply is skipped."""
+        if event["type"] == "STATE_SNAPSHOT":
+            self._state.replace(event.get("snapshot"))
+            self.changed = True
+        elif self._state.apply(event["delta"]):
+            self.changed = True
+
+    @property
+    def value(self) -> Any:
+        """The state now. The next event may change it."""
+        return self._state.value
+
+
 class Transcript:
     """Folds events into messages and state.
 
@@ -18,11 +47,14 @@ class Transcript:
         messages: the conversation before the run, as AG-UI messages in JSON form. Neither the list nor a
             message in it is changed.
         state: the state before the run.
+
+    Attributes:
+        state: what the events so far make of the state.
     """
 
     def __init__(self, messages: Iterable[dict[str, Any]], state: Any) -> None:
         self._budget = PatchBudget()
-        self._state = Patched({} if state is None else state, self._budget)
+        self.state = StateFold({} if state is None else state, self._budget)
         self.interrupts: list[dict[str, Any]] = []
         self._growing: dict[tuple[str, str], _Growing] = {}
         self._set_messages(messages)
@@ -44,7 +76,7 @@ class Transcript:
         """Returns what the events so far leave."""
         for growing in self._growing.values():
             growing.join()
-        return AgentState(state=self._state.value, messages=list(self._messages), interrupts=self.interrupts)
+        return AgentState(state=self.state.value, messages=list(self._messages), interrupts=self.interrupts)
 
     def _on_text_message_start(self, event: Event) -> None:
         self._grow_text(TEXT, event["messageId"], event.get("role", "assistant"))
@@ -89,10 +121,10 @@ class Transcript:
             self._move(growing, part, id)
 
     def _on_state_snapshot(self, event: Event) -> None:
-        self._state.replace(event.get("snapshot"))
+        self.state.add(event)
 
     def _on_state_delta(self, event: Event) -> None:
-        self._state.apply(event["delta"])
+        self.state.add(event)
 
     def _on_run_finished(self, event: Event) -> None:
         outcome = event.get("outcome")

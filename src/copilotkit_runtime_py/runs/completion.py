@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..agui.compaction import LONG_LOG, Piece, compacted
+from ..agui.compaction import Piece, compacted, is_long
 from ..agui.events import Event
 from ..agui.reducer import Transcript
 from ..state_store.base import AgentState, RunEnding
+from .event_log import Entry
 
 
 def ending_of(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
@@ -23,19 +24,20 @@ def ending_of(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: A
     transcript = Transcript(messages, state)
     for event in log:
         transcript.add(event)
-    return RunEnding(state=transcript.result(), compacted=compacted(log))
+    return RunEnding(state=transcript.result(), compacted=compacted(log, state=transcript.state))
 
 
-async def folded(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
+async def folded(entries: Sequence[Entry], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
     """Returns what a run leaves; see `ending_of`. A long log is folded in a thread."""
-    if len(log) < LONG_LOG:
-        return ending_of(log, messages, state)
-    return await asyncio.to_thread(ending_of, log, messages, state)
+    log = [entry.event for entry in entries]
+    if is_long([entry.data for entry in entries]):
+        return await asyncio.to_thread(ending_of, log, messages, state)
+    return ending_of(log, messages, state)
 
 
-def unfolded(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
+def unfolded(entries: Sequence[Entry], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
     """Returns what a run leaves whose log cannot be folded: the state before it, and every event."""
     return RunEnding(
         state=AgentState(state=state, messages=list(messages)),
-        compacted=[Piece(event, [place], []).encode() for place, event in enumerate(log)],
+        compacted=[Piece(entry.event, [place], []).encode() for place, entry in enumerate(entries)],
     )

@@ -66,13 +66,13 @@ class PersistedRun:
         The store gets an end even if the log cannot be folded: a thread whose last run has none takes no
         further run.
         """
-        log = [entry.event for entry in run.log()]
+        entries = run.log()
         withheld, state = self._guard.withheld, self._request.input.state
         messages = [each for each in self._request.input.messages if each["id"] not in withheld]
         try:
-            ending = await folded(log, messages, state)
+            ending = await folded(entries, messages, state)
         except Exception:
-            await self._journal.finish(unfolded(log, messages, state))
+            await self._journal.finish(unfolded(entries, messages, state))
             raise
         await self._journal.finish(ending)
         known = {message["id"] for message in messages}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
+from threading import Lock
+from typing import Final
 
 from ..agui import events
 from ..agui.compaction import compacted, last_place, remaining_bytes, repaired, visible_event
@@ -42,7 +45,40 @@ def compacted_lines(log: RunLog, *, pending: bool = False) -> Sequence[bytes]:
     """Returns the compacted form of a run that is over, as lines; see `replayed`."""
     if log.compacted:
         return repaired(log.events)
-    return compacted(map(events.decode, log.events), pending=pending)
+    key = (log.run.producer, pending, hash(tuple(log.events)))
+    lines = _RECENT.get(key)
+    if lines is None:
+        lines = compacted(map(events.decode, log.events), pending=pending)
+        _RECENT.put(key, lines)
+    return lines
+
+
+class _Recent:
+    """Compacted forms that were made last: many readers may ask for the same one."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lines: OrderedDict[Hashable, list[bytes]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> list[bytes] | None:
+        with self._lock:
+            if key in self._lines:
+                self._lines.move_to_end(key)
+            return self._lines.get(key)
+
+    def put(self, key: Hashable, lines: list[bytes]) -> None:
+        with self._lock:
+            if key not in self._lines:
+                self._lines[key] = lines
+                self._bytes += sum(map(len, lines))
+            while self._bytes > self._max_bytes:
+                _, oldest = self._lines.popitem(last=False)
+                self._bytes -= sum(map(len, oldest))
+
+
+_RECENT: Final = _Recent(16 * 1024 * 1024)
 
 
 def whole_length(log: RunLog) -> int:

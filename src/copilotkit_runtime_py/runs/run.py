@@ -363,6 +363,10 @@ class Run(EventLog):
             raise AgentError(f"The run exceeded {limits.events_per_run} events.", "LIMIT_EXCEEDED")
         if self._size > limits.bytes_per_run:
             raise AgentError(f"The run exceeded {limits.bytes_per_run} bytes of events.", "LIMIT_EXCEEDED")
+        if self._sequence.patch_operations > limits.patch_operations_per_run:
+            raise AgentError(
+                f"The run exceeded {limits.patch_operations_per_run} operations of patches.", "LIMIT_EXCEEDED"
+            )
 
     def _release(self, _: object = None) -> None:
         if not self._released.done():

@@ -220,7 +220,7 @@ class AGUIEndpoint:
         thread_id = request.input.thread_id
         since = after.run if after is not None else 1
         view = await self._runtime.connect(agent, thread_id, call.context, since=since)
-        if after is not None and not knows(view, after):
+        if after is not None and not await knows(view, after):
             # An id that this thread has not sent, such as one of a deleted thread of the same name.
             after = None
             view = await self._runtime.connect(agent, thread_id, call.context)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from ...agui.compaction import LONG_LOG
+from ...agui.compaction import is_long
 from ...agui.events import encode
 from ...agui.run_input import RunInput
 from ...agui.sse import KEEP_ALIVE
@@ -110,12 +110,12 @@ async def history(view: ThreadView, after: EventId | None, input: RunInput) -> I
             version of AG-UI that the reader declares.
     """
     frames = _history(view, after, input)
-    if sum(len(log.events) for log in view.logs) < LONG_LOG:
-        return frames
-    return await asyncio.to_thread(list, frames)
+    if any(not log.compacted and is_long(log.events) for log in view.logs):
+        return await asyncio.to_thread(list, frames)
+    return frames
 
 
-def knows(view: ThreadView, after: EventId) -> bool:
+async def knows(view: ThreadView, after: EventId) -> bool:
     """Whether an event id is one that the thread has sent, of a run that is still there event by event.
 
     Args:
@@ -125,10 +125,15 @@ def knows(view: ThreadView, after: EventId) -> bool:
     if view.run is not None and after.run == view.run.number:
         return after.compacted < 0 and after.index < view.length
     log = next((log for log in view.logs if log.run.number == after.run), None)
-    return log is None or (
-        after.index < whole_length(log)
-        and (after.compacted < 0 or after.compacted < len(compacted_lines(log)))
-    )
+    if log is None:
+        return True
+    if after.index >= whole_length(log):
+        return False
+    if after.compacted < 0:
+        return True
+    if log.compacted or not is_long(log.events):
+        return after.compacted < len(compacted_lines(log))
+    return after.compacted < len(await asyncio.to_thread(compacted_lines, log))
 
 
 def _history(view: ThreadView, after: EventId | None, input: RunInput) -> Iterator[bytes]:
