@@ -190,7 +190,7 @@ class AGUIEndpoint:
         number = run.number if run is not None else logs[0].run.number if logs else None
         if number is None:
             return None
-        if after is not None and (after.run != number or not knows(view, after)):
+        if after is not None and (after.run != number or not await knows(view, after)):
             after = None
         view = dataclasses.replace(view, logs=logs, run=run)
         position = after.index + 1 if after is not None and run is not None else 0
