@@ -210,6 +210,32 @@ async def test_ids_that_left_in_an_answer_may_come_back(id: str, single: bool) -
     assert [message.id for message in input.messages] == [id, "r"]
 
 
+@pytest.mark.attack(12)
+@EITHER_FORM
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("[" + ",".join(["[" * 95 + "]" * 95] * 20_000) + "]", "Expected 200000 JSON values at most"),
+        ("[" * 101 + "]" * 101, "Expected 100 levels of nesting at most"),
+    ],
+)
+async def test_json_that_is_costly_to_read_is_refused_in_a_body_and_in_arguments(
+    state: str, why: str, single: bool
+) -> None:
+    agent = Keeper()
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": state}}
+    in_arguments = run_body(messages=[{"id": "a1", "role": "assistant", "toolCalls": [call]}])
+    content = json.dumps(run_body(state="@")).replace('"@"', state).encode()
+    async with serve({"agent": agent}, single=single) as served:
+        exchange = served.request("POST", "/agent/agent/run", content)
+        if single:
+            envelope = b'{"method": "agent/run", "params": {"agentId": "agent"}, "body": %b}' % content
+            exchange = served.request("POST", "", envelope)
+        assert await refused(served, exchange) == (400, why)
+        assert await refused(served, served.agent("run", "agent", in_arguments)) == (400, why)
+    assert agent.inputs == []
+
+
 @pytest.mark.attack(28)
 @EITHER_FORM
 async def test_ids_of_messages_and_calls_are_bounded_all_the_same(single: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -147,6 +148,24 @@ async def test_json_in_texts_is_bounded_like_the_json_around_it() -> None:
         assert await errors(ask(served, RUN, {"data": data(), "properties": nested})) == [
             "Expected 100 levels of nesting at most"
         ]
+    assert agent.inputs == []
+
+
+@pytest.mark.attack(12)
+@pytest.mark.parametrize("bomb", [",".join(["[" * 95 + "]" * 95] * 20_000), ",".join(["0"] * 200_000)])
+async def test_values_are_counted_in_variables_and_in_the_json_of_strings(bomb: str) -> None:
+    agent = Echo()
+    bomb = f"[{bomb}]"
+    created = {"id": "c1", "createdAt": "2026-01-01T00:00:00.000Z"}
+    call = {**created, "actionExecutionMessage": {"name": "f", "arguments": bomb}}
+    body = json.dumps({"query": RUN, "variables": {"data": data(), "properties": {"x": "@"}}})
+    async with serve({"a": agent}) as served:
+        for exchange in (
+            post(served, body.replace('"@"', bomb).encode()),
+            ask(served, RUN, {"data": data(agentStates=[{"agentName": "a", "state": bomb}])}),
+            ask(served, RUN, {"data": data(call)}),
+        ):
+            assert await errors(exchange) == ["Expected 200000 JSON values at most"]
     assert agent.inputs == []
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..errors import InvalidRequestError
 from ..limits import Limits
+from .json_input import RequestJSON
 from .run_input import RunInput
 
 _REQUIRED: Final = ("threadId", "runId")
+# Messages that are checked before the event loop goes on.
+_AT_ONCE: Final = 1_000
 # Characters that a header or a line of a log cannot hold, and lone surrogates.
 _UNFIT: Final = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 
-def check_input(body: Mapping[str, Any], limits: Limits) -> None:
-    """Refuses the JSON of a `RunAgentInput` that brings too much, or whose ids are not valid.
+async def check_input(body: Mapping[str, Any], limits: Limits) -> None:
+    """Refuses the JSON of a `RunAgentInput` whose ids are not valid, or whose tool calls hold too much JSON.
 
     Raises:
-        InvalidRequestError: it does, or they are not.
+        InvalidRequestError: they are not, or do.
     """
     for name in _REQUIRED:
         if not isinstance(body.get(name), str) or not body[name]:
@@ -28,9 +32,20 @@ def check_input(body: Mapping[str, Any], limits: Limits) -> None:
     check_id("parentRunId", body.get("parentRunId"), limits)
     for tool in _objects(body.get("tools")):
         check_id("tool name", tool.get("name"), limits)
-    for name, id in _ids_of_messages(body):
-        if isinstance(id, str) and len(id) > limits.message_id_characters:
-            raise InvalidRequestError(f"{name}: Expected {limits.message_id_characters} characters at most")
+    for answer in _objects(body.get("resume")):
+        _check_message_id("interruptId", answer.get("interruptId"), limits)
+    arguments = RequestJSON(limits)
+    for number, message in enumerate(_objects(body.get("messages"))):
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
+        _check_message_id("message id", message.get("id"), limits)
+        _check_message_id("toolCallId", message.get("toolCallId"), limits)
+        for call in _objects(message.get("toolCalls")):
+            _check_message_id("toolCallId", call.get("id"), limits)
+            function = call.get("function")
+            if isinstance(function, dict) and isinstance(function.get("arguments"), str):
+                # Providers parse them.
+                await arguments.measure(function["arguments"].encode())
 
 
 def check_size(input: RunInput, limits: Limits) -> None:
@@ -62,15 +77,9 @@ def check_id(name: str, id: Any, limits: Limits) -> None:
         )
 
 
-def _ids_of_messages(body: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Yields ids that an agent may have chosen, with their names. The body may be malformed."""
-    for message in _objects(body.get("messages")):
-        yield "message id", message.get("id")
-        yield "toolCallId", message.get("toolCallId")
-        for call in _objects(message.get("toolCalls")):
-            yield "toolCallId", call.get("id")
-    for answer in _objects(body.get("resume")):
-        yield "interruptId", answer.get("interruptId")
+def _check_message_id(name: str, id: Any, limits: Limits) -> None:
+    if isinstance(id, str) and len(id) > limits.message_id_characters:
+        raise InvalidRequestError(f"{name}: Expected {limits.message_id_characters} characters at most")
 
 
 def _objects(value: Any) -> Iterable[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import gc
 import re
 from array import array
 from collections.abc import Iterator
@@ -56,17 +57,22 @@ class RequestJSON:
             InvalidRequestError: it has more values, or is nested deeper, than the limits allow.
             ValueError: it is not JSON.
         """
-        await self._measure(data)
+        await self.measure(data)
         try:
-            return orjson.loads(data)
+            return _parse(data)
         except orjson.JSONDecodeError:
             repaired = bytearray()
             for piece in _repaired(data):
                 repaired += piece
                 await asyncio.sleep(0)
-            return orjson.loads(repaired)
+            return _parse(repaired)
 
-    async def _measure(self, data: bytes | bytearray) -> None:
+    async def measure(self, data: bytes | bytearray) -> None:
+        """Counts a document that is parsed later, or somewhere else.
+
+        Raises:
+            InvalidRequestError: it has more values, or is nested deeper, than the limits allow.
+        """
         meter = _Meter(self._values, self._limits)
         if len(data) > _PIECE or not meter.is_harmless(data):
             for start in range(0, len(data), _PIECE):
@@ -86,6 +92,17 @@ def parse_json(text: str | bytes) -> Any:
     except orjson.JSONDecodeError:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         return orjson.loads(b"".join(_repaired(data)))
+
+
+def _parse(data: bytes | bytearray) -> Any:
+    if len(data) < _PIECE or not gc.isenabled():
+        return orjson.loads(data)
+    # What the parser makes is no garbage. The collector would look for some ever again while it grows.
+    gc.disable()
+    try:
+        return orjson.loads(data)
+    finally:
+        gc.enable()
 
 
 class _Meter:

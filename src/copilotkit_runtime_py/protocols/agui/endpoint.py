@@ -157,7 +157,7 @@ class AGUIEndpoint:
 
     async def _run(self, call: Call) -> Response:
         agent = await self._runtime.agents_for(call.context).resolve(call.agent_id)
-        request = read_run(call, agent, self._runtime)
+        request = await read_run(call, agent, self._runtime)
         if is_suggestion(request.input):
             return await self._start_ephemeral(request)
         if asks_app(request.input):
@@ -202,7 +202,7 @@ class AGUIEndpoint:
 
     async def _suggest(self, call: Call) -> Response:
         agent = await self._runtime.agents_for(call.context).resolve(call.agent_id)
-        return await self._start_ephemeral(read_run(call, agent, self._runtime))
+        return await self._start_ephemeral(await read_run(call, agent, self._runtime))
 
     async def _start_ephemeral(self, request: RunRequest) -> Response:
         return self._ephemeral_stream(request, await self._runtime.start_ephemeral(request))
@@ -215,7 +215,7 @@ class AGUIEndpoint:
 
     async def _connect(self, call: Call) -> Response:
         agent = await self._runtime.agents_for(call.context).resolve(call.agent_id)
-        request = read_connect(call, self._runtime)
+        request = await read_connect(call, self._runtime)
         after = parse_event_id(call.request.headers.get("last-event-id") or request.last_seen)
         thread_id = request.input.thread_id
         since = after.run if after is not None else 1

@@ -14,6 +14,7 @@ from ...errors import InvalidRequestError
 from ...providers.directory import ResolvedAgent
 from ...runs.request import RunRequest
 from ...runtime import CopilotRuntime
+from ..off_loop import off_loop_if_long
 from ..responses import HTTPError
 from .call import Call
 
@@ -34,7 +35,7 @@ class ConnectRequest:
     last_seen: str | None
 
 
-def read_run(call: Call, agent: ResolvedAgent, runtime: CopilotRuntime) -> RunRequest:
+async def read_run(call: Call, agent: ResolvedAgent, runtime: CopilotRuntime) -> RunRequest:
     """Reads the request to run an agent.
 
     The frontend's properties are its `forwardedProps`. The server's own properties win over them.
@@ -42,22 +43,22 @@ def read_run(call: Call, agent: ResolvedAgent, runtime: CopilotRuntime) -> RunRe
     Raises:
         HTTPError: the body is not a valid `RunAgentInput`.
     """
-    body = _body(call, runtime)
-    input = _input(body, runtime)
+    body = await _body(call, runtime)
+    input = await _input(body, runtime)
     properties = input.json["forwardedProps"]
     context = dataclasses.replace(call.context, properties=properties if isinstance(properties, dict) else {})
     return RunRequest(agent=agent, input=input, context=context, sent=sent_messages(body, input.messages))
 
 
-def read_connect(call: Call, runtime: CopilotRuntime) -> ConnectRequest:
+async def read_connect(call: Call, runtime: CopilotRuntime) -> ConnectRequest:
     """Reads the request to see a thread, which has the form of one to run an agent.
 
     Raises:
         HTTPError: the body is not a valid `RunAgentInput`.
     """
-    body = _body(call, runtime)
+    body = await _body(call, runtime)
     last_seen = body.get("lastSeenEventId")
-    return ConnectRequest(_input(body, runtime), last_seen if isinstance(last_seen, str) else None)
+    return ConnectRequest(await _input(body, runtime), last_seen if isinstance(last_seen, str) else None)
 
 
 def is_suggestion(input: RunInput) -> bool:
@@ -74,18 +75,24 @@ def is_suggestion(input: RunInput) -> bool:
     return name == _SUGGESTION_TOOL and tools == [_SUGGESTION_TOOL]
 
 
-def _body(call: Call, runtime: CopilotRuntime) -> dict[str, Any]:
+async def _body(call: Call, runtime: CopilotRuntime) -> dict[str, Any]:
     body = call.json()
     if not isinstance(body, dict):
         raise _invalid("Expected an object")
     try:
-        check_input(body, runtime.limits)
+        await check_input(body, runtime.limits)
     except InvalidRequestError as error:
         raise _invalid(error.message) from None
     return body
 
 
-def _input(body: dict[str, Any], runtime: CopilotRuntime) -> RunInput:
+async def _input(body: dict[str, Any], runtime: CopilotRuntime) -> RunInput:
+    messages = body.get("messages")
+    count = len(messages) if isinstance(messages, list) else 0
+    return await off_loop_if_long(count, _parsed, body, runtime)
+
+
+def _parsed(body: dict[str, Any], runtime: CopilotRuntime) -> RunInput:
     received = received_input(body)
     if runtime.properties and isinstance(received["forwardedProps"], dict):
         received["forwardedProps"] = {**received["forwardedProps"], **runtime.properties}

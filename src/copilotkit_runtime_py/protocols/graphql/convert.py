@@ -15,6 +15,7 @@ from ...agui.json_input import RequestJSON, parse_json
 from ...agui.run_input import RunInput
 from ...errors import InvalidRequestError
 from ...limits import Limits
+from ..off_loop import off_loop_if_long
 from .inputs import (
     ActionInput,
     ActionInputAvailability,
@@ -70,7 +71,7 @@ async def run_input(
     body: Json = {
         "threadId": thread_id,
         "runId": str(uuid.uuid4()),
-        "messages": _asked(data),
+        "messages": await off_loop_if_long(len(data.messages), _asked, data),
         "tools": await _tools(data.frontend.actions, texts),
         "context": [{"description": c.description, "value": c.value} for c in data.context or ()],
         "forwardedProps": forwarded,
@@ -79,9 +80,9 @@ async def run_input(
     resume = await _resume(meta_events, interrupts, texts)
     if resume:
         body["resume"] = resume
-    check_input(body, limits)
+    await check_input(body, limits)
     try:
-        return RunInput.parse(body)
+        return await off_loop_if_long(len(body["messages"]), RunInput.parse, body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

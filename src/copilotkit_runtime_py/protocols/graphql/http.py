@@ -14,6 +14,7 @@ from ...agui.events import encode
 from ...context import RequestContext
 from ...errors import CopilotKitError, InvalidRequestError
 from ...runtime import CopilotRuntime
+from ..off_loop import off_loop_if_long
 from ..request_body import RequestBody
 from ..stream import StreamResponse
 from .executor.document import DocumentCache, Operation, RequestError
@@ -74,7 +75,7 @@ class GraphQLEndpoint:
                 graphql_request = from_body(request.headers.get("content-type"), body)
             else:
                 raise HTTPError(405, "GraphQL only supports GET and POST requests.", allow=_METHODS)
-            operation = self._operation(graphql_request, introspection=introspection)
+            operation = await self._operation(graphql_request, body, introspection=introspection)
         except HTTPError as error:
             return _refusal(error, accept, headers)
         except RequestError as error:
@@ -102,10 +103,14 @@ class GraphQLEndpoint:
             response.status_code = error.status_code
         return response
 
-    def _operation(self, request: GraphQLRequest, *, introspection: bool) -> Operation:
+    async def _operation(
+        self, request: GraphQLRequest, body: RequestBody, *, introspection: bool
+    ) -> Operation:
         documents = self._open_documents if introspection else self._documents
         document = documents.document(request.query)
-        return document.operation(request.operation_name, request.variables)
+        # A message has some hundred bytes.
+        messages = len(body.data) // 256
+        return await off_loop_if_long(messages, document.operation, request.operation_name, request.variables)
 
     async def _execute(
         self,
