@@ -1,11 +1,11 @@
-"""What becomes of a run whose producer is gone."""
+"""Ends a run whose worker died."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -60,22 +60,34 @@ async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abando
 def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEnding]:
     """Returns the events that bring a log to its end, as JSON, and what the run leaves then."""
     told = [events.decode(data) for data in log.events]
-    closing = _closing(log.run.thread_id, log.run.id, told)
+    closing = closing_events(
+        told,
+        EventSequence(log.run.thread_id, log.run.id, strict_stream=False),
+        events.run_error(_MESSAGE, events.INTERRUPTED),
+        {"status": "error", "reason": "missing_terminal_event", "message": _MESSAGE},
+    )
     messages, state = _before(told, known)
     return [events.encode(event) for event in closing], ending_of([*told, *closing], messages, state)
 
 
-def _closing(thread_id: str, run_id: str, told: list[Event]) -> list[Event]:
-    """Returns the events that bring a log to its end."""
-    sequence = EventSequence(thread_id, run_id, strict_stream=False)
+def closing_events(
+    log: Iterable[Event], sequence: EventSequence, terminal: Event, answer: Event
+) -> list[Event]:
+    """Returns the events that bring a log without an end to its end.
+
+    Args:
+        log: the events so far.
+        sequence: a new sequence of the run.
+        terminal: the terminal event.
+        answer: the result of the tool calls that have none.
+    """
     again: list[Event] = []
-    for event in told:
+    for event in log:
         with suppress(ProtocolViolationError):  # a log of an earlier version, which readers get repaired
             sequence.push(event, again)
     closing: list[Event] = []
     calls = sequence.unanswered_calls
-    sequence.end(events.run_error(_MESSAGE, events.INTERRUPTED), closing)
-    answer = {"status": "error", "reason": "missing_terminal_event", "message": _MESSAGE}
+    sequence.end(terminal, closing)
     sequence.answer_calls(calls, answer, closing)
     assert sequence.terminal is not None
     return [*closing, sequence.terminal]

@@ -1,4 +1,4 @@
-"""A run that another worker produces."""
+"""A run of another worker, read from the store while it goes on."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Final
 
 from ..agui import events
+from ..agui.normalizer import EventSequence
 from ..backoff import pause_after
-from ..errors import StoreUnavailableError
-from ..logs.records import get_logger
-from ..state_store.base import RunLog, Signal, StateStore
+from ..errors import CopilotKitError, ShuttingDownError, StoreUnavailableError, masked
+from ..state_store.base import RunLog, RunRecord, Signal, StateStore
 from .event_log import Entry, EventLog
-from .recovery import Abandon, recover
-
-logger = get_logger(__name__)
+from .recovery import Abandon, closing_events, recover
+from .replay import replayed
+from .run import STOPPED_ANSWER
 
 # How long to wait before reading is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
@@ -29,7 +29,8 @@ _GRACE: Final = 5.0
 class RemoteRun(EventLog):
     """A run of another worker, as its log in the store grows.
 
-    It is followed while somebody reads it. If its worker dies, it is brought to its end here.
+    It is followed while it has readers. If its worker dies, it is ended here. However the following ends,
+    readers get exactly one terminal event.
 
     Args:
         store: the store.
@@ -45,6 +46,7 @@ class RemoteRun(EventLog):
         self.id = log.run.id
         self.owner = log.run.owner
         self.thread_id = log.run.thread_id
+        self._started_at = log.run.started_at
         self._store = store
         self._on_end = on_end
         self._abandon = abandon
@@ -68,12 +70,13 @@ class RemoteRun(EventLog):
         return True
 
     async def aclose(self) -> None:
-        """Stops to follow; readers are left without the run's end."""
+        """Stops following. Readers get an error that says so; the run itself goes on."""
         self._task.cancel()
         await asyncio.wait({self._task})
 
     async def _follow(self) -> None:
         failures = 0
+        error: CopilotKitError = ShuttingDownError()  # what a cancellation of this task means
         try:
             while not self.ended:
                 try:
@@ -85,10 +88,12 @@ class RemoteRun(EventLog):
                 except StoreUnavailableError:
                     await asyncio.sleep(pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
                     failures += 1
-        except Exception:
-            logger.exception("run %s on thread %s cannot be followed any more", self.id, self.thread_id)
+        except Exception as caught:
+            error = masked(caught, f"following run {self.id} on thread {self.thread_id}")
         finally:
-            self.end()
+            if not self.ended:
+                self.entries.append(Entry.of(events.run_error(error.message, error.code)))
+                self.end()
             self._on_end(self)
 
     async def _read(self, *, grace: float) -> float | None:
@@ -101,13 +106,15 @@ class RemoteRun(EventLog):
         logs = await self._store.read_runs(
             self.owner, self.thread_id, since=self.number, position=len(self.entries)
         )
-        log = logs[0] if logs else None
-        if log is None or log.run.number != self.number or log.compacted:
-            # The thread was deleted, or this worker is so far behind that the log was compacted. A reader
-            # that comes back gets everything there is.
-            self.end()
+        log = next((log for log in logs if self._is_this(log.run)), None)
+        if log is None:
+            await self._end_deleted()
             return None
-        self.entries += [Entry(events.decode(data), data, False) for data in log.events]
+        if log.compacted:  # this worker is so far behind that the thread's next run is over, too
+            lines = [data for _, data in replayed(log, pending=False, seen=len(self.entries) - 1)]
+        else:
+            lines = list(log.events)
+        self.entries += [Entry(events.decode(data), data, False) for data in lines]
         if log.ended:
             self.end()
         self.show()
@@ -117,6 +124,19 @@ class RemoteRun(EventLog):
             await recover(self._store, self.owner, self.thread_id, self._abandon)
             self._news.set()
         return log.lease
+
+    def _is_this(self, run: RunRecord) -> bool:
+        """Whether a run is this one: a thread that was deleted may be there again, with runs from 1 on."""
+        return (run.number, run.id, run.started_at) == (self.number, self.id, self._started_at)
+
+    async def _end_deleted(self) -> None:
+        """Ends the run as its worker does: its thread was deleted, which stops it."""
+        log = [entry.event for entry in self.entries]
+        sequence = EventSequence(self.thread_id, self.id, strict_stream=False)
+        terminal = events.run_finished(self.thread_id, self.id)
+        closing = await asyncio.to_thread(closing_events, log, sequence, terminal, STOPPED_ANSWER)
+        self.entries += map(Entry.of, closing)
+        self.end()
 
     async def _wait_for_news(self, lease: float | None) -> None:
         """Waits for a signal, but no longer than the run's worker holds it."""

@@ -26,7 +26,7 @@ _EVENTS_PER_TURN: Final = 64
 
 # The result of a tool call that has none when the run ends (CopilotRuntime 1.75). Model vendors refuse a
 # conversation in which a call has no result.
-_STOPPED: Final = {"status": "stopped", "reason": "stop_requested", "message": "Run stopped by user"}
+STOPPED_ANSWER: Final = {"status": "stopped", "reason": "stop_requested", "message": "Run stopped by user"}
 _FAILED: Final = {"status": "error", "reason": "missing_terminal_event"}
 
 
@@ -276,7 +276,7 @@ class Run(EventLog):
     def _conclude(self) -> None:
         """Decides how the run ended and closes what the agent left open."""
         sequence = self._sequence
-        calls, answer = sequence.unanswered_calls, _STOPPED
+        calls, answer = sequence.unanswered_calls, STOPPED_ANSWER
         out: list[Event] = []
         if sequence.terminal is None:
             if self._fault is not None:
