@@ -10,7 +10,7 @@ import pytest
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI, Header
 
-from copilotkit_runtime_py import CopilotRuntime, RequestContext, create_router
+from copilotkit_runtime_py import AgentTool, CopilotRuntime, RequestContext, create_router
 from copilotkit_runtime_py.agui import events
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import PATH, Event, Served, run_body
@@ -133,3 +133,62 @@ async def test_a_rule_that_fails_is_a_masked_error(single: bool) -> None:
         )
     answer = await ask(served, "{ availableAgents { agents { name } } }", {})
     assert "internal error" in answer["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_the_rule_is_asked_once_for_each_agent_of_a_request(single: bool) -> None:
+    asked_about: list[str] = []
+
+    def authorize(context: RequestContext, agent_name: str) -> bool:
+        asked_about.append(agent_name)
+        return True
+
+    runtime = CopilotRuntime(
+        {"desk": hello, "b": hello},
+        default_agent="desk",
+        authorize=authorize,
+        actions=[AgentTool(name="b")],
+    )
+    app = FastAPI()
+    app.include_router(create_router(runtime, path=PATH))
+    served = Served(runtime, single=single, app=app)
+    info = served.envelope("info") if single else served.request("GET", "/info")
+    data = {"metadata": {}, "frontend": {"actions": []}, "messages": [], "threadId": "t2"}
+    data |= {"agentSession": {"agentName": "desk"}, "metaEvents": []}
+    resumed = {"name": "LangGraphInterruptEvent", "value": "?", "response": "yes"}
+    requests: list[tuple[Any, list[str]]] = [
+        (served.json(info), ["desk", "b"]),
+        (served.events(served.agent("run", "desk", run_body(thread="t1"))), ["desk", "b"]),
+        (served.events(served.agent("run", "b", run_body(thread="t1"))), ["b", "desk"]),
+        (served.events(served.agent("suggest", "b", run_body(thread="t1"))), ["b"]),
+        (served.events(served.connect("desk")), ["desk", "b"]),
+        (served.json(served.stop("desk")), ["desk"]),
+        (served.json(served.resource("GET", "/threads?agentId=desk")), ["desk", "b"]),
+        (served.json(served.resource("GET", "/threads/t1/messages")), ["b"]),
+        (served.json(served.resource("GET", "/threads/t1/events")), ["b", "desk"]),
+        (ask(served, SEND, {}, data=data), ["desk", "b"]),
+        (ask(served, SEND, {}, data={**data, "metaEvents": [resumed]}), ["desk", "b"]),
+        (ask(served, "{ availableAgents { agents { name } } " + (LOAD % "desk")[2:], {}), ["desk", "b"]),
+    ]
+    for request, names in requests:
+        await request
+        assert asked_about == names
+        asked_about.clear()
+    await runtime.aclose()
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_such_a_thread_cannot_be_read_through_another_agent(single: bool) -> None:
+    privileged = {"ada"}
+    async with serving(single=single, privileged=privileged) as served:
+        await served.events(served.agent("run", "vault", run_body(thread="t1"), ADA))
+        assert await served.events(served.connect("desk", ADA)) != []
+        privileged.clear()
+        assert await served.events(served.connect("desk", ADA)) == []
+        loaded = await ask(served, LOAD % "desk", ADA)
+        assert loaded["data"]["loadAgentState"]["threadExists"] is False
+        await served.events(served.agent("run", "desk", run_body(thread="t1", run="r2"), ADA))
+        shown = await served.events(served.connect("desk", ADA))
+        assert [event["runId"] for event in shown if event["type"] == "RUN_STARTED"] == ["r2"]
+        _, answer = await served.json(served.resource("GET", "/threads/t1/events", headers=ADA))
+        assert {event["runId"] for event in answer["events"] if event["type"] == "RUN_STARTED"} == {"r2"}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ag_ui.core import RunAgentInput
 
+from copilotkit_runtime_py import CopilotRuntime
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.agui.normalizer import EventSequence
@@ -488,3 +489,64 @@ async def test_an_agent_is_no_tool_of_its_own() -> None:
     provider = with_actions(agent, AgentTool(name="a"), AgentTool(name="b"), agents={"b": as_provider(agent)})
     await played(provider)
     assert [tool["name"] for tool in agent.inputs[0]["tools"]] == ["b"]
+
+
+def chunk(message_id: str, delta: str) -> Event:
+    return {"type": "TEXT_MESSAGE_CHUNK", "messageId": message_id, "delta": delta}
+
+
+async def test_a_text_of_chunks_stays_whole() -> None:
+    agent = Scripted(
+        [chunk("m1", "a"), chunk("m1", "b"), *call("c1", "now"), chunk("m2", "c"), chunk("m2", "d")], []
+    )
+    whole = await played(with_actions(agent, now))
+    assert [event["type"] for event in whole].count("TEXT_MESSAGE_START") == 2
+    deltas = [event["delta"] for event in whole if event["type"] == "TEXT_MESSAGE_CONTENT"]
+    assert deltas == ["a", "b", "c", "d"]
+
+
+async def test_a_call_of_chunks_is_run_before_the_text_that_follows() -> None:
+    called = {"type": "TOOL_CALL_CHUNK", "toolCallId": "c1", "toolCallName": "now", "delta": "{}"}
+    agent = Scripted([called, chunk("m1", "It is noon.")], text("m2", "Yes."))
+    whole = await played(with_actions(agent, now))
+    assert [event["type"] for event in whole][1:6] == [
+        "TOOL_CALL_START",
+        "TOOL_CALL_ARGS",
+        "TOOL_CALL_END",
+        "TOOL_CALL_RESULT",
+        "TEXT_MESSAGE_START",
+    ]
+
+
+async def test_each_event_is_normalised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pushed: list[str] = []
+    push = EventSequence.push
+
+    def counted(self: EventSequence, event: Event, out: list[Event]) -> None:
+        pushed.append(event["type"])
+        push(self, event, out)
+
+    monkeypatch.setattr(EventSequence, "push", counted)
+    runtime = CopilotRuntime({"a": Scripted(call("c1", "now"), text("m1", "Noon."))}, actions=[now])
+    run = await runtime.start("a", asked(), CONTEXT)
+    await run.wait()
+    emitted = [entry.event["type"] for entry in run.entries]
+    assert pushed == [kind for kind in emitted if not kind.startswith("RUN_")]
+
+
+async def test_a_run_that_is_stopped_while_an_action_runs_is_well_formed() -> None:
+    running = asyncio.Event()
+
+    async def wait() -> None:
+        running.set()
+        await asyncio.Event().wait()
+
+    agent = Scripted([*call("c1", "wait"), *text("m1", "Later.")])
+    runtime = CopilotRuntime({"a": agent}, actions=[wait])
+    run = await runtime.start("a", asked(), CONTEXT)
+    await running.wait()
+    run.stop()
+    await run.wait()
+    told = [entry.event for entry in run.entries]
+    check_stream(told)
+    assert [event["type"] for event in told][-2:] == ["TOOL_CALL_RESULT", "RUN_FINISHED"]

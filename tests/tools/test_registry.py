@@ -12,7 +12,9 @@ from ag_ui.core import RunAgentInput
 from copilotkit_runtime_py import Action, AgentTool, CopilotRuntime, Limits, MemoryStateStore, RequestContext
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.errors import ConfigurationError
+from copilotkit_runtime_py.providers.directory import AgentDirectory, ResolvedAgent
 from copilotkit_runtime_py.runs.run import Run, RunStatus
+from copilotkit_runtime_py.tools.registry import ToolRegistry
 from tests.run_request import run_request
 
 pytestmark = pytest.mark.anyio
@@ -209,3 +211,36 @@ async def test_sources_are_closed_with_the_runtime() -> None:
     assert agent.inputs[0].forwarded_props == {"plan": "p"}
     await runtime.aclose()
     assert closed == ["shop"]
+
+
+async def resolved(agents: dict[str, Any], authorize: Any = None) -> tuple[AgentDirectory, ResolvedAgent]:
+    directory = AgentDirectory(agents, default=None, authorize=authorize)
+    return directory, await directory.for_caller(ANN).resolve("a")
+
+
+async def test_an_agent_of_a_server_without_tools_runs_as_it_is() -> None:
+    directory, agent = await resolved({"a": Calling("x")})
+    registry = ToolRegistry((), (), agents=directory.providers, limits=Limits(), development=False)
+    assert await registry.with_tools(agent) is None
+
+    @registry.action
+    def now() -> str:
+        return "noon"
+
+    assert await registry.with_tools(agent) is not None
+
+
+async def test_who_may_hand_over_to_whom_is_asked_once_for_each_agent_of_a_request() -> None:
+    asked_about: list[str] = []
+
+    def authorize(context: RequestContext, name: str) -> bool:
+        asked_about.append(name)
+        return name != "secret"
+
+    names = ("a", "b", "secret")
+    directory, agent = await resolved({name: Calling("x") for name in names}, authorize)
+    tools = [AgentTool(name=name) for name in names]
+    registry = ToolRegistry(tools, (), agents=directory.providers, limits=Limits(), development=False)
+    assert await registry.with_tools(agent) is not None
+    assert await registry.with_tools(agent) is not None
+    assert asked_about == ["a", "b", "secret"]

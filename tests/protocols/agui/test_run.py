@@ -16,6 +16,7 @@ from copilotkit_runtime_py import (
     CopilotKitError,
     CopilotRuntime,
     Limits,
+    Provider,
     RequestContext,
 )
 from copilotkit_runtime_py.agui import events as ev
@@ -421,3 +422,50 @@ async def test_deep_nesting_is_refused_and_harms_nobody(depth: int) -> None:
         async with served.request("POST", "", envelope) as exchange:
             assert exchange.status == 400
         assert len(await served.events(served.run())) == 5
+
+
+@pytest.mark.parametrize("exit", [SystemExit, KeyboardInterrupt])
+async def test_an_agent_that_wants_to_end_the_process_ends_its_run(exit: type[BaseException]) -> None:
+    async def leaving(input: RunAgentInput) -> AsyncIterator[Event]:
+        yield ev.text_start("m1")
+        raise exit
+
+    async def calling(input: RunAgentInput) -> AsyncIterator[Event]:
+        if len(input.messages) == 1:
+            yield ev.tool_call_start("c1", "leave")
+            yield ev.tool_call_end("c1")
+
+    def leave() -> None:
+        raise exit
+
+    async with serve({"agent": leaving, "calling": calling}, actions=[leave]) as served:
+        events = await served.events(served.run())
+        assert (events[-1]["type"], "internal error" in events[-1]["message"]) == ("RUN_ERROR", True)
+        events = await served.events(served.run("calling", thread="t2"))
+        assert [event["type"] for event in events][-2:] == ["TOOL_CALL_RESULT", "RUN_FINISHED"]
+
+
+async def test_nothing_of_an_agent_runs_before_its_thread_is_claimed() -> None:
+    opened: list[str] = []
+
+    class Eager(Provider):
+        def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+            opened.append(input.run_id)
+            return self._run()
+
+        async def _run(self) -> AsyncIterator[Event]:
+            yield ev.text_start("m1")
+            await go.wait()
+
+    go = asyncio.Event()
+    limits = Limits(busy_seconds=0.0)
+    async with serve({"agent": Eager()}, limits=limits) as served, served.run() as first:
+        events = first.events()
+        while (await anext(events))["type"] != "TEXT_MESSAGE_START":
+            pass
+        accept = {"accept": "text/event-stream"}
+        refused = await served.events(served.agent("run", "agent", run_body(run="r2"), accept))
+        assert [event["type"] for event in refused] == ["RUN_ERROR"]
+        assert opened == ["r1"]
+        go.set()
+        assert [event["type"] async for event in events][-1] == "RUN_FINISHED"

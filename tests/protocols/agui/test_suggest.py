@@ -122,3 +122,29 @@ async def test_a_failing_agent_tells_why_there_are_no_suggestions() -> None:
     async with serve({"agent": failing}) as served:
         events = await served.events(served.agent("suggest", "agent", run_body()))
     assert [event["type"] for event in events] == ["RUN_STARTED", "RUN_ERROR"]
+
+
+@pytest.mark.parametrize("run_id", [None, "s1", "s2"])
+async def test_of_two_requests_for_suggestions_on_a_thread_either_or_both_can_be_stopped(
+    run_id: str | None,
+) -> None:
+    reached: dict[str, asyncio.Event] = {"s1": asyncio.Event(), "s2": asyncio.Event()}
+    go = asyncio.Event()
+
+    async def waiting(input: RunAgentInput) -> AsyncIterator[Event]:
+        reached[input.run_id].set()
+        await go.wait()
+        yield ev.custom("x", 1)
+
+    async with serve({"agent": waiting}) as served:
+        asked = [served.agent("suggest", "agent", run_body(run=run)) for run in ("s1", "s2")]
+        told = [asyncio.create_task(served.events(exchange)) for exchange in asked]
+        for each in reached.values():
+            await each.wait()
+        body = None if run_id is None else {"runId": run_id}
+        _, answer = await served.json(served.stop(body=body))
+        assert answer["stopped"] is True
+        go.set()
+        types = [[event["type"] for event in await each] for each in told]
+        finished, stopped = ["RUN_STARTED", "CUSTOM", "RUN_FINISHED"], ["RUN_STARTED", "RUN_FINISHED"]
+        assert types == [stopped if run_id in (None, run) else finished for run in ("s1", "s2")]

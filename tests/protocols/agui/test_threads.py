@@ -193,3 +193,23 @@ async def test_deleting_a_thread_stops_its_run() -> None:
         rest = [event async for event in events]
         assert without_input(started + rest)[-1] == ev.run_finished("t1", "r1")
         assert await listed(served) == []
+
+
+async def test_an_agent_that_cannot_forget_a_thread_does_not_keep_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refusing() -> Any:
+        raise PermissionError("no tenant")
+
+    async def hello(input: RunAgentInput) -> AsyncIterator[Event]:
+        yield ev.custom("x", 1)
+
+    async with serve({"refusing": refusing, "agent": hello}) as served:
+        await served.events(served.run())
+        assert await served.json(served.resource("DELETE", "/threads/t1")) == (
+            200,
+            {"threadId": "t1", "deleted": True},
+        )
+        _, answer = await served.json(served.resource("GET", "/threads"))
+        assert answer["threads"] == []
+    assert "no tenant" in caplog.text
