@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from copilotkit_runtime_py.agui import events
-from copilotkit_runtime_py.agui.compaction import LONG_LOG, visible_event
+from copilotkit_runtime_py.agui.compaction import visible_event
 from copilotkit_runtime_py.runs import completion
 from copilotkit_runtime_py.runs.completion import ending_of, folded, unfolded
+from copilotkit_runtime_py.runs.event_log import Entry
 from copilotkit_runtime_py.state_store.base import AgentState, RunEnding
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +46,7 @@ def test_a_run_leaves_the_conversation_the_state_and_a_shorter_log() -> None:
     ]
 
 
-@pytest.mark.parametrize(("length", "in_loop"), [(1, True), (LONG_LOG + 1, False)])
+@pytest.mark.parametrize(("length", "in_loop"), [(1, True), (100_000, False)])
 async def test_a_long_log_is_folded_in_a_thread(
     length: int, in_loop: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,7 +58,7 @@ async def test_a_long_log_is_folded_in_a_thread(
 
     monkeypatch.setattr(completion, "ending_of", watched)
     log = [LOG[0], *(events.custom("x", n) for n in range(length)), LOG[-1]]
-    assert (await folded(log, [USER], None)).state.messages == [USER]
+    assert (await folded([*map(Entry.of, log)], [USER], None)).state.messages == [USER]
     assert threads == [in_loop]
 
 
@@ -65,6 +66,6 @@ def test_a_log_that_cannot_be_folded_is_left_as_it_is() -> None:
     broken = [*LOG[:2], events.text_end("m9"), LOG[-1]]
     with pytest.raises(KeyError):
         ending_of(broken, [USER], {"n": 1})
-    ending = unfolded(broken, [USER], {"n": 1})
+    ending = unfolded([*map(Entry.of, broken)], [USER], {"n": 1})
     assert ending.state == AgentState(state={"n": 1}, messages=[USER])
     assert types(ending) == ["RUN_STARTED", "STATE_DELTA", "TEXT_MESSAGE_END", "RUN_FINISHED"]
