@@ -104,16 +104,17 @@ class Memory:
 
 def snapshot_from(state: ThreadState) -> StateSnapshot:
     """Returns a state that the server sent as the graph itself would have it."""
-    values: Any = state["values"]
+    values: Any = state.get("values") or {}
     if isinstance(values, dict) and isinstance(values.get("messages"), list):
         values = {**values, "messages": messages_from(values["messages"])}
-    tasks = tuple(_task(task) for task in state["tasks"] or ())
+    tasks = tuple(_task(task) for task in state.get("tasks") or ())
+    metadata = state.get("metadata")
     return StateSnapshot(
         values=values,
-        next=tuple(state["next"] or ()),
+        next=tuple(state.get("next") or ()),
         config=_config(state.get("checkpoint")),
-        metadata=cast(CheckpointMetadata, state["metadata"]) if state["metadata"] else None,
-        created_at=state["created_at"],
+        metadata=cast(CheckpointMetadata, metadata) if metadata else None,
+        created_at=state.get("created_at"),
         parent_config=_config(state["parent_checkpoint"]) if state.get("parent_checkpoint") else None,
         tasks=tasks,
         interrupts=tuple(interrupt for task in tasks for interrupt in task.interrupts),

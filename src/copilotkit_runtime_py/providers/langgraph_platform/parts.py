@@ -53,12 +53,13 @@ class Parts:
         match mode:
             case "messages":
                 message, metadata = orjson.loads(data)
-                read = message_from(message)
+                read = message_from(_chunk(message))
                 return (
                     None if read is None else (where, mode, (self._with_first_id(read, metadata), metadata))
                 )
             case "values":
-                return where, mode, _values(orjson.loads(data))
+                values = _values(orjson.loads(data))
+                return None if values is None else (where, mode, values)
             case "tasks":
                 task = orjson.loads(data)
                 if "interrupts" in task:
@@ -113,7 +114,17 @@ def interrupt_from(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name in _INTERRUPT_FIELDS}
 
 
+def _chunk(message: Any) -> Any:
+    """Returns what the JavaScript server sends of a message that a model streams, with its type in Python."""
+    if isinstance(message, dict) and message.get("type") == "ai" and "tool_call_chunks" in message:
+        return {**message, "type": "AIMessageChunk"}
+    return message
+
+
 def _values(values: Any) -> Any:
+    """Returns the values of a graph; None if there are only interrupts, as of the JavaScript server."""
+    if isinstance(values, dict) and values.keys() == {"__interrupt__"}:
+        return None
     if isinstance(values, dict) and isinstance(values.get("messages"), list):
         values["messages"] = messages_from(values["messages"])
     return values

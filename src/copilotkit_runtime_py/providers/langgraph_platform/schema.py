@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx
 from langgraph_sdk.errors import NotFoundError
 from langgraph_sdk.schema import Assistant
-from langgraph_sdk.schema import GraphSchema as ServerSchema
 
 from ...context import RequestContext
 from ...errors import AgentError
@@ -72,12 +71,10 @@ class Declarations:
             headers = self._server.headers(context)
             client = self._server.client
             id = assistant["assistant_id"]
-            declared = await self._server.ask(lambda: client.assistants.get_schemas(id, headers=headers))
-            drawn = await self._server.ask(
-                lambda: client.assistants.get_graph(id, xray=True, headers=headers)
-            )
+            declared = await self._described(lambda: client.assistants.get_schemas(id, headers=headers))
+            drawn = await self._described(lambda: client.assistants.get_graph(id, xray=True, headers=headers))
             self._read_at = now
-            self._read = ServerGraph(id, assistant["graph_id"], _schema(declared, drawn), dict(declared))
+            self._read = ServerGraph(id, assistant["graph_id"], _schema(declared, drawn), declared)
         return self._read
 
     async def with_reducers(self, graph: ServerGraph, context: RequestContext) -> GraphSchema:
@@ -96,8 +93,21 @@ class Declarations:
             self._probed = (graph.declared, reduced)
         return replace(graph.schema, reduced=self._probed[1])
 
+    async def _described(self, call: Callable[[], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
+        """Returns a description of the graph; an empty one where the server cannot make one of this graph.
+
+        Not every type has a JSON schema, and LangGraph's JavaScript server makes one of TypeScript only.
+        """
+        try:
+            return await self._server.ask(call)
+        except AgentError as error:
+            if error.status_code in (404, 422, 500):
+                logger.warning("graph %s is run without knowing what it declares", self._graph)
+                return {}
+            raise
+
     async def _probe(self, graph: ServerGraph, context: RequestContext) -> frozenset[str]:
-        channels = graph.schema.inputs or ()
+        channels = graph.schema.inputs or frozenset({"messages"})
         client, headers = self._server.client, self._server.headers(context)
         id = str(uuid.uuid4())
         await client.threads.create(
@@ -133,7 +143,7 @@ class Declarations:
         return (made or own)[0]
 
 
-def _schema(declared: ServerSchema, drawn: Mapping[str, Any]) -> GraphSchema:
+def _schema(declared: Mapping[str, Any], drawn: Mapping[str, Any]) -> GraphSchema:
     nodes = drawn.get("nodes") or ()
     context = _properties(declared.get("context_schema"))
     return GraphSchema(
