@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from .hooks import (
 )
 from .limits import Limits
 from .logs.records import get_logger, scope
-from .providers.directory import AgentDirectory, Authorize, AvailableAgents, ResolvedAgent
+from .providers.directory import AgentDirectory, AgentsOf, Authorize, AvailableAgents, ResolvedAgent
 from .providers.resolve import AgentLike
 from .runs.agent_run import AgentRun
 from .runs.capacity import Capacity, Slot
@@ -59,6 +59,10 @@ class CopilotRuntime:
         agents: what can be run, by name: a LangGraph graph, the URL of an AG-UI agent, an async generator
             function, an object with `run(RunAgentInput)`, a `Provider`, or a function that makes one of
             these for each run.
+            Or a function of the `RequestContext` that returns such agents: each caller then has their own.
+            It may return the same objects again; make agents that hold connections once.
+        agents_cache_key: what the result of that function depends on, such as the user's tenant. Requests
+            with the same key get the same agents, and the function is not called again.
         default_agent: who answers a frontend that names no agent. Without it, the agent named `default`
             does, or the only one there is.
         actions: what agents may call besides the frontend's tools: functions, `Action`s, and `AgentTool`s.
@@ -93,8 +97,9 @@ class CopilotRuntime:
 
     def __init__(
         self,
-        agents: Mapping[str, AgentLike],
+        agents: Mapping[str, AgentLike] | AgentsOf,
         *,
+        agents_cache_key: Callable[[RequestContext], Hashable] | None = None,
         default_agent: str | None = None,
         actions: Iterable[Tool | Callable[..., Any]] = (),
         mcp_servers: Iterable[ActionSource] = (),
@@ -113,18 +118,28 @@ class CopilotRuntime:
         open_generative_ui: bool | Collection[str] = False,
         development: bool = False,
     ) -> None:
-        self._directory = AgentDirectory(agents, default=default_agent, authorize=authorize)
-        self.agents = self._directory.providers
         self.state_store: StateStore = (
             open_state_store(state_store) if isinstance(state_store, str) else state_store
         )
+        self._directory = AgentDirectory(
+            agents,
+            default=default_agent,
+            authorize=authorize,
+            cache_key=agents_cache_key,
+            on_new=lambda name, provider: provider.use_store(self.state_store.url, name),
+        )
+        self.agents = self._directory.providers
         self.guardrails = guardrails
         self.limits = limits or Limits()
         self.properties = dict(properties or {})
         self.transcription_service = transcription_service
         self.development = development
         self._tools = ToolRegistry(
-            actions, mcp_servers, agents=self.agents, limits=self.limits, development=development
+            actions,
+            mcp_servers,
+            agents=None if self._directory.by_request else self.agents,
+            limits=self.limits,
+            development=development,
         )
         self.action = self._tools.action
         self.agent_tool = self._tools.agent_tool
@@ -143,8 +158,6 @@ class CopilotRuntime:
         self._observers: list[Callable[[Run], None]] = []
         self._capacity = Capacity(self.limits)
         self._stop_announced = False
-        for name, provider in self.agents.items():
-            provider.use_store(self.state_store.url, name)
 
     def agents_for(self, context: RequestContext) -> AvailableAgents:
         """Returns the agents that the caller of a request may use; `authorize` is asked about each once."""
@@ -365,7 +378,8 @@ class CopilotRuntime:
             await run.wait()
         else:
             await self.state_store.request_stop(context.owner, thread_id)
-        for provider in set(self.agents.values()):
+        registered = await self._directory.providers_for(context)
+        for provider in set(registered.values()):
             await forget(provider, thread_id, context)
         await self.state_store.delete_thread(context.owner, thread_id)
 
@@ -420,7 +434,7 @@ class CopilotRuntime:
         """Stops every run, waits for their ends, and releases the agents and the store."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.state_store.aclose)
-            for provider in set(self.agents.values()):
+            for provider in self._directory.in_use():
                 stack.push_async_callback(provider.aclose)
             stack.push_async_callback(self._tools.aclose)
             if self.guardrails is not None:
@@ -429,9 +443,10 @@ class CopilotRuntime:
             await self._capacity.aclose()
 
     async def _abandon(self, run: RunRecord) -> None:
-        provider = self.agents.get(run.agent_name)
+        context = RequestContext(owner=run.owner)
+        provider = (await self._directory.providers_for(context)).get(run.agent_name)
         if provider is not None:
-            await provider.abandon(run.thread_id, RequestContext(owner=run.owner))
+            await provider.abandon(run.thread_id, context)
 
     def masked(self, error: BaseException) -> CopilotKitError:
         """Returns what a client may see of an error; anything unexpected is logged under an id."""

@@ -106,3 +106,55 @@ async def test_a_rule_that_fails_lets_nobody_in() -> None:
     for name in ("a", "default", None):
         with pytest.raises(LookupError):
             await agents.for_caller(ANN).resolve(name)
+
+
+class Tenants:
+    """Agents by tenant, made anew each time they are asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __call__(self, context: RequestContext) -> dict[str, Any]:
+        self.asked.append(context.owner)
+        return {f"of-{context.owner}": hello}
+
+
+async def test_each_caller_has_the_agents_that_a_function_returns() -> None:
+    agents = AgentDirectory(Tenants(), default=None, authorize=None)
+
+    assert list(await agents.for_caller(ANN).all()) == ["of-ann"]
+    assert (await agents.for_caller(BOB).resolve(None)).name == "of-bob"
+    with pytest.raises(AgentNotFoundError):
+        await agents.for_caller(BOB).resolve("of-ann")
+    assert not await agents.for_caller(BOB).may_read("of-ann")
+
+
+async def test_the_function_is_called_once_for_a_request_and_once_for_a_cache_key() -> None:
+    each, cached = Tenants(), Tenants()
+    by_request = AgentDirectory(each, default=None, authorize=None)
+    by_owner = AgentDirectory(cached, default=None, authorize=None, cache_key=lambda context: context.owner)
+
+    for directory in (by_request, by_owner):
+        for context in (ANN, ANN, BOB):
+            available = directory.for_caller(context)
+            await available.resolve(None)
+            await available.all()
+
+    assert each.asked == ["ann", "ann", "bob"]
+    assert cached.asked == ["ann", "bob"]
+
+
+async def test_an_object_that_a_function_returns_again_keeps_its_provider() -> None:
+    def plain(context: RequestContext) -> dict[str, Any]:
+        return {"a": hello}
+
+    prepared: list[str] = []
+    agents = AgentDirectory(
+        plain, default=None, authorize=None, on_new=lambda name, provider: prepared.append(name)
+    )
+
+    first, second = [(await agents.for_caller(each).resolve("a")).provider for each in (ANN, BOB)]
+
+    assert first is second
+    assert prepared == ["a"]
+    assert agents.in_use() == {first}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ..context import RequestContext
 from ..errors import AgentNotFoundError, ConfigurationError
@@ -17,34 +18,108 @@ Authorize: TypeAlias = Callable[[RequestContext, str], bool | Awaitable[bool]]
 """Whether the caller of a request may use the agent of a name."""
 
 
+AgentsOf: TypeAlias = Callable[[RequestContext], Mapping[str, AgentLike] | Awaitable[Mapping[str, AgentLike]]]
+"""Returns the agents of the caller of a request, by name; a plain or an async function."""
+
+# How many agents, or sets of agents, that a function returned are remembered.
+_REMEMBERED: Final = 1_000
+
+
 class AgentDirectory:
     """Every agent of a runtime.
 
     Args:
-        agents: what can be run, by name.
+        agents: what can be run, by name, or a function that returns it for the caller of a request.
         default: the agent for requests that name none. Without it, that is the agent named `default`, or
             the only one that the caller may use.
         authorize: decides who may use which agent. Without it, every caller may use all.
+        cache_key: with a function, returns what its result depends on, such as the user's tenant: requests
+            with the same key get the same agents. Without it, the function is called for each request.
+        on_new: called with each agent and its name before it is used.
 
     Attributes:
-        providers: every agent, by name.
+        providers: every agent, by name; with a function, none.
 
     Raises:
         ConfigurationError: an agent cannot be run, or the default agent is not registered.
     """
 
     def __init__(
-        self, agents: Mapping[str, AgentLike], *, default: str | None, authorize: Authorize | None
+        self,
+        agents: Mapping[str, AgentLike] | AgentsOf,
+        *,
+        default: str | None,
+        authorize: Authorize | None,
+        cache_key: Callable[[RequestContext], Hashable] | None = None,
+        on_new: Callable[[str, Provider], None] | None = None,
     ) -> None:
-        self.providers: dict[str, Provider] = {name: as_provider(agent) for name, agent in agents.items()}
-        if default is not None and default not in self.providers:
-            raise ConfigurationError(f"The default agent '{default}' is not registered.")
+        self.providers: dict[str, Provider] = {}
         self._default = default
         self._authorize = authorize
+        self._agents_of = agents if callable(agents) else None
+        self._cache_key = cache_key
+        self._on_new = on_new
+        self._known: OrderedDict[tuple[str, object], tuple[AgentLike, Provider]] = OrderedDict()
+        self._sets: OrderedDict[Hashable, dict[str, Provider]] = OrderedDict()
+        if not callable(agents):
+            self.providers.update({name: as_provider(agent) for name, agent in agents.items()})
+            if default is not None and default not in self.providers:
+                raise ConfigurationError(f"The default agent '{default}' is not registered.")
+            for name, provider in self.providers.items():
+                self._prepare(name, provider)
+
+    @property
+    def by_request(self) -> bool:
+        """Whether a function returns the agents."""
+        return self._agents_of is not None
+
+    def in_use(self) -> set[Provider]:
+        """Returns all agents that there are, and those that a function returned lately."""
+        made = (provider for _, provider in self._known.values())
+        return {*self.providers.values(), *made}
 
     def for_caller(self, context: RequestContext) -> AvailableAgents:
         """Returns the agents that the caller of a request may use."""
-        return AvailableAgents(self.providers, self._default, self._authorize, context)
+        return AvailableAgents(self, self._default, self._authorize, context)
+
+    async def providers_for(self, context: RequestContext) -> Mapping[str, Provider]:
+        """Returns the agents of the caller of a request, whether or not they may use them.
+
+        Raises:
+            TypeError: the function returned something that is not an agent.
+        """
+        if self._agents_of is None:
+            return self.providers
+        key = self._cache_key(context) if self._cache_key is not None else None
+        if self._cache_key is not None and key in self._sets:
+            self._sets.move_to_end(key)
+            return self._sets[key]
+        agents = self._agents_of(context)
+        if inspect.isawaitable(agents):
+            agents = await agents
+        providers = {name: self._provider(name, agent) for name, agent in agents.items()}
+        if self._cache_key is not None:
+            self._sets[key] = providers
+            if len(self._sets) > _REMEMBERED:
+                self._sets.popitem(last=False)
+        return providers
+
+    def _provider(self, name: str, agent: AgentLike) -> Provider:
+        """Returns what runs an agent: the same as before if the function returned this object before."""
+        identity = (name, agent if isinstance(agent, str) else id(agent))
+        if identity in self._known:
+            self._known.move_to_end(identity)
+            return self._known[identity][1]
+        provider = as_provider(agent)
+        self._prepare(name, provider)
+        self._known[identity] = agent, provider
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return provider
+
+    def _prepare(self, name: str, provider: Provider) -> None:
+        if self._on_new is not None:
+            self._on_new(name, provider)
 
 
 class AvailableAgents:
@@ -54,7 +129,7 @@ class AvailableAgents:
     could contradict each other.
 
     Args:
-        providers: every agent, by name.
+        directory: every agent.
         default: the agent for requests that name none.
         authorize: decides.
         context: the request.
@@ -62,12 +137,13 @@ class AvailableAgents:
 
     def __init__(
         self,
-        providers: Mapping[str, Provider],
+        directory: AgentDirectory,
         default: str | None,
         authorize: Authorize | None,
         context: RequestContext,
     ) -> None:
-        self._providers = providers
+        self._directory = directory
+        self._providers: Mapping[str, Provider] | None = None
         self._default = default
         self._authorize = authorize
         self._context = context
@@ -81,8 +157,9 @@ class AvailableAgents:
             AgentNotFoundError: the caller has no agent of that name.
             ConfigurationError: no agent was named and there is no default.
         """
-        if name is not None and name in self._providers and await self._allows(name):
-            return ResolvedAgent(name, self._providers[name], self)
+        providers = await self._registered()
+        if name is not None and name in providers and await self._allows(name):
+            return ResolvedAgent(name, providers[name], self)
         available = await self.all()
         if name in (None, "default"):
             only = available if len(available) == 1 else ()
@@ -98,19 +175,29 @@ class AvailableAgents:
 
     async def all(self) -> dict[str, Provider]:
         """Returns the agents that the caller may use, by name."""
-        return {name: agent for name, agent in self._providers.items() if await self._allows(name)}
+        providers = await self._registered()
+        return {name: agent for name, agent in providers.items() if await self._allows(name)}
 
     async def may_read(self, agent_name: str) -> bool:
         """Whether the caller may read what an agent did: a run of theirs, by an agent they may still use.
 
-        Of an agent that is not registered any more nobody can decide; its runs stay readable.
+        Without a function that returns the caller's agents, an agent may be unregistered: its runs stay
+        readable.
         """
-        return agent_name not in self._providers or await self._allows(agent_name)
+        if agent_name not in await self._registered():
+            return not self._directory.by_request
+        return await self._allows(agent_name)
+
+    async def _registered(self) -> Mapping[str, Provider]:
+        async with self._lock:  # the fields of one GraphQL request are resolved concurrently
+            if self._providers is None:
+                self._providers = await self._directory.providers_for(self._context)
+            return self._providers
 
     async def _allows(self, name: str) -> bool:
         if self._authorize is None:
             return True
-        async with self._lock:  # the fields of one GraphQL request are resolved concurrently
+        async with self._lock:
             if name not in self._verdicts:
                 verdict = self._authorize(self._context, name)
                 self._verdicts[name] = bool(await verdict if inspect.isawaitable(verdict) else verdict)

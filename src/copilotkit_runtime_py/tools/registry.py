@@ -25,7 +25,7 @@ class ToolRegistry:
     Args:
         tools: actions, functions that become actions, and agents that others may hand over to.
         sources: where more actions come from.
-        agents: every agent of the runtime.
+        agents: every agent of the runtime, or None where they depend on the caller.
         limits: the bounds of calls.
         development: the text of unexpected exceptions reaches model and client.
 
@@ -41,7 +41,7 @@ class ToolRegistry:
         tools: Iterable[Tool | Callable[..., Any]],
         sources: Iterable[ActionSource],
         *,
-        agents: Mapping[str, Provider],
+        agents: Mapping[str, Provider] | None,
         limits: Limits,
         development: bool,
     ) -> None:
@@ -114,7 +114,7 @@ class ToolRegistry:
         """
         if not (self._tools or self._sources or further):
             return None
-        tools, agents = [*self._tools.values(), *further], self._agents
+        tools, agents = [*self._tools.values(), *further], self._agents or {}
         if any(isinstance(tool, AgentTool) for tool in tools):
             agents = await agent.available.all()
             tools = [tool for tool in tools if isinstance(tool, Action) or tool.name in agents]
@@ -142,6 +142,7 @@ class ToolRegistry:
     def _add(self, tool: Tool) -> None:
         if tool.name in self._tools:
             raise ConfigurationError(f"There are two tools of the name '{tool.name}'.")
-        if isinstance(tool, AgentTool) and tool.name not in self._agents:
+        registered = self._agents is None or tool.name in self._agents
+        if isinstance(tool, AgentTool) and not registered:
             raise ConfigurationError(f"The agent '{tool.name}' is not registered, so it is no tool.")
         self._tools[tool.name] = tool
