@@ -210,3 +210,26 @@ def test_a_stream_in_place_of_the_function_that_makes_it_is_refused() -> None:
     stream: Any = speak(INPUT)
     with pytest.raises(TypeError, match="a stream serves one run only"):
         as_provider(stream)
+
+
+def test_an_object_of_a_framework_is_refused_with_what_to_register_instead() -> None:
+    from langchain_core.runnables import RunnableLambda
+
+    chain: Any = RunnableLambda(lambda value: value)
+    with pytest.raises(TypeError) as raised:
+        as_provider(chain)
+    assert str(raised.value) == (
+        "RunnableLambda cannot be registered as it is: make it a node of a LangGraph graph, and register the "
+        "compiled graph. See docs/frameworks.md."
+    )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("module", ["agents.agent", "strands", "smolagents.mine"])
+async def test_a_module_of_the_application_may_be_named_like_a_framework(module: str) -> None:
+    class Own(Speaker):
+        pass
+
+    Own.__module__ = module
+    for agent in (Own(), Own):
+        assert await received(as_provider(agent)) == [events.text_start("r1")]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from ..providers.base import Provider
-from ..providers.langgraph_platform.address import is_graph_address
+from ..providers.target import URL_SCHEMES
 from ..state_store.from_url import MEMORY
 from . import options
 from .plain_errors import plain_errors
@@ -23,7 +23,10 @@ _KINDS = {
     "LangGraphPlatform": "LangGraph server",
     "CrewAIProvider": "CrewAI",
     "ChatProvider": "chat model",
+    "PydanticAIProvider": "Pydantic AI",
+    "AgnoProvider": "Agno",
     "RemoteProvider": "AG-UI agent at a URL",
+    "A2AProvider": "A2A agent at a URL",
     "FunctionProvider": "function",
     "FactoryProvider": "factory",
 }
@@ -78,7 +81,7 @@ def _row(name: str, target: str, provider: Provider, default: bool) -> dict[str,
 
 def _without_secrets(target: str) -> str:
     """Returns a target, of a URL only what holds no password and no key."""
-    if not target.startswith(("http://", "https://")) and not is_graph_address(target):
+    if not target.startswith(URL_SCHEMES):
         return target
     parts = urlsplit(target)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -28,7 +28,9 @@ from .environment import silence
 # The packages that an extra of this distribution brings.
 _EXTRAS = {"langgraph": "langgraph", "langchain_core": "langgraph", "langchain": "chat", "crewai": "crewai"}
 
-_ADDRESSES = ("a2a+http://", "a2a+https://", "langgraph+http://", "langgraph+https://")
+_OTHER_PROTOCOLS = ("a2a+http://", "a2a+https://", "langgraph+http://", "langgraph+https://")
+URL_SCHEMES = ("http://", "https://", *_OTHER_PROTOCOLS)
+"""How the URL of an agent begins."""
 
 # As `init_chat_model` has them. A module of such a name can be given as a file.
 # fmt: off
@@ -58,7 +60,7 @@ def load_target(target: str, directory: Path | None = None) -> Any:
     """
     if target.startswith(("http://", "https://")):
         return target
-    if target.startswith(_ADDRESSES):
+    if target.startswith(_OTHER_PROTOCOLS):
         return _behind_url(target)
     if target.partition(":")[0] in _VENDORS and not target.endswith(":"):
         return _chat_model(target)
