@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from copilotkit_runtime_py import CopilotRuntime
 from copilotkit_runtime_py.cli import cli
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.langgraph.registry import load_config
+from copilotkit_runtime_py.state_store.base import ThreadRecord
 from copilotkit_runtime_py.state_store.from_url import open_state_store
 
 AGENT = """
@@ -82,6 +84,23 @@ def remember(folder: Path) -> Callable[..., Said]:
 
 def imported(*options: str) -> Result:
     return CliRunner().invoke(cli, ["threads", "import", "--agent", "chat", *options])
+
+
+def test_an_imported_thread_has_the_times_of_the_original(remember: Callable[..., Said]) -> None:
+    before = datetime.now(UTC)
+    remember("one")
+    after = datetime.now(UTC)
+    imported()
+
+    async def read() -> list[ThreadRecord]:
+        store = open_state_store("sqlite:///.copilotkit/threads.db")
+        try:
+            return await store.list_threads("anonymous")
+        finally:
+            await store.aclose()
+
+    (thread,) = asyncio.run(read())
+    assert before <= thread.created_at <= thread.updated_at <= after
 
 
 def listed(owner: str) -> dict[str, str | None]:

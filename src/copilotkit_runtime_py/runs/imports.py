@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from ..agui import events
@@ -51,11 +52,12 @@ async def import_thread(
         record = await store.begin_run(record)
     except (ThreadNotFoundError, ThreadBusyError):
         return False
-    log = _log(thread)
-    data = [events.encode(event) for event in log]
-    await store.append(record, 0, data, ending=ending_of(log, (), {}))
     if name is not None:
         await store.update_thread(owner, thread.id, name=name)
+    log = _log(thread)
+    data = [events.encode(event) for event in log]
+    ending = replace(ending_of(log, (), {}), changed_at=thread.updated_at)
+    await store.append(record, 0, data, ending=ending)
     return True
 
 

@@ -57,10 +57,13 @@ class RunEnding:
         state: what the agent's next run and readers of its state find.
         compacted: the run's log with the deltas of each message joined, as lines that mean nothing to the
             store. It replaces the log once the thread's next run is over.
+        changed_at: when the thread last changed, in UTC, if that is not now: it is imported. Stores that end
+            with their process need not obey.
     """
 
     state: AgentState
     compacted: Sequence[bytes]
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,8 @@ class RedisStateStore:
             _microseconds(self._lease_seconds),
         ]
         if ending is not None:
-            arguments += [encode_state(ending.state), join(ending.compacted), *self._bounds]
+            changed_at = "" if ending.changed_at is None else _since_epoch(ending.changed_at)
+            arguments += [encode_state(ending.state), join(ending.compacted), *self._bounds, changed_at]
         answer = await self._call(self._append, run.thread_id, *arguments)
         match answer:
             case [b"ok", stop]:

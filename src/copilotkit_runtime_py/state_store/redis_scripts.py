@@ -41,10 +41,17 @@ end
 
 local function signal(thread, what) redis.call('PUBLISH', channels .. thread, what) end
 
--- Makes a thread the last changed one. No two threads of an owner have changed at the same time.
-local function touch(thread, owner, now)
-  local newest = redis.call('ZREVRANGE', key('o', owner), 0, 0, 'WITHSCORES')[2]
-  local time = whole(math.max(now, newest and tonumber(newest) + 1 or 0))
+-- Has a thread changed now, after all others, or at the time given. No two threads of an owner have changed
+-- at the same time.
+local function touch(thread, owner, now, at)
+  local of_owner, time = key('o', owner), at
+  if at then
+    redis.call('ZREM', of_owner, thread)
+    while redis.call('ZCOUNT', of_owner, time, time) > 0 do time = whole(time + 1) end
+  else
+    local newest = redis.call('ZREVRANGE', of_owner, 0, 0, 'WITHSCORES')[2]
+    time = whole(math.max(now, newest and tonumber(newest) + 1 or 0))
+  end
   redis.call('ZADD', key('o', owner), time, thread)
   redis.call('ZADD', prefix .. ':threads', time, thread)
   return time
@@ -147,7 +154,7 @@ if not ending then
   return {'ok', stop}
 end
 
-local state, compacted, max_age, max_threads, max_runs, max_bytes = unpack(ARGV, 10)
+local state, compacted, max_age, max_threads, max_runs, max_bytes, changed_at = unpack(ARGV, 10)
 local states, previous, first = key('s', digest), whole(number - 1), tonumber(kept[5])
 grown = grown + #state - redis.call('HSTRLEN', states, run[3]) + #compacted
 redis.call('HSET', states, run[3], state)
@@ -162,7 +169,7 @@ if max_runs ~= '' and number - first + 1 > tonumber(max_runs) then
   redis.call('HSET', thread, 'first', whole(next))
 end
 grow(digest, grown)
-touch(digest, owner, now)
+touch(digest, owner, now, changed_at ~= '' and changed_at)
 signal(digest, 'e')
 
 local function too_much(changed)

@@ -36,7 +36,13 @@ _APPEND_COLUMNS: Final = {
     "count": "int",
     "data": "bytea",
 }
-_END_COLUMNS: Final = {**_APPEND_COLUMNS, "agent_name": "text", "compacted": "bytea", "state": "bytea"}
+_END_COLUMNS: Final = {
+    **_APPEND_COLUMNS,
+    "agent_name": "text",
+    "compacted": "bytea",
+    "state": "bytea",
+    "changed_at": "float8",
+}
 
 
 def _rows(columns: dict[str, str]) -> str:
@@ -118,7 +124,7 @@ WITH {_rows(_END_COLUMNS)}, locked AS MATERIALIZED (
 ), idle AS (
     UPDATE copilotkit_threads t SET
         running = false,
-        updated_at = greatest(t.created_at, %(at)s::float8),
+        updated_at = greatest(t.created_at, done.changed_at),
         bytes = t.bytes + done.bytes + length(done.state) - coalesce((
             SELECT length(s.data) FROM copilotkit_states s
             WHERE s.thread_id = done.thread_id AND s.agent_name = done.agent_name
@@ -157,14 +163,15 @@ def extend(appends: Sequence[Append], lease_seconds: float) -> tuple[str, dict[s
 
 def end(appends: Sequence[Append], lease_seconds: float, max_runs: int | None) -> tuple[str, dict[str, Any]]:
     """Returns the statement that adds last events and endings. It answers as that of `extend` does."""
+    now = time.time()
     rows = []
     for place, append in enumerate(appends):
         ending = append.ending
         assert ending is not None
-        left = (escape(append.run.agent_name), join(ending.compacted), encode_state(ending.state))
+        changed_at = now if ending.changed_at is None else ending.changed_at.timestamp()
+        left = (escape(append.run.agent_name), join(ending.compacted), encode_state(ending.state), changed_at)
         rows.append((*_added(place, append), *left))
-    bounds = {"lease": lease_seconds, "max_runs": max_runs, "at": time.time()}
-    return _END, {**_arrays(_END_COLUMNS, rows), **bounds}
+    return _END, {**_arrays(_END_COLUMNS, rows), "lease": lease_seconds, "max_runs": max_runs}
 
 
 def _added(place: int, append: Append) -> tuple[Any, ...]:

@@ -180,7 +180,7 @@ def end(
             escape(append.run.agent_name),
             join(ending.compacted),
             encode_state(ending.state),
-            now,
+            now if ending.changed_at is None else ending.changed_at.timestamp(),
             max_runs,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from . import claims, crowds, endings, ids, logs, retention, signals, states, stops, threads, workers
+from . import claims, crowds, endings, ids, imports, logs, retention, signals, states, stops, threads, workers
 from . import leases as leasing
 from .steps import OpenStore
 
@@ -28,7 +28,7 @@ def state_store_checks(*, leases: bool = True, signals_between_workers: bool = T
         leases: the store outlives its process. A store that does not has no leases.
         signals_between_workers: a signal reaches those who watch through another store on the same data.
     """
-    modules = [*_EVERYWHERE, *[leasing] * leases, *[workers] * signals_between_workers]
+    modules = [*_EVERYWHERE, *[leasing, imports] * leases, *[workers] * signals_between_workers]
     return [check for module in modules for check in _checks(module)]
 
 
