@@ -30,7 +30,7 @@ from copilotkit_runtime_py.errors import (
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store import redis as redis_store
 from copilotkit_runtime_py.state_store import redis_signals
-from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, RunRecord, Signal
+from copilotkit_runtime_py.state_store.base import AgentState, AppendResult, RunEnding, RunRecord, Signal
 from copilotkit_runtime_py.state_store.redis import RedisStateStore
 
 from ..servers import Redis, free_port
@@ -451,5 +451,5 @@ async def test_one_of_many_takes_over_a_run_whose_lease_has_run_out(redis_url: s
         results = await asyncio.gather(
             *(store.append(heir, 1, [b"2"], ending=ending()) for heir in heirs), return_exceptions=True
         )
-        assert sorted(map(type, results), key=str) == [bool] + [RunLostError] * 19
+        assert sorted(map(type, results), key=str) == [AppendResult] + [RunLostError] * 19
         assert [log.events for log in await store.read_runs("ann", "t")] == [[b"1", b"2"]]
