@@ -726,7 +726,18 @@ def test_a_provider_serves_one_event_loop_after_another(first_closes: bool) -> N
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://host/x", "localhost:8000", "http://", "/agent", "http://[::1", "http://user:pw@host/", ""]
+    "url",
+    [
+        "ftp://host/x",
+        "localhost:8000",
+        "http://",
+        "/agent",
+        "http://[::1",
+        "http://user:pw@host/",
+        "http://u:pw@[::1",
+        "ftp://u:pw@h",
+        "",
+    ],
 )
 def test_what_is_no_usable_url_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match=r"URL") as raised:

@@ -210,12 +210,13 @@ class RemoteProvider(Provider):
 
 
 def _checked_url(url: str) -> URL:
+    shown = "the agent's URL" if "@" in url else f"'{url}'"  # there may be a password in it
     try:
         parsed = URL(url)
-    except ValueError as error:
-        raise ValueError(f"'{url}' is not a URL: {error}") from None
+    except ValueError:
+        raise ValueError(f"{shown} is not a URL") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ValueError(f"'{url}' is not an http(s) URL")
+        raise ValueError(f"{shown} is not an http(s) URL")
     if parsed.user is not None or parsed.password is not None:
         raise ValueError(f"the URL of the agent at {parsed.host} holds credentials: pass them in headers")
     return parsed

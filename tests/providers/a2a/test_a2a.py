@@ -319,11 +319,11 @@ def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_scheme_names_the_protocol() -> None:
     assert type(as_provider("a2a+https://agents.example/")) is A2AProvider
     assert type(load_target("a2a+http://agents.example/")) is A2AProvider
-    for url in ("a2a+https://user:pw@host/", "a2a+https://", "a2a+ftp://host"):
+    for url in ("a2a+https://user:pw@host/", "a2a+https://host/?key=pw", "a2a+https://", "a2a+ftp://u:pw@h"):
         with pytest.raises(ValueError, match="URL") as raised:
             as_provider(url)
         assert "pw" not in str(raised.value)
-    with pytest.raises(TargetError, match="pass them in headers"):
+    with pytest.raises(TargetError, match="use headers"):
         load_target("a2a+https://user:pw@host/")
 
 

@@ -50,7 +50,7 @@ class A2AProvider(Provider):
         description: one sentence for frontends and other agents.
 
     Raises:
-        ValueError: the URL is not http(s), or contains credentials.
+        ValueError: the URL is not http(s), or contains credentials or a query.
     """
 
     def __init__(
@@ -169,12 +169,13 @@ async def _cancel(client: Client, task_id: str, call: ClientCallContext) -> None
 
 
 def _checked_url(url: str) -> httpx.URL:
+    shown = "the agent's URL" if "@" in url else f"'{url}'"  # there may be a password in it
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"'{url}' is not a URL: {error}") from None
+    except httpx.InvalidURL:
+        raise ValueError(f"{shown} is not a URL") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ValueError(f"'{url}' is not an http(s) URL")
-    if parsed.userinfo:
-        raise ValueError(f"the URL of the agent at {parsed.host} holds credentials: pass them in headers")
+        raise ValueError(f"{shown} is not an http(s) URL")
+    if parsed.userinfo or parsed.query:
+        raise ValueError(f"the URL of the agent at {parsed.host} holds more than an address: use headers")
     return parsed
