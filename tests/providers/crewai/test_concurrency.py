@@ -201,9 +201,12 @@ class Stuck:
         self.go_on.set()
         assert self.thread is not None
         await asyncio.to_thread(self.thread.join)
+        for thread in threading.enumerate():
+            if thread.name.startswith("flow method"):
+                await asyncio.to_thread(thread.join)
 
 
-@pytest.mark.parametrize(("kind", "method"), [(sync_chat, "answer"), (crew, "call_llm_and_parse")])
+@pytest.mark.parametrize(("kind", "method"), [(sync_chat, "answer"), (crew, "kickoff")])
 async def test_a_thread_is_counted_after_a_stop_and_ends_with_its_next_token(kind: Any, method: str) -> None:
     stuck = Stuck()
     provider = CrewAIProvider(kind(ScriptedLLM(model="s", script=stuck)))

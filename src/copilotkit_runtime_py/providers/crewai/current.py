@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from ...context import RequestContext
 from .answers import Answers
 from .feed import Feed, HandedOver
+from .internal import InternalWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class CurrentRun:
         feed: where events go.
         flow: the flow that runs, None for a crew.
         answers: what chat models have answered so far.
+        internal: what CrewAI does for its own purposes.
     """
 
     input: RunAgentInput
@@ -35,6 +37,7 @@ class CurrentRun:
     feed: Feed
     flow: Any = None
     answers: Answers = field(default_factory=Answers)
+    internal: InternalWork = field(default_factory=InternalWork)
 
 
 RUN: ContextVar[CurrentRun | None] = ContextVar("copilotkit_crewai_run", default=None)

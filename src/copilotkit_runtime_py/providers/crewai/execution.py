@@ -80,7 +80,7 @@ class Execution:
         self._memory.enter()
         set_provider(NoConsole())
         set_suppress_console_output(True)
-        for sink in (self._memory, self._threads, self._run.answers, self._run.feed):
+        for sink in (self._memory, self._threads, self._run.answers, self._run.internal, self._run.feed):
             add_stream_sink(sink)
         result = await self._work()
         if self._memory.is_saving:  # what is saved after the end of the run would be stopped with it

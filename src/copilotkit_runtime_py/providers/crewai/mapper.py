@@ -15,7 +15,9 @@ from pydantic_core import to_json
 from ...agui import events
 from ...agui.events import Event
 from .answers import Answers
+from .conversation import with_said
 from .current import tool_names
+from .internal import InternalWork
 from .interrupts import to_agui_interrupt
 from .message_stream import MessageStream
 from .messages import as_dict, label, text_of, to_agui
@@ -48,11 +50,17 @@ class RunMapper:
         input: the request.
         flow: the flow that runs, None for a crew.
         sent: the conversation that the run starts from, in OpenAI's format.
+        internal: notes what CrewAI does for its own purposes.
         resumed: the method whose feedback the run starts with.
     """
 
     def __init__(
-        self, input: RunAgentInput, flow: Any, sent: Iterable[Mapping[str, Any]], resumed: str | None = None
+        self,
+        input: RunAgentInput,
+        flow: Any,
+        sent: Iterable[Mapping[str, Any]],
+        internal: InternalWork,
+        resumed: str | None = None,
     ) -> None:
         self._input = input
         self._flow = flow
@@ -61,7 +69,7 @@ class RunMapper:
         self._messages = MessageStream(tool_names(input))
         self._known = {message.get("id") for message in self._sent}
         self._answered = {message.get("tool_call_id") for message in self._sent}
-        self._internal: set[str] = set()
+        self._internal = internal.events
         self._steps: Counter[str] = Counter()
         self._shown: Any = {}
         self._by_hand: dict[str, list[str]] = {}
@@ -79,6 +87,8 @@ class RunMapper:
         kind: str = event.type
         if kind.endswith("_started"):
             self._note_scope(event)
+        if self._is_internal(event):
+            return []
         if kind.startswith("llm_"):
             return self._llm(event)
         if kind.startswith("tool_usage_"):
@@ -111,20 +121,12 @@ class RunMapper:
             found += self._step(name, begins=False)
         if self._flow is not None:
             found.append(events.state_snapshot(visible_state(self._flow.state)))
-        found.append(events.messages_snapshot(to_agui(self._conversation(kept, handed_over=handed_over))))
+        conversation = with_said(kept or (), self._sent, self._messages.conversation)
+        found.append(events.messages_snapshot(to_agui(conversation)))
         interrupts = [to_agui_interrupt(pending)] if pending is not None else []
         found += [events.custom("on_interrupt", events.interrupt_text(asked)) for asked in interrupts]
         found.append(events.run_finished(self._input.thread_id, self._input.run_id, interrupts))
         return found
-
-    def _conversation(self, kept: list[Any] | None, *, handed_over: bool) -> list[Any]:
-        """Returns what the flow keeps of the conversation, or what was said if it adds nothing to it."""
-        made = self._messages.conversation
-        ids = [message.get("id") for message in map(as_dict, kept or ()) if message is not None]
-        if kept is None or ids == [message.get("id") for message in self._sent]:
-            return [*self._sent, *made]
-        missing = [m for m in made if m.get("tool_calls") and m["id"] not in ids] if handed_over else []
-        return [*kept, *missing]
 
     def _say(self, result: Any) -> list[Event]:
         """Returns the result as a message: a run in which nobody said anything has it for its answer."""
@@ -156,11 +158,16 @@ class RunMapper:
         if inner or resumed or event.type in _INTERNAL:
             self._internal.add(event.event_id)
 
+    def _is_internal(self, event: Any) -> bool:
+        """Whether an agent, a tool or a model works for CrewAI itself."""
+        if not event.type.startswith(("llm_call_started", "tool_", "agent_", "lite_agent_")):
+            return False
+        started = event.event_id if event.type.endswith("_started") else event.started_event_id
+        return started in self._internal or event.parent_event_id in self._internal
+
     def _llm(self, event: Any) -> list[Event]:
         match event.type:
             case "llm_call_started":
-                if event.parent_event_id in self._internal:
-                    return []
                 self._messages.start(event.call_id, by_agent=event.agent_role is not None)
                 return self._told(event.messages)
             case "llm_stream_chunk":

@@ -120,7 +120,10 @@ class CrewAIProvider(Provider):
             prepare_crew(made, sent, tools_of(run.input))
             memory.confine_crew(made)
             inputs = crew_inputs(made, run.input, sent)
-            return _Plan(partial(_kick_off_crew, made, inputs), RunMapper(run.input, None, sent))
+            # `akickoff` runs what is synchronous in CrewAI on the event loop, where it blocks or fails:
+            # planning, guardrails, the search for knowledge. Its agents ask their models in threads, too.
+            work = partial(self._threads.call, "kickoff", partial(made.kickoff, inputs=inputs))
+            return _Plan(work, RunMapper(run.input, None, sent, run.internal))
         return await self._plan_flow(made, run, memory)
 
     async def _plan_flow(self, flow: Flow[Any], run: CurrentRun, memory: ChatMemory) -> _Plan:
@@ -150,7 +153,7 @@ class CrewAIProvider(Provider):
         flow.stream = flow.suppress_flow_events = False
         memory.confine(flow)
         label_messages(flow, run)
-        return _Plan(work, RunMapper(input, flow, conversation, method))
+        return _Plan(work, RunMapper(input, flow, conversation, run.internal, method))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +177,6 @@ def _key(made: Flow[Any] | Crew, thread_id: str, context: RequestContext) -> str
     """Returns the id under which CrewAI keeps what belongs to a chat."""
     name = made.name or type(made).__name__
     return orjson.dumps([name, context.owner, thread_id]).decode()
-
-
-async def _kick_off_crew(crew: Crew, inputs: dict[str, Any]) -> Any:
-    return await crew.akickoff(inputs=inputs)
 
 
 async def _pending(flow: Flow[Any], key: str) -> _Pending | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from crewai import Crew
 from crewai.flow.flow import Flow
@@ -12,6 +12,7 @@ from crewai.flow.flow import Flow
 from ...context import RequestContext
 from ...errors import ConfigurationError
 from ..function import takes_context
+from .copies import copy_of, copy_of_crew
 
 Runnable: TypeAlias = Flow[Any] | Crew
 Made: TypeAlias = Runnable | type[Any] | Awaitable[Runnable]
@@ -59,7 +60,7 @@ class Source:
                 given = await given
             if _is_crew_class(given):
                 given = given().crew()
-        made = given() if _is_flow_class(given) else given.copy() if isinstance(given, Crew) else given
+        made = given() if _is_flow_class(given) else copy_of_crew(given) if isinstance(given, Crew) else given
         if not isinstance(made, Flow | Crew):
             raise ConfigurationError(f"Expected a CrewAI flow or crew, not {type(made).__name__}")
         return made
@@ -71,23 +72,3 @@ def _is_flow_class(given: Any) -> bool:
 
 def _is_crew_class(given: Any) -> bool:
     return isinstance(given, type) and bool(getattr(given, "is_crew_class", False))
-
-
-def copy_of(flow: Flow[Any]) -> Flow[Any]:
-    """Returns a flow that is set up like another one and has not run.
-
-    What the class's own `__init__` did is taken over, not repeated: it may need arguments.
-    """
-    kind: Any = type(flow)
-    fields = {name: getattr(flow, name) for name in flow.model_fields_set if name not in _OF_A_RUN}
-    if kind is Flow and getattr(flow, "_definition", None) is not None:
-        return cast("Flow[Any]", Flow.from_declaration(contents=flow._definition, **fields))
-    made: Flow[Any] = kind.__new__(kind)
-    Flow.__init__(made, **fields)
-    for name, value in vars(flow).items():
-        if name not in vars(made):
-            object.__setattr__(made, name, value)
-    return made
-
-
-_OF_A_RUN = frozenset({"human_feedback_history", "last_human_feedback", "execution_context"})
