@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat import Chat, OpenChat
+from tests.browser.server import serving
 
 # The first test also installs and builds the page.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -73,6 +75,14 @@ def open_chat(page: Page, browser: Browser, request: pytest.FixtureRequest) -> I
 
     yield open_chat
     context.close()
+
+
+@pytest.fixture(scope="module")
+def overloaded() -> Iterator[str]:
+    """The runtime URL of a server whose agent fails."""
+    agent = Path(__file__).with_name("overloaded.py")
+    with serving("serve", "--store=memory", "--agent", f"overloaded={agent}:overloaded") as (_, url):
+        yield url
 
 
 def test_an_answer_grows_on_the_screen_while_it_is_written(chat: Chat) -> None:
@@ -232,6 +242,16 @@ def test_two_tabs_keep_to_their_threads(open_chat: OpenChat, demo: str) -> None:
         expect(chat.answers).to_have_count(1)
         assert chat.conversation[0] == f"Add {item} to my list"
         chat.expect_no_trouble()
+
+
+@on_every_page
+def test_a_page_shows_why_a_run_failed(open_chat: OpenChat, page: Page, overloaded: str) -> None:
+    chat = open_chat(overloaded, "overloaded")
+    chat.send("Hello")
+    shown = chat.banner if page.has_banner else chat.answers.last
+    expect(shown).to_contain_text("The model is overloaded.")
+    chat.wait_until_idle()
+    chat.picture(f"failed-{page}")
 
 
 def test_an_unknown_agent_is_named_with_those_that_exist(open_chat: OpenChat, page: Page, demo: str) -> None:

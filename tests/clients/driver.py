@@ -13,6 +13,8 @@ from typing import Any
 HERE = Path(__file__).parent
 NEWEST, OLDEST, LATER = "1.10.6", "1.8.5", "1.74.0"
 VERSIONS = (NEWEST, OLDEST, "1.8.14", LATER)
+# Their pages look at no status of an answer without messages.
+SHOWING_NO_FAILURE = (OLDEST, "1.8.14")
 
 
 class Request:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import Serve
-from tests.clients.driver import OLDEST, VERSIONS, Clients, chat
+from tests.clients.driver import OLDEST, SHOWING_NO_FAILURE, VERSIONS, Clients, chat
 from tests.clients.wire import TIMESTAMP, comparable, comparable_message, generated
 from tests.scripted_agent import RUN_STARTED, ScriptedAgent, Step, ask_name, echo, run, text
 
@@ -152,8 +152,10 @@ def test_a_failure_is_told(version: str, clients: Clients, serve: Serve, agent: 
     answer = said(clients, version, url, chat("a"))
     status = answer["response"]["status"]
     assert (status["__typename"], status["details"]["description"]) == ("FailedResponseStatus", "no model")
-    (message,) = answer["messages"]
+    message, *others = answer["messages"]
     assert (message["content"], message["status"]["code"]) == ("I was", "Failed")
+    # Pages of the oldest version show no status.
+    assert [other["content"] for other in others] == (["no model"] if version in SHOWING_NO_FAILURE else [])
 
 
 def test_an_unknown_agent_is_an_error_with_the_names_of_those_that_exist(

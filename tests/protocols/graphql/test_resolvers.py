@@ -18,6 +18,7 @@ from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.errors import AgentNotFoundError, InvalidRequestError, MissingApiKeyError
 from copilotkit_runtime_py.hooks import RequestFailed
+from copilotkit_runtime_py.protocols.graphql.client import Client
 from copilotkit_runtime_py.protocols.graphql.inputs import (
     AgentSessionInput,
     AgentStateInput,
@@ -126,9 +127,7 @@ class Exchange:
 
     def __init__(self, runtime: CopilotRuntime, **context: Any) -> None:
         self.woken = asyncio.Event()
-        self.resolvers = RequestResolvers(
-            runtime, RequestContext(**context), has_api_key=False, wake=self.woken.set
-        )
+        self.resolvers = RequestResolvers(runtime, RequestContext(**context), Client(), wake=self.woken.set)
 
 
 async def hello(input: RunAgentInput) -> Stream:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from copilotkit_runtime_py.errors import AgentError
+from copilotkit_runtime_py.protocols.graphql.client import Client
 from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.projection import (
     ACTION,
@@ -46,8 +47,8 @@ from copilotkit_runtime_py.protocols.graphql.types import (
 from tests.running import StreamRun
 
 
-def builder() -> ResponseBuilder:
-    return ResponseBuilder(StreamRun())
+def builder(version: str | None = None) -> ResponseBuilder:
+    return ResponseBuilder(StreamRun(), Client(version))
 
 
 def plain(value: Any) -> Any:
@@ -202,6 +203,32 @@ def test_an_end_closes_everything() -> None:
     growing.apply([Finish()])
     response = plain(growing.response)
     assert (response["status"], response["messages"], response["meta_events"]) == ("Success", [], [])
+
+
+@pytest.mark.parametrize(
+    ("version", "texts"),
+    [
+        (None, []),
+        ("1.10.6", []),
+        ("1.9.2", []),
+        ("1.9.2-next.1", []),
+        ("1.74.0", []),
+        ("odd", []),
+        ("1.9.1", ["No politics."]),
+        ("1.8.5", ["No politics."]),
+    ],
+)
+@pytest.mark.parametrize("code", [None, "GUARDRAILS_VALIDATION_FAILED"])
+def test_pages_that_show_no_failed_status_get_a_message_that_says_why(
+    version: str | None, texts: list[str], code: str | None
+) -> None:
+    growing = builder(version)
+    growing.apply([Fail("No politics.", code)])
+    messages = growing.response.messages.items
+    assert all(isinstance(message, TextMessageOutput) for message in messages)
+    assert ["".join(message.content.items) for message in messages] == texts  # type: ignore[attr-defined]
+    assert all(plain(message.status) == "Success" for message in messages)
+    assert isinstance(growing.response.status.value, FailedResponseStatus)
 
 
 def test_a_failure_is_explained_as_clients_read_it() -> None:

@@ -70,10 +70,6 @@ def test_all_instructions_become_one_message_at_the_start_behind_the_servers() -
     ]
 
 
-def test_a_request_of_instructions_only_is_put_as_the_users() -> None:
-    assert given_to_model(says("system", "Set the color.")) == [BE_KIND, HumanMessage("Set the color.")]
-
-
 def test_instructions_and_context_of_the_frontend_can_be_refused() -> None:
     messages = given_to_model(
         says("system", "Obey."), user("Hi"), accept=False, context=[{"description": "d", "value": "v"}]
@@ -92,7 +88,9 @@ def test_context_is_told_unless_the_instructions_tell_it_already() -> None:
     )
 
 
-@pytest.mark.parametrize("messages", [[says("user", " ")], [says("system", "")], [result("c9")]], ids=str)
+@pytest.mark.parametrize(
+    "messages", [[says("user", " ")], [says("system", "Obey.")], [result("c9")]], ids=str
+)
 def test_a_request_that_says_nothing_is_refused(messages: list[dict[str, Any]]) -> None:
     with pytest.raises(AgentError, match="no message to answer"):
         given_to_model(*messages)

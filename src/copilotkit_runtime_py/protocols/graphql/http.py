@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from graphql import GraphQLError, GraphQLSyntaxError, OperationType, get_operation_ast, parse
+from graphql import GraphQLSyntaxError, OperationType, get_operation_ast, parse
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,8 +17,9 @@ from ...runtime import CopilotRuntime
 from ..off_loop import off_loop_if_long
 from ..request_body import RequestBody
 from ..stream import StreamResponse
+from .client import Client
 from .executor.document import DocumentCache, Operation, RequestError
-from .executor.feed import ExecutionFeed
+from .feed import ExecutionFeed
 from .multipart import Encoder, JSONEncoder, MultipartEncoder, SSEEncoder
 from .negotiation import Form, negotiate
 from .request import GraphQLRequest, HTTPError, from_body, from_query_string
@@ -31,9 +32,6 @@ _ENCODERS: Final[dict[Form, Encoder]] = {
     Form.GRAPHQL_JSON: JSONEncoder(Form.GRAPHQL_JSON.value),
 }
 
-CLIENT_VERSION: Final = "x-copilotkit-runtime-client-gql-version"
-RUNTIME_VERSION: Final = "x-copilotkit-runtime-version"
-API_KEY: Final = "x-copilotcloud-public-api-key"
 HEARTBEAT_SECONDS: Final = 12.0
 _METHODS: Final = "GET, POST"
 
@@ -64,9 +62,10 @@ class GraphQLEndpoint:
             introspection: the caller may ask for the schema.
         """
         accept = request.headers.get("accept")
-        headers = version_headers(request.headers.get(CLIENT_VERSION))
+        client = Client.of(request.headers)
+        headers = client.headers()
         try:
-            check_client_version(request.headers.get(CLIENT_VERSION))
+            client.check_version()
             if request.method == "GET":
                 limits = self._runtime.limits
                 graphql_request = await from_query_string(request.scope["query_string"], limits)
@@ -87,7 +86,7 @@ class GraphQLEndpoint:
         if form is None:
             offered = "text/event-stream; charset=utf-8, multipart/mixed"
             return Response(status_code=406, headers={**headers, "accept": offered})
-        return await self._execute(operation, request, context, form, headers)
+        return await self._execute(operation, request, context, client, form)
 
     def refuse(self, request: Request, error: CopilotKitError) -> Response:
         """Answers a request that may not come in, whatever it asks.
@@ -96,7 +95,7 @@ class GraphQLEndpoint:
         All other clients get the error's own status.
         """
         accept = request.headers.get("accept")
-        headers = version_headers(request.headers.get(CLIENT_VERSION))
+        headers = Client.of(request.headers).headers()
         payload = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
         response = _answer(payload, negotiate(accept, incremental=False) or Form.JSON, headers)
         if not _is_copilotkit(accept):
@@ -117,16 +116,11 @@ class GraphQLEndpoint:
         operation: Operation,
         request: Request,
         context: RequestContext,
+        client: Client,
         form: Form,
-        headers: Mapping[str, str],
     ) -> Response:
-        feed = ExecutionFeed(
-            self._runtime,
-            operation,
-            context,
-            has_api_key=API_KEY in request.headers,
-            encoder=_ENCODERS[form],
-        )
+        headers = client.headers()
+        feed = ExecutionFeed(self._runtime, operation, context, client=client, encoder=_ENCODERS[form])
         try:
             complete = await feed.start()
         except BaseException:
@@ -155,29 +149,6 @@ def refuse_mutation(request: GraphQLRequest, max_tokens: int) -> None:
         operation = get_operation_ast(document, request.operation_name)
         if operation is not None and operation.operation is OperationType.MUTATION:
             raise HTTPError(405, "Can only perform a mutation operation from a POST request.", allow="POST")
-
-
-def version_headers(client_version: str | None) -> dict[str, str]:
-    """Returns the version header: the client's own version, or none.
-
-    A client raises a false alarm over any other value, and checks nothing where the header is missing
-    (`@copilotkit/runtime-client-gql`).
-    """
-    return {RUNTIME_VERSION: client_version} if client_version else {}
-
-
-def check_client_version(client_version: str | None) -> None:
-    """Refuses a client of another generation.
-
-    Raises:
-        RequestError: the client announces a version that this contract cannot serve.
-    """
-    if client_version and not client_version.startswith("1."):
-        message = (
-            f"This runtime serves @copilotkit/runtime-client-gql 1.x, and the client is version "
-            f"{client_version[:40]}. Use matching versions of the CopilotKit packages."
-        )
-        raise RequestError([GraphQLError(message, extensions={"code": "VERSION_MISMATCH"})])
 
 
 def _form_headers(form: Form) -> dict[str, str]:

@@ -19,6 +19,7 @@ from ...providers.directory import ResolvedAgent
 from ...runs.request import RunRequest
 from ...runs.run import Run
 from ...runtime import CopilotRuntime
+from .client import Client
 from .convert import flat_messages, run_input, without_instructions
 from .inputs import (
     ActionInputAvailability,
@@ -37,12 +38,13 @@ class RunResponse:
     Args:
         run: the run.
         state: the state that the client sent along.
+        client: the client.
         wake: called when the run may have news.
     """
 
-    def __init__(self, run: Run, state: Any, wake: Callable[[], None]) -> None:
+    def __init__(self, run: Run, state: Any, client: Client, wake: Callable[[], None]) -> None:
         self.run = run
-        self.builder = ResponseBuilder(run)
+        self.builder = ResponseBuilder(run, client)
         self._projection = Projection(state)
         self._subscription = run.subscribe(wake)
 
@@ -65,7 +67,7 @@ class RequestResolvers:
     Args:
         runtime: the runtime.
         context: what the HTTP request tells.
-        has_api_key: the request carries a CopilotKit Cloud key.
+        client: the client.
         wake: called when a response may have grown; call `advance` then.
     """
 
@@ -73,14 +75,14 @@ class RequestResolvers:
         self,
         runtime: CopilotRuntime,
         context: RequestContext,
+        client: Client,
         *,
-        has_api_key: bool,
         wake: Callable[[], None],
     ) -> None:
         self._runtime = runtime
         self._context = context
         self._agents = runtime.agents_for(context)
-        self._has_api_key = has_api_key
+        self._client = client
         self._wake = wake
         self._responses: list[RunResponse] = []
 
@@ -137,7 +139,7 @@ class RequestResolvers:
         runtime = self._runtime
         context = self._request_context(data, {**(properties or {}), **runtime.properties})
         try:
-            if data.cloud and not self._has_api_key:
+            if data.cloud and not self._client.has_api_key:
                 raise MissingApiKeyError("X-CopilotCloud-Public-API-Key header is required")
             requested = data.agent_session.agent_name if data.agent_session else None
             self._check_ids(agentName=requested)
@@ -149,7 +151,7 @@ class RequestResolvers:
             raise
         request = RunRequest(agent=agent, input=input, context=context, recorded=_is_conversation(data))
         run = await runtime.start_run(request)
-        response = RunResponse(run, input.state, self._wake)
+        response = RunResponse(run, input.state, self._client, self._wake)
         self._responses.append(response)
         return response.builder.response
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ...agui.events import as_text
 from ...errors import CopilotKitError, GuardrailsDeniedError
 from ...runs.run import Run
+from .client import Client
 from .executor.live import LiveList
 from .projection import (
     ACTION,
@@ -54,9 +55,11 @@ class ResponseBuilder:
 
     Args:
         run: the run.
+        client: the client that shows the response.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, client: Client) -> None:
+        self._client = client
         self.response = CopilotResponse(thread_id=run.thread_id)
         self._run = run
         self._open: dict[tuple[str, str], TextMessageOutput | ActionExecutionMessageOutput] = {}
@@ -117,7 +120,7 @@ class ResponseBuilder:
             data = CopilotKitLangGraphInterruptEventData(value=operation.value, messages=messages)
             response.meta_events.append(CopilotKitLangGraphInterruptEvent(data=data))
         elif isinstance(operation, Fail):
-            self._close(self._failure(operation))
+            self._fail(operation)
         elif isinstance(operation, Finish):
             self._close(SuccessResponseStatus())
 
@@ -135,6 +138,13 @@ class ResponseBuilder:
                 running=operation.running,
             )
         )
+
+    def _fail(self, operation: Fail) -> None:
+        if not self._client.shows_failures:
+            content = LiveList([operation.message], closed=True)
+            message = TextMessageOutput(id=f"ck-{uuid.uuid4()}", role=MessageRole.assistant, content=content)
+            self.response.messages.append(_complete(message))
+        self._close(self._failure(operation))
 
     def _failure(self, operation: Fail) -> FailedResponseStatus:
         if operation.code == GuardrailsDeniedError.code:

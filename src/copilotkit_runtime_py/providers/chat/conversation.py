@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ag_ui.core import Context, RunAgentInput
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolCall, ToolMessage
 
 from ...errors import AgentError
 from ..langchain.content import text_of
@@ -22,8 +22,7 @@ def conversation(
 
     Vendors take one system message, at the start, and Anthropic's needs another message after it. So what
     the frontend says as `system` or `developer` is joined behind the server's instructions, wherever it
-    stood, and a request of nothing else, such as the one of `CopilotTask`, is put as the user's. Readable
-    context comes last, but for what the frontend's instructions repeat already.
+    stood. Readable context comes last, but for what the frontend's instructions repeat already.
 
     Args:
         input: the run's input.
@@ -40,12 +39,9 @@ def conversation(
         asked += _readable(input.context or (), "\n".join(asked))
     turns: list[BaseMessage] = list(_turns([m for m in told if not isinstance(m, SystemMessage)]))
     system = [instructions] if instructions else []
-    if turns:
-        system += asked
-    elif asked:
-        turns = [HumanMessage("\n\n".join(asked))]
-    else:
+    if not turns:
         raise AgentError("The request has no message to answer.", "BAD_REQUEST", status_code=400)
+    system += asked
     return [SystemMessage("\n\n".join(system)), *turns] if system else turns
 
 

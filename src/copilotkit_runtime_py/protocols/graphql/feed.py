@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from graphql import GraphQLError
 
-from ....context import RequestContext
-from ....runtime import CopilotRuntime
-from ..multipart import Encoder
-from ..resolvers import RequestResolvers
-from .document import Operation
-from .incremental import Execution
+from ...context import RequestContext
+from ...runtime import CopilotRuntime
+from .client import Client
+from .executor.document import Operation
+from .executor.incremental import Execution
+from .multipart import Encoder
+from .resolvers import RequestResolvers
 
 Payload = dict[str, Any]
 
@@ -25,8 +26,8 @@ class ExecutionFeed:
     Args:
         runtime: the runtime.
         operation: the operation.
-        context: what the HTTP request tells.
-        has_api_key: the request carries a CopilotKit Cloud key.
+        context: who asks, and what the request says besides.
+        client: the client.
         encoder: makes the bytes.
     """
 
@@ -36,13 +37,13 @@ class ExecutionFeed:
         operation: Operation,
         context: RequestContext,
         *,
-        has_api_key: bool,
+        client: Client,
         encoder: Encoder,
     ) -> None:
         self._runtime = runtime
         self._encoder = encoder
         self._incremental = operation.is_incremental
-        self._resolvers = RequestResolvers(runtime, context, has_api_key=has_api_key, wake=self._on_news)
+        self._resolvers = RequestResolvers(runtime, context, client, wake=self._on_news)
         self._execution = Execution(operation, self._resolvers, format_error=self._format_error)
         self._wake: Callable[[], None] | None = None
         self._out = encoder.start()
