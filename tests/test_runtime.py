@@ -775,3 +775,21 @@ async def test_two_hundred_runs_at_once_do_not_meet() -> None:
         check_stream(told(run))
     assert asyncio.all_tasks() == before_tasks
     await runtime.aclose()
+
+
+async def test_a_deleted_thread_stops_its_suggestions_too() -> None:
+    agent = Waiting()
+    runtime = CopilotRuntime({"a": agent})
+    await whole_run(runtime, agent)
+    aside = await runtime.start_ephemeral(await run_request(runtime, None, asked(run_id="aside"), ANN))
+    await agent.reached.wait()
+    await runtime.delete_thread("t1", ANN)
+    assert aside.status is RunStatus.STOPPED
+
+
+async def whole_run(runtime: CopilotRuntime, agent: Waiting) -> None:
+    """A run from its beginning to its end, after which the agent waits again."""
+    agent.go.set()
+    await whole(runtime)
+    agent.go.clear()
+    agent.reached.clear()

@@ -1,4 +1,4 @@
-"""The runtime: it knows the agents, the store, the hooks and the limits, and starts and stops runs."""
+"""The runtime: starts and stops runs of the registered agents, and reads and deletes threads."""
 
 from __future__ import annotations
 
@@ -63,23 +63,24 @@ class CopilotRuntime:
             It may return the same objects again; make agents that hold connections once.
         agents_cache_key: what the result of that function depends on, such as the user's tenant. Requests
             with the same key get the same agents, and the function is not called again.
-        default_agent: who answers a frontend that names no agent. Without it, the agent named `default`
-            does, or the only one there is.
+        default_agent: the agent for frontends that name none. Without it, that is the agent named `default`,
+            or the only one.
         actions: what agents may call besides the frontend's tools: functions, `Action`s, and `AgentTool`s.
             `action` and `agent_tool` add more.
-        mcp_servers: servers whose tools agents may call: `MCPServer`s, and `ClientMCPServers`.
-        guardrails: judges what users say before an agent gets it. Without them, all may be said, and a
-            frontend that asks for guardrails is refused.
-        authorize: says whether the caller of a request may use the agent of a name; a plain or an async
-            function. An agent that they may not use does not exist for them. Without it, all may use all.
-        state_store: where threads are kept: a store, or the URL of one (`sqlite:///threads.db`,
-            `postgresql://...`, `redis://...`). In memory, bounded, unless given.
+        mcp_servers: MCP servers with tools that agents may call: `MCPServer`s, and `ClientMCPServers`.
+        guardrails: checks what users say before an agent gets it. Without them, users may say anything, and
+            a frontend that asks for guardrails is refused.
+        authorize: decides whether the caller of a request may use an agent; a plain or an async function of
+            the request and the agent's name. To a caller who may not use it, an agent does not exist.
+            Without it, every caller may use all agents.
+        state_store: where threads are stored: a store, or the URL of one (`sqlite:///threads.db`,
+            `postgresql://...`, `redis://...`). The default is in memory, with bounds.
         limits: what a client or an agent may ask of the process.
-        properties: the server's own properties. They reach agents like the frontend's, and win over them.
+        properties: the server's own properties. Agents get them with the frontend's, which they override.
         on_busy_thread: what a new run on a thread with a run in progress does: `reject` refuses it,
             `supersede` stops the other run, `enqueue` waits for its end.
         on_before_request: called before a run starts. Raising refuses the run.
-        on_after_request: called after a run ended well, with its whole messages.
+        on_after_request: called after a run ended well, with the messages that it added.
         on_stop_generation: called once after a run was stopped.
         on_error: called after a request failed.
         transcription_service: turns recordings into text for frontends with a microphone button.
@@ -288,7 +289,7 @@ class CopilotRuntime:
         return run
 
     def count_start(self, context: RequestContext) -> None:
-        """Counts what a caller asks for that is as costly as a run, and is none.
+        """Counts a request that is as costly as a run, such as a transcription.
 
         Raises:
             RateLimitError: the caller has asked for too much in too short a time.
@@ -305,9 +306,9 @@ class CopilotRuntime:
         self._stop_announced = True
 
     def observe(self, observer: Callable[[Run], None]) -> Callable[[], None]:
-        """Has `observer` called with every run that starts from now on. Returns the function that ends this.
+        """Calls `observer` with every run that starts from now on, until the function returned is called.
 
-        Runs of all owners are told: this is for development.
+        The observer sees the runs of all owners: this is for development.
         """
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
@@ -363,7 +364,7 @@ class CopilotRuntime:
         return last.run.agent_name if last is not None else None
 
     async def delete_thread(self, thread_id: str, context: RequestContext) -> None:
-        """Stops the thread's run, if there is one, and deletes the thread, and what agents remember of it.
+        """Stops the thread's runs, and deletes the thread, and what agents remember of it.
 
         An agent that fails to forget the thread does not keep it: the failure is logged.
 
@@ -372,12 +373,12 @@ class CopilotRuntime:
             StoreUnavailableError: the store cannot be reached.
         """
         await self.state_store.update_thread(context.owner, thread_id)  # for its errors alone
-        run = self._locks.here(context.owner, thread_id)
-        if run is not None:
+        if self._locks.here(context.owner, thread_id) is None:
+            await self.state_store.request_stop(context.owner, thread_id)
+        # An agent that still runs would remember the thread again.
+        for run in self._locks.all_here(context.owner, thread_id):
             run.stop()
             await run.wait()
-        else:
-            await self.state_store.request_stop(context.owner, thread_id)
         registered = await self._directory.providers_for(context)
         for provider in set(registered.values()):
             await forget(provider, thread_id, context)
@@ -421,8 +422,8 @@ class CopilotRuntime:
     async def drain(self, seconds: float) -> None:
         """Refuses new runs from now on, and waits for the end of those in progress.
 
-        Those that are not over then end with an error that says so, and readers of other workers' runs are
-        left, so that no answer is open afterwards.
+        Runs that are not over by then, and the reading of other workers' runs, end with an error that says
+        so. No response is open afterwards.
 
         Args:
             seconds: how long to wait.
@@ -453,6 +454,6 @@ class CopilotRuntime:
         return masked(error, "a request", development=self.development)
 
     async def report(self, error: RequestFailed) -> None:
-        """Tells the `on_error` hook of a request that failed. `start` reports for itself."""
+        """Counts a request that failed, and calls the `on_error` hook. `start_run` does so itself."""
         telemetry.failed(error.error)
         await tell_hook(self._hooks.on_error, error)

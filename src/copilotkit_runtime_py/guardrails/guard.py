@@ -62,6 +62,7 @@ class Guard:
     def withheld(self) -> set[str]:
         """The ids of the messages that are not, or not yet, allowed. The thread must not store them."""
         messages, places = self._input.messages, self._denied
+        # A run may be stopped before its input is judged.
         if places is None and self._judges:
             places = {text.place for text in _new(self._input, self._known)}
         return {messages[place]["id"] for place in places or () if place < len(messages)}

@@ -59,6 +59,7 @@ class AgentRun:
             strict_stream=request.agent.provider.strict_stream,
             input=recorded_input(request, known, hidden) if shows_input else None,
             sent=request.sent,
+            # Clients have these messages, also where RUN_STARTED does not repeat them.
             known=[*self._known, *request.input.messages] if shows_input else (),
         )
         self.transforms = features.transforms
@@ -78,6 +79,7 @@ class AgentRun:
             GuardrailsUnavailableError: no verdict can be had.
         """
         request = self._request
+        # The verdict comes first: an agent that has run has spent money, called tools and remembered.
         input = await self.guard.admit()
         loop = None
         if self._tools is not None:
@@ -121,6 +123,7 @@ def recorded_input(request: RunRequest, known: AgentState | None, hidden: Collec
         known: what the agent's last run left on the thread, if there was one.
         hidden: the properties that readers must not see: the server's own, and keys.
     """
+    # A shallow copy will do: nothing changes an input once it was received.
     recorded = dict(request.input.json)
     messages = new_messages(request.input.messages, known)
     if request.sent:

@@ -30,6 +30,8 @@ class Capacity:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        # Runs that this process waits for when it shuts down: some have emitted their last event already,
+        # and given their slot back.
         self._slots: dict[Run, Slot] = {}
         self._taken: Counter[str] = Counter()
         self._total = 0
@@ -55,6 +57,7 @@ class Capacity:
             and self._taken[owner] >= limits.runs_per_owner
         ):
             raise RateLimitError(f"You have {limits.runs_per_owner} runs in progress, and may have no more.")
+        # Last, so that what is refused does not count.
         self.count_start(owner)
         self._taken[owner] += 1
         self._total += 1

@@ -54,6 +54,7 @@ class PersistedRun:
         with self._slot.taken_by(run):
             run.start()
             self._journal.start(run)
+        # Nothing awaits between the claim and this line, so no other request sees the thread as free.
         self._locks.hold(self._request.owner, run)
 
     def entries_added(self, run: Run) -> None:
@@ -67,6 +68,8 @@ class PersistedRun:
         further run.
         """
         entries = run.log()
+        # The thread must not store what was denied, or not judged yet: the next run takes what is stored
+        # for what was allowed.
         withheld, state = self._guard.withheld, self._request.input.state
         messages = [each for each in self._request.input.messages if each["id"] not in withheld]
         try:
@@ -82,9 +85,12 @@ class PersistedRun:
         """Releases the thread, then calls the hooks, which may start its next run."""
         request = self._request
         with self._slot.given_back_by(run):
+            # The journal still tries to write what the store did not take before the end. Until that is
+            # over, another run on the thread would be refused by the store.
             await self._journal.aclose()
             if not request.recorded or self._journal.orphaned:
                 await forget(request.agent.provider, request.thread_id, request.context)
+            # Released first, as a hook may start the thread's next run.
             self._locks.release(request.owner, run)
             await self._announce(run)
 

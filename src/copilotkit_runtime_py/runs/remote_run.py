@@ -57,6 +57,7 @@ class RemoteRun(EventLog):
     async def wait(self, seconds: float | None = None) -> bool:
         """Waits for the end of the run, at most so long. Returns whether it came."""
         news = asyncio.Event()
+        # Whoever waits is a reader, so the run is followed meanwhile.
         reader = self.subscribe(news.set, len(self.entries))
         try:
             async with asyncio.timeout(seconds):
@@ -82,6 +83,7 @@ class RemoteRun(EventLog):
                 try:
                     async with self._store.watch(self.thread_id, self._on_signal):
                         while not self.ended:
+                            # After an outage of the store, the run's worker had no way to renew its lease.
                             lease = await self._read(grace=_GRACE if failures else 0.0)
                             failures = 0
                             await self._wait_for_news(lease)
@@ -106,7 +108,7 @@ class RemoteRun(EventLog):
         logs = await self._store.read_runs(
             self.owner, self.thread_id, since=self.number, position=len(self.entries)
         )
-        log = next((log for log in logs if self._is_this(log.run)), None)
+        log = next((log for log in logs if self.is_run(log.run)), None)
         if log is None:
             await self._end_deleted()
             return None
@@ -125,8 +127,11 @@ class RemoteRun(EventLog):
             self._news.set()
         return log.lease
 
-    def _is_this(self, run: RunRecord) -> bool:
-        """Whether a run is this one: a thread that was deleted may be there again, with runs from 1 on."""
+    def is_run(self, run: RunRecord) -> bool:
+        """Whether a run is this one.
+
+        The number does not tell: a thread that was deleted may be there again, with runs from 1 on.
+        """
         return (run.number, run.id, run.started_at) == (self.number, self.id, self._started_at)
 
     async def _end_deleted(self) -> None:

@@ -56,9 +56,12 @@ class ThreadLocks:
         self._on_busy_thread = on_busy_thread
         self._limits = limits
         self._abandon = abandon
+        # By owner and thread. A run is here from its claim until it is recorded and its agent is done: this
+        # process must not start another one before.
         self._runs: dict[tuple[str, str], Run] = {}
         self._ephemeral: dict[tuple[str, str], list[Run]] = {}
         self._remote: dict[tuple[str, str], RemoteRun] = {}
+        # A lock exists for as long as a request holds it or waits for it.
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def here(self, owner: str, thread_id: str) -> Run | None:
@@ -75,6 +78,7 @@ class ThreadLocks:
 
         A run of this process goes on although its lease has run out, as after an outage of the store.
         """
+        # The second look sees how the run was ended, by this worker or by one that was faster.
         for _ in range(2):
             logs = await self._store.read_runs(owner, thread_id, since=-1, position=_BEYOND)
             if not logs or logs[0].lease is None or logs[0].lease > 0 or self.here(owner, thread_id):
@@ -91,6 +95,7 @@ class ThreadLocks:
         agent, context = request.agent, request.context
         known = await load_state(self._store, context.owner, request.thread_id, agent.name)
         if known is None and context.owner != ANONYMOUS:
+            # This has to be asked before the claim, after which the thread is the caller's.
             last = await self.last(context.owner, request.thread_id)
             await self.remembered(agent.provider, request.thread_id, context, last)
         return known
@@ -136,6 +141,7 @@ class ThreadLocks:
         async with self._locks.setdefault((owner, thread_id), asyncio.Lock()):
             while True:
                 await self.wait_here(owner, thread_id)
+                # Read again at each attempt: the run that was waited for has changed it.
                 known = await self.known(request) if request.recorded else None
                 try:
                     record = await store.begin_run(record)
@@ -178,6 +184,7 @@ class ThreadLocks:
                     raise ThreadBusyError(thread_id)
                 if self._on_busy_thread == "supersede":
                     run.stop()
+            # A run that is over may wait for the store. It gets as long again once its end was seen.
             over = False
             while not await run.recorded_within(self._limits.store_seconds + self._limits.cancel_seconds):
                 if over:
@@ -200,7 +207,7 @@ class ThreadLocks:
         """Returns another worker's run, to be read while it goes on."""
         key = (log.run.owner, log.run.thread_id)
         run = self._remote.get(key)
-        if run is None or run.number != log.run.number:
+        if run is None or not run.is_run(log.run):
             run = self._remote[key] = RemoteRun(self._store, log, self._unfollow, self._abandon)
         return run
 

@@ -107,6 +107,7 @@ class ToolLoop:
         """
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
+            # A server tool is for plain models, too, whatever the frontend says of its tool of that name.
             context = dataclasses.replace(context, agent_tools=context.agent_tools - tools.keys())
             agent = UniqueCalls(self._provider, known)
             turn = AgentTurn(agent, self._offer(input, tools), tools, run_id=input.run_id)
@@ -179,6 +180,7 @@ class ToolLoop:
             out: where the events go.
             joins: the agent takes over from another one, which ends the run.
         """
+        # The run's own sequence: an agent's second turn goes on where the first one stopped.
         sequence.begin_turn(strict_stream=turn.provider.strict_stream)
         stream = turn.provider.run(turn.input.model, context)
         try:
@@ -195,6 +197,7 @@ class ToolLoop:
                     async with aclosing(self._answer(turn, context, sequence, out)) as answered:
                         async for _ in answered:
                             yield
+                # The turn sees each event once, also what precedes a malformed one.
                 start = len(out)
                 try:
                     sequence.push(event, out)
