@@ -121,6 +121,29 @@ async def test_an_edited_question_replaces_it_and_all_that_followed() -> None:
     assert contents(messages(events)) == ["q0", "q0 (1)", "better", "better (3)"]
 
 
+async def test_a_message_that_the_graph_changed_is_not_taken_for_edited() -> None:
+    seen: list[list[str]] = []
+
+    def redact(state: MessagesState) -> dict[str, Any]:
+        seen.append([message.text for message in state["messages"]])
+        last = state["messages"][-1]
+        redacted = HumanMessage(last.text.replace("secret", "***"), id=last.id)
+        return {"messages": [redacted, AIMessage(f"Answer {len(seen)}", id=f"a{len(seen)}")]}
+
+    builder = StateGraph(MessagesState).add_node("redact", redact).add_edge(START, "redact")
+    provider = LangGraphProvider(builder.compile(checkpointer=InMemorySaver()))
+    said = [user("my secret", "u1")]
+
+    # A page of CopilotKit 1.x does not hear that its own message has changed.
+    for turn in (1, 2):
+        await collect(provider, request(*said))
+        said += [{"id": f"a{turn}", "role": "assistant", "content": f"Answer {turn}"}]
+        said += [user(f"secret {turn}", f"v{turn}")]
+    await collect(provider, request(*said))
+
+    assert seen[-1] == ["my ***", "Answer 1", "*** 1", "Answer 2", "secret 2"]
+
+
 async def test_the_first_question_can_be_edited() -> None:
     provider = chat(echo(), InMemorySaver())
     await collect(provider, request(user("q0", "u0")))

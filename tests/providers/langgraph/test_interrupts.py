@@ -271,6 +271,30 @@ async def test_a_plain_message_while_an_interrupt_waits_is_neither_its_answer_no
     }
 
 
+async def test_the_missing_result_of_an_interrupted_call_is_told_when_it_is_missed() -> None:
+    provider = confirming()
+    asked = await collect(provider, request(user("delete it", "u1")))
+
+    events = await collect(provider, request(*messages(asked), user("never mind", "u2")))
+    later = await collect(provider, request(*messages(events), user("never mind", "u3")))
+
+    (result,) = of_type(events, "TOOL_CALL_RESULT")
+    assert (result["toolCallId"], result["messageId"]) == ("c1", "c1-unanswered")
+    assert events.index(result) < events.index(of_type(events, "TEXT_MESSAGE_START")[0])
+    assert of_type(later, "TOOL_CALL_RESULT") == []
+
+
+async def test_a_message_that_comes_with_the_cancellation_of_a_question_starts_a_new_turn() -> None:
+    provider = confirming()
+    asked = await collect(provider, request(user("delete it", "u1")))
+    cancelled = [{"interruptId": interrupts(asked)[0]["id"], "status": "cancelled"}]
+
+    events = await collect(provider, request(*messages(asked), user("never mind", "u2"), resume=cancelled))
+
+    assert text_of(events) == "Fine."
+    assert interrupts(events) == []
+
+
 async def test_a_message_that_comes_with_the_answer_is_kept() -> None:
     provider = confirming()
     asked = await collect(provider, request(user("delete it", "u1")))

@@ -298,18 +298,42 @@ async def test_a_regenerated_answer_replaces_what_followed_the_question() -> Non
     assert texts(events) == ["one", "Hm.", "Answer 1", "two", "Hm.", "Answer 3"]
 
 
-async def test_what_a_node_said_before_it_asked_is_there_once_after_the_answer() -> None:
+def asking(*texts: str) -> LangGraphProvider:
+    """Returns an agent whose node says each text in one of its runs, and then asks."""
+    model = in_turn(*([text[: len(text) // 2], text[len(text) // 2 :]] for text in texts))
+
     async def ask(state: MessagesState) -> dict[str, Any]:
-        said = await says("I need a name.").ainvoke("?")
+        said = await model.ainvoke("?")
         return {"messages": [said, AIMessage(f"Hello {interrupt('Name?')}", id="a1")]}
 
-    provider = chain(ask, checkpointer=InMemorySaver())
+    return chain(ask, checkpointer=InMemorySaver())
+
+
+async def test_what_a_node_said_before_it_asked_is_not_said_again_after_the_answer() -> None:
+    provider = asking("I need a name.", "I need a name.")
     asked = await collect(provider, request(user("hi", "u1")))
 
-    events = await collect(provider, request(*messages(asked), forwardedProps={"command": {"resume": "Bob"}}))
+    answer: dict[str, Any] = {"forwardedProps": {"command": {"resume": "Bob"}}}
+    events = await collect(provider, request(*messages(asked), **answer))
+    loaded = await provider.snapshot("t", RequestContext())
 
     assert texts(asked) == ["hi", "I need a name."]
+    assert text_of(events) == "Hello Bob"
     assert texts(events) == ["hi", "I need a name.", "Hello Bob"]
+    assert messages(events)[:2] == messages(asked)
+    assert loaded is not None
+    assert loaded.messages == messages(events)
+
+
+async def test_what_a_node_says_otherwise_after_the_answer_replaces_what_it_said_before() -> None:
+    provider = asking("I need a name.", "I need your name.")
+    asked = await collect(provider, request(user("hi", "u1")))
+
+    answer: dict[str, Any] = {"forwardedProps": {"command": {"resume": "Bob"}}}
+    events = await collect(provider, request(*messages(asked), **answer))
+
+    assert text_of(events) == "I need your name.Hello Bob"
+    assert texts(events) == ["hi", "I need your name.", "Hello Bob"]
 
 
 class Plain(TypedDict):

@@ -15,6 +15,7 @@ from langgraph.config import get_stream_writer
 from langgraph.types import Command
 
 from ..langchain.content import text_of
+from .repetition import Repetition
 from .visibility import INTERNAL
 
 
@@ -45,12 +46,14 @@ class RunCallbacks(BaseCallbackHandler):
 
     Attributes:
         tool_tasks: the namespaces of tasks in which tools run.
+        repetition: what interrupted nodes say again.
     """
 
     run_inline = True
 
     def __init__(self, tool_nodes: Collection[str] = ()) -> None:
         self.tool_tasks: set[str] = set()
+        self.repetition = Repetition()
         self._tool_nodes = tool_nodes
         self._message_ids: dict[UUID, str] = {}
         self._inside_tools: set[UUID] = set()
@@ -146,6 +149,7 @@ class RunCallbacks(BaseCallbackHandler):
         if namespace is None or not isinstance(generation, ChatGeneration) or generation.message.id is None:
             return
         if text := text_of(generation.message.content):
+            generation.message.id = self.repetition.take_id(namespace, text) or generation.message.id
             parts = namespace.split("|")
             for end in range(1, len(parts) + 1):
                 answers = self._answers.setdefault("|".join(parts[:end]), {})

@@ -66,7 +66,11 @@ class ClientView:
         self._held = frozenset(held)
 
     def after(
-        self, conversation: list[dict[str, Any]], streamed: Sequence[dict[str, Any]]
+        self,
+        conversation: list[dict[str, Any]],
+        streamed: Sequence[dict[str, Any]],
+        *,
+        replaced: int = 0,
     ) -> list[dict[str, Any]]:
         """Returns the conversation as the client has it after the run.
 
@@ -78,13 +82,15 @@ class ClientView:
         Args:
             conversation: the messages that the graph holds at the end.
             streamed: the messages that were streamed in the run and not dropped since.
+            replaced: how many of the client's last messages interrupted nodes have said anew.
         """
         places = {_key(message): place for place, message in enumerate(conversation)}
         keys = list(map(_key_of, self._messages))
         stored = [index for index, key in enumerate(keys) if key in places]
         first = stored[0] if stored else 0
-        # A node that was interrupted says again what it said before it asked.
-        repeated = max([-1, *stored, *(i for i, each in enumerate(self._messages) if each.role == "user")])
+        # What follows was said by a node that then asked. When it runs anew, it says it again.
+        settled = max([-1, *stored, *(i for i, each in enumerate(self._messages) if each.role == "user")])
+        end = max(settled + 1, len(keys) - replaced)
         known, told = set(keys), set(map(_key, streamed))
         new = [message for message in conversation if _key(message) not in known]
         again = {_gist(message) for message in new}
@@ -95,9 +101,9 @@ class ClientView:
         for index, (key, message) in enumerate(zip(keys, self._messages, strict=True)):
             if key in places:
                 last = places[key]
-            elif index < first or message.id not in self._held:
+            elif index < end and (index < first or message.id not in self._held):
                 body = message.model_dump(mode="json", by_alias=True, exclude_none=True)
-                if _adds(body, again if index > repeated else (), calls):
+                if _adds(body, again if index > settled else (), calls):
                     extra.setdefault(last, []).append(body)
         for body in streamed:
             if _key(body) in places:

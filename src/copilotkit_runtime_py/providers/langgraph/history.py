@@ -32,8 +32,10 @@ def next_turn(sent: Sequence[BaseMessage], remembered: Sequence[BaseMessage]) ->
 
     - Leading system messages are the frontend's own instructions, made anew for every request: left out.
     - A message is known by its id, a tool result by its call, an assistant message also by its calls.
-    - A remembered user message with another text was edited, and a known user message at the end of the
-      history that is not the last one remembered is to be answered again: the conversation forks there.
+    - The user's last message was edited if it is remembered with another text, and nothing that followed it
+      is sent. A known user message at the end of the history that is not the last one remembered is to be
+      answered again. In both cases the conversation forks there. Another message may differ because the
+      graph has changed it, and its client does not know.
     - Otherwise what stands after the last known message is new. Unknown messages before it are not: the
       graph has dropped them, or never kept them. New tool results count wherever they stand.
     - Where a conversation is remembered but no message is known, what stands after the last answer is new.
@@ -88,6 +90,18 @@ def continued(remembered: Sequence[BaseMessage], new: Sequence[BaseMessage]) -> 
     return complete
 
 
+def said_since(sent: Sequence[BaseMessage], remembered: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Returns what the assistant said after the last message that is the user's or remembered."""
+    memory = _Memory(remembered)
+    found: list[BaseMessage] = []
+    for message in reversed(sent):
+        if isinstance(message, HumanMessage) or memory.knows(message):
+            break
+        if isinstance(message, AIMessage) and not message.tool_calls and message.content:
+            found.append(message)
+    return found[::-1]
+
+
 def open_calls(messages: Sequence[BaseMessage]) -> set[str]:
     """Returns the ids of the tool calls that have no result."""
     calls = {id for message in messages for id in _call_ids(message)}
@@ -113,7 +127,7 @@ class _Memory:
     def knows(self, message: BaseMessage) -> bool:
         if isinstance(message, ToolMessage):
             result = self.results.get(message.tool_call_id)
-            return result is not None and (_is_stand_in(message) or not _is_stand_in(result))
+            return result is not None and (is_stand_in(message) or not is_stand_in(result))
         if message.id in self.by_id:
             return True
         ids = _call_ids(message)
@@ -127,12 +141,14 @@ class _Memory:
 
 
 def _fork(sent: Sequence[BaseMessage], memory: _Memory) -> Turn | None:
-    for index, message in enumerate(sent):
-        if memory.edited(message):
-            later = [m for m in sent[index + 1 :] if not memory.knows(m)]
-            return Turn([message, *later], fork_before=message.id)
-    last = sent[-1] if sent else None
-    if isinstance(last, HumanMessage) and last.id in memory.by_id and last.id != memory.last_id:
+    said = [index for index, message in enumerate(sent) if isinstance(message, HumanMessage)]
+    if not said:
+        return None
+    last = sent[said[-1]]
+    later = sent[said[-1] + 1 :]
+    if memory.edited(last) and not any(map(memory.knows, later)):
+        return Turn([last, *later], fork_before=last.id)
+    if not later and last.id in memory.by_id and last.id != memory.last_id:
         return Turn([last], fork_before=last.id)
     return None
 
@@ -163,7 +179,7 @@ def _answered(
         there = results.get(result.tool_call_id)
         if there is None:
             results[result.tool_call_id], added = result, True
-        elif _is_stand_in(there) and not _is_stand_in(result):
+        elif is_stand_in(there) and not is_stand_in(result):
             results[result.tool_call_id] = result.model_copy(update={"id": there.id})
             added = True
     missing = [id for id in calls if id not in results] if results or not is_last else []
@@ -190,6 +206,6 @@ def _stand_in(call_id: str) -> ToolMessage:
     return ToolMessage(_NO_RESULT, id=f"{call_id}-unanswered", tool_call_id=call_id, status="error")
 
 
-def _is_stand_in(message: ToolMessage) -> bool:
+def is_stand_in(message: ToolMessage) -> bool:
     """Whether a result says that there is none. Its text tells, for ids get lost on the way."""
     return message.content == _NO_RESULT

@@ -81,8 +81,9 @@ def has_answer(input: RunAgentInput) -> bool:
 
 
 def cancels(input: RunAgentInput) -> bool:
-    """Whether a request gives up an interrupt."""
-    return any(entry.status == "cancelled" for entry in input.resume or ())
+    """Whether a request answers no interrupt and gives up some."""
+    entries = input.resume or []
+    return bool(entries) and all(entry.status == "cancelled" for entry in entries)
 
 
 def breakpoint_interrupt(memory: StateSnapshot) -> Interrupt:

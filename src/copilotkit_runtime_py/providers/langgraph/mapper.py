@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage, ToolMessage
 from langgraph.types import Interrupt, StreamMode
 
 from ...agui import events
@@ -16,8 +16,9 @@ from ..langchain.call_ids import with_client_ids
 from ..langchain.message_stream import MessageStream
 from .callbacks import DispatchedEvent, ToolResult
 from .conversation import ClientView, messages_in, visible
-from .history import open_calls
+from .history import is_stand_in, open_calls
 from .interrupts import announcement, to_agui_interrupt
+from .repetition import Repetition
 from .schema import PLUMBING, GraphSchema
 from .state import to_json, visible_state
 from .visibility import Visibility
@@ -51,6 +52,7 @@ class GraphMapper:
         known: the messages that the client knows already.
         emit_outcome: the run's outcome lists its interrupts, too.
         view: the conversation as the client has it.
+        repetition: what interrupted nodes say again.
         tool_tasks: the namespaces of tasks in which tools run; it may grow during the run.
     """
 
@@ -63,6 +65,7 @@ class GraphMapper:
         *,
         emit_outcome: bool,
         view: ClientView | None = None,
+        repetition: Repetition | None = None,
         tool_tasks: Collection[str] = (),
     ) -> None:
         self._thread_id = thread_id
@@ -73,6 +76,7 @@ class GraphMapper:
         self._visibility = Visibility(schema, tool_tasks)
         self._shows: dict[str | None, bool] = {}
         self._view = view or ClientView()
+        self._repetition = repetition or Repetition()
         self._transcript = Transcript((), None)
         self._stored: set[str | None] = set()
         self._begun: set[Namespace] = set()
@@ -124,7 +128,7 @@ class GraphMapper:
                 tool calls while an interrupt of the outcome waits for an answer, so it is no part of the
                 outcome where there are any: their results let the graph go on as well.
         """
-        found = self._messages.close()
+        found = self._feed(self._repetition.end()) + self._messages.close()
         conversation = messages_in(self._values)
         for message in conversation or ():
             found += self._messages.feed(message, {})
@@ -151,20 +155,28 @@ class GraphMapper:
         shows = self._shows.get(message.id) if isinstance(message, AIMessageChunk) else None
         if shows is None:
             shows = self._shows[message.id] = self._visibility.shows(metadata)
-        if shows:
-            return self._messages.feed(message, metadata)
-        self._messages.hide(message)
-        return []
+        if not shows:
+            self._messages.hide(message)
+            return []
+        namespace = str(metadata.get("langgraph_checkpoint_ns"))
+        if isinstance(message, AIMessageChunk) and self._repetition.concerns(namespace):
+            return self._feed(self._repetition.feed(message, metadata))
+        return self._messages.feed(message, metadata)
+
+    def _feed(self, streamed: Iterable[tuple[BaseMessage, Mapping[str, Any]]]) -> list[Event]:
+        return [event for message, metadata in streamed for event in self._messages.feed(message, metadata)]
 
     def _stores(self, namespace: Namespace, values: Any) -> list[Event]:
         """Returns the events of the messages that a superstep has added to a graph's conversation."""
         if not self._visibility.is_part(namespace) or not self._visibility.shows_inside(namespace):
             return []
         messages = messages_in(values) or []
-        if namespace not in self._begun:  # what the graph starts from is nothing new
+        found: list[Event] = []
+        if namespace not in self._begun:  # what the graph starts from is nothing new, but for missing results
             self._begun.add(namespace)
+            found = self._feed((m, {}) for m in messages if isinstance(m, ToolMessage) and is_stand_in(m))
             self._messages.know(messages)
-        found = [event for message in messages for event in self._messages.feed(message, {})]
+        found += self._feed((message, {}) for message in messages)
         if not namespace:
             self._stored.update(message.id for message in messages)
         return found
@@ -173,7 +185,8 @@ class GraphMapper:
         """Returns the conversation as the client has it after the run."""
         dropped = self._stored - {message.id for message in messages}
         streamed = self._transcript.result().messages
-        return self._view.after(visible(messages), [each for each in streamed if each["id"] not in dropped])
+        streamed = [message for message in streamed if message["id"] not in dropped]
+        return self._view.after(visible(messages), streamed, replaced=self._repetition.replaced)
 
     # Steps
 
@@ -190,7 +203,7 @@ class GraphMapper:
     def _ended(self, task: Mapping[str, Any]) -> list[Event]:
         for interrupt in task["interrupts"]:
             self._interrupts.setdefault(interrupt["id"], Interrupt(**interrupt))
-        found = self._messages.close(task["id"])
+        found = self._feed(self._repetition.end(task["id"])) + self._messages.close(task["id"])
         self._foresee()
         namespace, name = self._tasks.pop(task["id"], ((), None))
         if name is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ag_ui.core import Message, RunAgentInput
@@ -24,8 +24,18 @@ from ..unique_calls import outline
 from .checkpoint import Checkpoints, Graph, amend, heal
 from .config import USER_KEY, forwarded_props, frontend_payload
 from .conversation import ClientView, messages_in
-from .history import Turn, continued, new_messages, new_user_messages, next_turn, open_calls
+from .history import (
+    Turn,
+    continued,
+    is_stand_in,
+    new_messages,
+    new_user_messages,
+    next_turn,
+    open_calls,
+    said_since,
+)
 from .interrupts import answers, breakpoint_interrupt, cancels, has_answer
+from .repetition import Repetition
 from .schema import PLUMBING, GraphSchema
 from .state import state_update
 
@@ -39,12 +49,14 @@ class Plan:
         config: the run's configuration, with the checkpoint to go back to, if any.
         known: the messages that the client knows already.
         view: the conversation as the client has it.
+        repetition: what interrupted nodes say again.
     """
 
     input: dict[str, Any] | Command[Any] | None
     config: RunnableConfig
     known: list[BaseMessage]
     view: ClientView
+    repetition: Repetition = field(default_factory=Repetition)
 
 
 async def remembered(graph: Graph, config: RunnableConfig, context: RequestContext) -> StateSnapshot | None:
@@ -115,12 +127,19 @@ async def plan_run(
     conversation = with_client_ids(_remembered_conversation(schema, memory), ids)
     current = memory.values if memory is not None and isinstance(memory.values, Mapping) else {}
     update = _update(schema, input, current)
-    if answer := answers(input, pending_interrupts(memory)):
-        if said := new_user_messages(sent, conversation):
+    said = new_user_messages(sent, conversation)
+    answer = answers(input, pending_interrupts(memory))
+    if answer and not (said and cancels(input)):  # a message instead of an answer begins a new turn
+        if said:
             update |= _written(schema, conversation, [*conversation, *said])
         rest = await amend(graph, config, _changed(update, current))
-        view = _view(schema, input, ids, conversation)
-        return Plan(Command(resume=answer, update=rest or None), config, [*conversation, *sent], view)
+        return Plan(
+            Command(resume=answer, update=rest or None),
+            config,
+            [*conversation, *sent],
+            _view(schema, input, ids, conversation),
+            Repetition(_interrupted(memory), said_since(sent, conversation)),
+        )
     answered = has_answer(input) and _is_unfinished(memory)
     turn = Turn(new_messages(sent, conversation)) if answered else next_turn(sent, conversation)
     if _goes_on(schema, input, memory, turn, conversation):
@@ -129,7 +148,7 @@ async def plan_run(
         rest = await amend(graph, config, _changed(update, current))
         if rest:
             await graph.aupdate_state(config, rest)
-        return Plan(None, config, [*whole, *sent], _view(schema, input, ids, whole))
+        return Plan(None, config, [*_told(conversation, whole), *sent], _view(schema, input, ids, whole))
     if has_answer(input) and not turn.messages:
         raise AgentError("There is no open question on this thread to answer.", "NO_PENDING_INTERRUPT")
     before, kept = _without_waiting(conversation, memory), conversation
@@ -141,7 +160,23 @@ async def plan_run(
             config = patch_config(config, configurable={"checkpoint_id": checkpoint})
     whole = continued(kept, turn.messages)
     view = _view(schema, input, ids, [*conversation, *whole], turn.fork_before)
-    return Plan({**update, **_written(schema, before, whole)}, config, [*whole, *sent], view)
+    known = [*_told(conversation, whole), *sent]
+    return Plan({**update, **_written(schema, before, whole)}, config, known, view)
+
+
+def _told(before: Sequence[BaseMessage], after: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Returns a conversation without the results that stand in for missing ones since now."""
+    known = {message.id for message in before}
+    return [
+        message
+        for message in after
+        if message.id in known or not (isinstance(message, ToolMessage) and is_stand_in(message))
+    ]
+
+
+def _interrupted(memory: StateSnapshot | None) -> list[str]:
+    """Returns the ids of the tasks that have asked."""
+    return [task.id for task in memory.tasks if task.interrupts] if memory is not None else []
 
 
 def _remembered_conversation(schema: GraphSchema, memory: StateSnapshot | None) -> list[BaseMessage]:
@@ -178,8 +213,8 @@ def _goes_on(
     """
     if turn.fork_before is not None or not _is_unfinished(memory):
         return False
-    if has_answer(input):
-        return not cancels(input)
+    if has_answer(input) and not cancels(input):
+        return True
     results = {message.tool_call_id for message in turn.messages if isinstance(message, ToolMessage)}
     goes_on = forwarded_props(input).get("nodeName") not in (None, "", END)
     goes_on = goes_on or not results.isdisjoint(open_calls(conversation))

@@ -143,6 +143,7 @@ class LangGraphProvider(Provider):
             callbacks = RunCallbacks(schema.tool_nodes)
             config = run_config(self._base_config(graph, context), input, context, [callbacks])
             plan = await plan_run(graph, schema, input, config, await remembered(graph, config, context))
+            callbacks.repetition = plan.repetition
             mapper = GraphMapper(
                 input.thread_id,
                 input.run_id,
@@ -150,6 +151,7 @@ class LangGraphProvider(Provider):
                 plan.known,
                 emit_outcome=self._emits_outcome(input),
                 view=plan.view,
+                repetition=plan.repetition,
                 tool_tasks=callbacks.tool_tasks,
             )
             for event in mapper.start():

@@ -133,6 +133,7 @@ class LangGraphPlatform(Provider):
             plan.known,
             emit_outcome=self._emits_outcome(input),
             view=plan.view,
+            repetition=plan.repetition,
         )
         for event in mapper.start():
             yield event

@@ -1,0 +1,13 @@
+"""Small agents in the shape of what people run, each tried in every way on both contracts.
+
+An animal is one file in `animals/`. It is found by its name and has
+
+- `agent()`: returns what a user would register, made anew for each visit;
+- `chat`: what the user does, a list of `say(...)` and `answer(...)`;
+- `tools`, optional: the tools of the page, as functions from their arguments to a result;
+- `hidden`, optional: texts that nobody must see;
+- `removed`, optional: texts that the agent takes back on purpose;
+- `silent`, optional: the agent may have nothing to say.
+
+`test_zoo.py` says what is done with each of them, `laws.py` what must hold.
+"""

@@ -1,0 +1,75 @@
+"""The animals, and what a user does with one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from . import animals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What the user does next.
+
+    Attributes:
+        text: the message, or None for an answer to the agent's question.
+        answer: the answer.
+        state: what the page changes in the shared state before.
+        shows: a text that the page must show afterwards.
+    """
+
+    text: str | None = None
+    answer: Any = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+    shows: str = ""
+
+
+def say(text: str, shows: str = "", **state: Any) -> Turn:
+    """A message. `state` is what the page has changed before."""
+    return Turn(text=text, shows=shows, state=state)
+
+
+def answer(value: Any, shows: str = "", **state: Any) -> Turn:
+    """An answer to the agent's question."""
+    return Turn(answer=value, shows=shows, state=state)
+
+
+@dataclass(frozen=True)
+class Animal:
+    """An agent, and what is known of it. See `tests.zoo`."""
+
+    name: str
+    agent: Callable[[], Any]
+    chat: list[Turn]
+    tools: Mapping[str, Callable[[Any], str]]
+    hidden: Collection[str]
+    removed: Collection[str]
+    silent: bool
+    marks: Collection[Any]
+
+    @classmethod
+    def of(cls, module: ModuleType) -> Animal:
+        def get(name: str, default: Any) -> Any:
+            return getattr(module, name, default)
+
+        return cls(
+            name=module.__name__.rpartition(".")[2],
+            agent=module.agent,
+            chat=get("chat", [say("Hello")]),
+            tools=get("tools", {}),
+            hidden=get("hidden", ()),
+            removed=get("removed", ()),
+            silent=get("silent", False),
+            marks=get("marks", ()),
+        )
+
+
+def all_animals() -> list[Animal]:
+    """Returns the animals of all files that can be imported here."""
+    names = sorted(name for _, name, _ in pkgutil.iter_modules(animals.__path__))
+    return [Animal.of(importlib.import_module(f"{animals.__name__}.{name}")) for name in names]

@@ -1,0 +1,41 @@
+"""A deep agent that looks at its files and delegates to a subagent; what that one does is its own affair."""
+
+from typing import Any
+
+from deepagents import create_deep_agent
+from langchain_core.messages import BaseMessage, ToolMessage
+from langgraph.checkpoint.memory import InMemorySaver
+
+from ..animal import say
+from ..models import Chunk, call, calling, model, react, words
+
+
+def lead(messages: list[BaseMessage]) -> list[Chunk]:
+    made = []
+    for message in reversed(messages):
+        if message.type == "human":
+            break
+        if isinstance(message, ToolMessage):
+            made.append(message)
+    if not made:
+        return list(call("ls", path="/"))
+    if len(made) == 1:
+        return list(call("task", description="Research it.", subagent_type="researcher"))
+    return list(words("Here is the summary."))
+
+
+def agent() -> Any:
+    inner = react(
+        calling("write_file", file_path="/notes.txt", content="deep notes"), then="I have researched it."
+    )
+    subagent: Any = {
+        "name": "researcher",
+        "description": "Researches.",
+        "system_prompt": "Go.",
+        "model": inner,
+    }
+    return create_deep_agent(model=model(lead), subagents=[subagent], checkpointer=InMemorySaver())
+
+
+hidden = ["write_file"]
+chat = [say("Research", shows="Here is the summary."), say("More", shows="I have researched it.")]
