@@ -126,3 +126,11 @@ def test_messages_travel_without_what_a_graph_would_take_for_more() -> None:
         },
         {"type": "tool", "content": "3", "id": "t", "tool_call_id": "c", "status": "success"},
     ]
+
+
+def test_the_tasks_in_which_tools_run_are_known() -> None:
+    parts = Parts()
+    started = {"event": "on_tool_start", "name": "add", "metadata": {"langgraph_checkpoint_ns": "tools:1"}}
+
+    assert translated("events", started, parts) is None
+    assert parts.tool_tasks == {"tools:1"}

@@ -25,7 +25,7 @@ from .run import RawPart
 STREAM_MODES: Final = ["messages-tuple", "values", "custom", "tasks", "events"]
 """The modes to ask the server for. Custom events that a node dispatches are among `events` alone."""
 
-_CUSTOM_EVENT: Final = b'"on_custom_event"'
+_READ_EVENTS: Final = (b'"on_custom_event"', b'"on_tool_start"')
 _MESSAGES: Final[dict[str, type[BaseMessage]]] = {
     "AIMessageChunk": AIMessageChunk,
     "ai": AIMessage,
@@ -40,9 +40,14 @@ Part = tuple[tuple[str, ...], str, Any]
 
 
 class Parts:
-    """Translates the parts of one run."""
+    """Translates the parts of one run.
+
+    Attributes:
+        tool_tasks: the namespaces of tasks in which tools run.
+    """
 
     def __init__(self) -> None:
+        self.tool_tasks: set[str] = set()
         self._first_ids: dict[str, str] = {}
 
     def translate(self, part: RawPart) -> Part | None:
@@ -67,10 +72,16 @@ class Parts:
                 return where, mode, task
             case "custom":
                 return where, mode, orjson.loads(data)
-            case "events" if _CUSTOM_EVENT in data:
-                event = orjson.loads(data)
-                if event.get("event") == "on_custom_event":
-                    return where, "custom", DispatchedEvent(str(event.get("name")), event.get("data"))
+            case "events" if any(name in data for name in _READ_EVENTS):
+                return self._event(where, orjson.loads(data))
+        return None
+
+    def _event(self, where: tuple[str, ...], event: Mapping[str, Any]) -> Part | None:
+        match event.get("event"):
+            case "on_custom_event":
+                return where, "custom", DispatchedEvent(str(event.get("name")), event.get("data"))
+            case "on_tool_start":
+                self.tool_tasks.add(str((event.get("metadata") or {}).get("langgraph_checkpoint_ns")))
         return None
 
     def _with_first_id(self, message: BaseMessage, metadata: Mapping[str, Any]) -> BaseMessage:

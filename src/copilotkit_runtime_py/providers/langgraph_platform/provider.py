@@ -126,6 +126,7 @@ class LangGraphPlatform(Provider):
         memory.reduced = schema.reduced
         config = run_config(self._config, input, context, [])
         plan = await plan_run(memory, schema, input, config, state)
+        parts = Parts()
         mapper = GraphMapper(
             input.thread_id,
             input.run_id,
@@ -134,11 +135,11 @@ class LangGraphPlatform(Provider):
             emit_outcome=self._emits_outcome(input),
             view=plan.view,
             repetition=plan.repetition,
+            tool_tasks=parts.tool_tasks,
         )
         for event in mapper.start():
             yield event
         run = ServerRun(self._server, input.thread_id, thread["thread_id"], headers, self._in_progress)
-        parts = Parts()
         async with run.following(run_request(plan, graph.assistant_id, input)) as stream:
             async for raw in stream:
                 part = parts.translate(raw)
