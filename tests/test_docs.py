@@ -241,3 +241,16 @@ def test_the_readmes_first_screen_has_the_two_commands() -> None:
         "make demo",
         "make test",
     ]
+
+
+def test_every_station_of_the_tour_is_in_the_code() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for heading in ("The way of a request", "The way of an event"):
+        way = text.partition(f"### {heading}\n")[2].partition("\n### ")[0]
+        assert 10 <= len(re.findall(r"^\d+\. ", way, re.MULTILINE)) <= 12
+    stations = re.findall(r"`([\w/]+)\.py`\s`([\w.]+)`", text)
+    assert len(stations) > 24
+    for path, name in stations:
+        found: Any = importlib.import_module(f"copilotkit_runtime_py.{path.replace('/', '.')}")
+        for part in name.split("."):
+            found = getattr(found, part)
