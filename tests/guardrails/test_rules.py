@@ -1,4 +1,7 @@
 import re
+import threading
+import unicodedata
+from typing import Any
 
 import pytest
 
@@ -79,3 +82,58 @@ async def test_a_denied_pattern_is_found_however_its_characters_are_written(text
 async def test_a_pattern_of_the_client_is_only_words() -> None:
     asked = GuardrailInput(text="aaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", deny=("(a+)+$", ".*"))
     assert await RuleValidator().validate(asked) == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + "\u0301\u0316" * 40_000,
+        "a" + "\u0591\u05b0" * 40_000,  # Hebrew accents and points
+        "a" + "\u0f73" * 40_000,  # of class 0, and made of marks
+        "\ufdfa" * 40_000,  # 18 letters each
+        "a" * 80_000,
+        "word " * 16_000,
+    ],
+    ids=["marks", "hebrew", "tibetan", "ligatures", "one word", "words"],
+)
+async def test_a_long_text_is_normalized_in_a_thread_and_in_short_parts(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: list[str] = []
+    threads: set[threading.Thread] = set()
+    normalize = unicodedata.normalize
+
+    def spy(form: Any, part: str) -> str:
+        if len(part) > 20:  # the topics are shorter
+            parts.append(part)
+            threads.add(threading.current_thread())
+        return normalize(form, part)
+
+    monkeypatch.setattr("unicodedata.normalize", spy)
+    validator = RuleValidator()
+
+    assert await validator.validate(GuardrailInput(text=text, deny=("politics",))) == ALLOWED
+    assert await validator.validate(GuardrailInput(text=f"{text} politics", deny=("politics",))) == DENIED
+
+    assert max(map(len, parts)) <= 4096
+    assert not any(re.search(r"[^\w\s\x00-\x7f]{31}", part) for part in parts)
+    assert threading.current_thread() not in threads
+
+
+async def test_parts_of_a_long_text_end_where_words_do() -> None:
+    validator = RuleValidator()
+    for before in range(4_000, 4_200):
+        text = "-" * before + " credit-card" + "." * 100
+        assert await validator.validate(GuardrailInput(text=text, deny=("credit card",))) == DENIED
+
+
+async def test_a_letter_hidden_under_marks_is_still_that_letter() -> None:
+    asked = GuardrailInput(text="poli" + "\u0336" * 5_000 + "tics", deny=("politics",))
+    assert await RuleValidator().validate(asked) == DENIED
+
+
+async def test_a_message_that_is_too_long_to_be_judged_is_denied() -> None:
+    too_long = Verdict(allowed=False, reason="This message is too long.")
+    assert await RuleValidator().validate(GuardrailInput(text="a" * 100_001)) == too_long
+    assert await RuleValidator(max_characters=3).validate(GuardrailInput(text="long")) == too_long
+    assert await RuleValidator(max_characters=4).validate(GuardrailInput(text="long")) == ALLOWED
