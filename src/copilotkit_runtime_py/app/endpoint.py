@@ -42,6 +42,8 @@ def create_router(
     identify: Identify | None = None,
     headers: HeaderPolicy | None = None,
     introspection: bool | None = None,
+    keep_alive_seconds: float | None = None,
+    stop_unread_runs: bool = False,
 ) -> APIRouter:
     """Returns the routes of a runtime, for `FastAPI.include_router` or any application in between.
 
@@ -57,8 +59,19 @@ def create_router(
         headers: which request headers are passed on to agents.
         introspection: whether clients may ask for the GraphQL schema, as the playground does, and errors
             suggest names of it. Without it, clients on this machine may, and in development all.
+        keep_alive_seconds: how long a stream may be silent, in seconds, before something is sent, so that
+            proxies keep it open. By default 15, and 12 with GraphQL.
+        stop_unread_runs: a run stops when its last reader leaves, as plain AG-UI clients expect. By default
+            it goes on, so that a page that is loaded again finds the rest.
     """
-    endpoint = _Endpoint(runtime, identify, headers or HeaderPolicy(), introspection)
+    endpoint = _Endpoint(
+        runtime,
+        identify,
+        headers or HeaderPolicy(),
+        introspection,
+        GraphQLEndpoint(runtime, heartbeat_seconds=keep_alive_seconds),
+        AGUIEndpoint(runtime, heartbeat_seconds=keep_alive_seconds, stop_unread_runs=stop_unread_runs),
+    )
     return endpoint.router(path.rstrip("/"))
 
 
@@ -71,6 +84,8 @@ class _Endpoint:
         identify: Identify | None,
         policy: HeaderPolicy,
         introspection: bool | None,
+        graphql: GraphQLEndpoint,
+        agui: AGUIEndpoint,
     ) -> None:
         self._runtime = runtime
         self._identify = identify
@@ -78,8 +93,8 @@ class _Endpoint:
         self._warned = False
         self._limits = runtime.limits
         self._introspection = True if runtime.development and introspection is None else introspection
-        self._graphql = GraphQLEndpoint(runtime)
-        self._agui = AGUIEndpoint(runtime)
+        self._graphql = graphql
+        self._agui = agui
 
     def router(self, path: str) -> APIRouter:
         router = APIRouter(route_class=self._route_class())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -22,6 +22,7 @@ from ...errors import (
 )
 from ...generative_ui.app_request import asks_app
 from ...hooks import RequestFailed
+from ...runs.event_log import EventLog
 from ...runs.request import RunRequest
 from ...runs.run import Run
 from ...runtime import CopilotRuntime
@@ -56,11 +57,19 @@ class AGUIEndpoint:
     Args:
         runtime: the runtime.
         heartbeat_seconds: the longest silence on a stream, so that proxies keep it open.
+        stop_unread_runs: a run stops when its last reader leaves.
     """
 
-    def __init__(self, runtime: CopilotRuntime, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+    def __init__(
+        self,
+        runtime: CopilotRuntime,
+        *,
+        heartbeat_seconds: float | None = None,
+        stop_unread_runs: bool = False,
+    ) -> None:
         self._runtime = runtime
-        self._heartbeat_seconds = heartbeat_seconds
+        self._heartbeat_seconds = HEARTBEAT_SECONDS if heartbeat_seconds is None else heartbeat_seconds
+        self._stop_unread_runs = stop_unread_runs
         self._handlers: dict[str, Handler] = {
             "info": self._info,
             "agent/run": self._run,
@@ -173,8 +182,7 @@ class AGUIEndpoint:
             if _MEDIA_TYPE not in call.request.headers.get("accept", ""):
                 return self._refusal(error, call)
             return _refused_run(self._runtime.masked(error))
-        is_newer = request.input.protocol_version is not None
-        return self._stream(lambda wake: RunFeed((), run, wake, knows_subagents=is_newer))
+        return self._followed((), run, knows_subagents=request.input.protocol_version is not None)
 
     async def _resume_run(self, call: Call, request: RunRequest) -> Response | None:
         """Answers a client that sends the request for a run again after its stream was cut.
@@ -196,9 +204,7 @@ class AGUIEndpoint:
         position = after.index + 1 if after is not None and run is not None else 0
         past = await history(view, after, input)
         is_newer = input.protocol_version is not None
-        return self._stream(
-            lambda wake: RunFeed(past, run, wake, position=position, knows_subagents=is_newer)
-        )
+        return self._followed(past, run, position, knows_subagents=is_newer)
 
     async def _suggest(self, call: Call) -> Response:
         agent = await self._runtime.agents_for(call.context).resolve(call.agent_id)
@@ -229,9 +235,7 @@ class AGUIEndpoint:
             position = after.index + 1
         past = await history(view, after, request.input)
         is_newer = request.input.protocol_version is not None
-        return self._stream(
-            lambda wake: RunFeed(past, run, wake, position=position, knows_subagents=is_newer)
-        )
+        return self._followed(past, run, position, knows_subagents=is_newer)
 
     async def _stop(self, call: Call) -> Response:
         await self._runtime.agents_for(call.context).resolve(call.agent_id)
@@ -258,6 +262,26 @@ class AGUIEndpoint:
                 "Not Found", status_code=404, headers={"content-type": "text/plain;charset=UTF-8"}
             )
         return self._stream(lambda wake: DebugFeed(self._runtime, wake))
+
+    def _followed(
+        self,
+        past: Iterable[bytes],
+        run: EventLog | None,
+        position: int = 0,
+        *,
+        knows_subagents: bool,
+    ) -> Response:
+        """Answers with the frames of a thread's past, and those of a run as it goes on."""
+        return self._stream(
+            lambda wake: RunFeed(
+                past,
+                run,
+                wake,
+                position=position,
+                knows_subagents=knows_subagents,
+                stops_run=self._stop_unread_runs,
+            )
+        )
 
     def _stream(self, open_feed: Callable[[Callable[[], None]], Feed]) -> StreamResponse:
         return StreamResponse(

@@ -32,7 +32,7 @@ class RunFeed:
         position: the first event of the run to send.
         numbered: the frames carry ids, with which a reader can come back.
         knows_subagents: the reader declares AG-UI 1.0.
-        stops_run: the run is stopped if the reader leaves it.
+        stops_run: the run is stopped if the reader leaves it, and nobody else reads it.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class RunFeed:
         """Leaves the run."""
         if self._subscription is not None and self._run is not None:
             self._subscription.close()
-            if self._stops_run and isinstance(self._run, Run):
+            if self._stops_run and isinstance(self._run, Run) and not self._run.is_read:
                 self._run.stop()
 
     def _piece(self) -> tuple[list[bytes], int]:

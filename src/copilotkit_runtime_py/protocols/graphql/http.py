@@ -44,9 +44,9 @@ class GraphQLEndpoint:
         heartbeat_seconds: the longest silence on a stream, so that proxies keep it open.
     """
 
-    def __init__(self, runtime: CopilotRuntime, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+    def __init__(self, runtime: CopilotRuntime, *, heartbeat_seconds: float | None = None) -> None:
         self._runtime = runtime
-        self._heartbeat_seconds = heartbeat_seconds
+        self._heartbeat_seconds = HEARTBEAT_SECONDS if heartbeat_seconds is None else heartbeat_seconds
         self._documents = DocumentCache(SCHEMA, limits=runtime.limits, introspection=False)
         self._open_documents = DocumentCache(SCHEMA, limits=runtime.limits, introspection=True)
 
