@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ag_ui.core import RunAgentInput
 
 from . import telemetry
-from .agui.input_checks import check_size
 from .agui.run_input import RunInput
 from .context import RequestContext
 from .errors import CopilotKitError, masked
 from .generative_ui.app_request import AppRequest
-from .generative_ui.features import GenerativeUI, RunFeatures
+from .generative_ui.features import GenerativeUI
 from .guardrails.policy import Guardrails
 from .hooks import (
     AfterRequest,
@@ -30,7 +29,7 @@ from .limits import Limits
 from .logs.records import get_logger, scope
 from .providers.directory import AgentDirectory, AgentsOf, Authorize, AvailableAgents, ResolvedAgent
 from .providers.resolve import AgentLike
-from .runs.agent_run import AgentRun
+from .runs.agent_run import AgentRun, ServerSide
 from .runs.capacity import Capacity, Slot
 from .runs.journal import Journal
 from .runs.lifecycle import EphemeralRun, PersistedRun, forget
@@ -150,8 +149,13 @@ class CopilotRuntime:
             on_stop_generation=on_stop_generation,
             on_error=on_error,
         )
-        self._generative_ui = GenerativeUI(a2ui, open_generative_ui)
-        self.generative_ui_info = self._generative_ui.info
+        self._server_side = ServerSide(
+            guardrails=guardrails,
+            generative_ui=GenerativeUI(a2ui, open_generative_ui),
+            tools=self._tools,
+            properties=self.properties,
+        )
+        self.generative_ui_info = self._server_side.generative_ui.info
         self._locks = ThreadLocks(
             self.state_store, on_busy_thread=on_busy_thread, limits=self.limits, abandon=self._abandon
         )
@@ -245,14 +249,13 @@ class CopilotRuntime:
     @contextmanager
     def _admitted(self, request: RunRequest) -> Iterator[Slot]:
         """Takes a slot for the run of a request, to which log records belong in the block."""
-        input = request.input
-        check_size(input, self.limits)
+        request.check_size(self.limits)
         with (
             scope(
                 request=request.context,
                 agent=request.agent.name,
-                thread_id=input.thread_id,
-                run_id=input.run_id,
+                thread_id=request.thread_id,
+                run_id=request.input.run_id,
             ),
             self._capacity.slot(request.owner) as slot,
         ):
@@ -262,14 +265,10 @@ class CopilotRuntime:
         store = self.state_store if request.recorded else MemoryStateStore()
         await self._locks.wait_here(request.owner, request.thread_id, patience=self.limits.busy_seconds)
         await call_hook(self._hooks.on_before_request, request.before())
-        features = self._generative_ui.for_run(request.agent.name, request.input)
-        hidden = self.properties.keys() | self._tools.properties
         async with self._locks.claim(request, store) as claim:
-            agent = AgentRun(
-                request, claim.known, self.guardrails, features, tools=self._tools, hidden=hidden
-            )
+            agent = AgentRun(request, claim.known, self._server_side)
             journal = Journal(store, claim.record, patience=self.limits.store_seconds)
-            lifecycle = PersistedRun(request, journal, agent.guard, self._hooks, self._locks, slot)
+            lifecycle = PersistedRun(request, agent, journal, self._hooks, self._locks, slot)
             run = Run(claim.record, agent, lifecycle, limits=self.limits, development=self.development)
             lifecycle.begin(run)
         return run
@@ -279,7 +278,7 @@ class CopilotRuntime:
         await call_hook(self._hooks.on_before_request, request.before())
         provider = request.agent.provider
         is_new = known is None and await provider.snapshot(request.thread_id, request.context) is None
-        agent = AgentRun(request, known, self.guardrails, RunFeatures(request.input), shows_input=False)
+        agent = AgentRun(request, known, self._server_side, alone=True)
         return self._run_ephemeral(request, agent, slot, is_new=is_new)
 
     def _run_ephemeral(self, request: RunRequest, source: EventSource, slot: Slot, *, is_new: bool) -> Run:

@@ -10,7 +10,6 @@ from typing import Any, Final
 from ..errors import InvalidRequestError
 from ..limits import Limits
 from .json_input import RequestJSON
-from .run_input import RunInput
 
 _REQUIRED: Final = ("threadId", "runId")
 # Messages that are checked before the event loop goes on.
@@ -46,18 +45,6 @@ async def check_input(body: Mapping[str, Any], limits: Limits) -> None:
             if isinstance(function, dict) and isinstance(function.get("arguments"), str):
                 # Providers parse them.
                 await arguments.measure(function["arguments"].encode())
-
-
-def check_size(input: RunInput, limits: Limits) -> None:
-    """Refuses a request that brings too much.
-
-    Raises:
-        InvalidRequestError: it does.
-    """
-    if len(input.messages) > limits.messages_per_request:
-        raise InvalidRequestError(f"A request may bring {limits.messages_per_request} messages at most.")
-    if len(input.json.get("tools", ())) > limits.tools_per_request:
-        raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
 
 
 def check_id(name: str, id: Any, limits: Limits) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from ..agui.events import Event
 from ..agui.message_ids import ids_of
 from ..agui.normalizer import EventSequence
 from ..agui.run_input import RunInput
-from ..generative_ui.features import RunFeatures
+from ..generative_ui.features import EventTransform, GenerativeUI, RunFeatures
 from ..guardrails.guard import Guard
 from ..guardrails.policy import Guardrails
+from ..logs.records import get_logger
 from ..providers.unique_calls import UniqueCalls
 from ..state_store.base import AgentState
 from ..tools.registry import ToolRegistry
@@ -19,54 +22,77 @@ from .request import RunRequest
 
 Json: TypeAlias = dict[str, Any]
 
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSide:
+    """What a runtime adds to its agents.
+
+    Attributes:
+        guardrails: judges what users say, if there are rules.
+        generative_ui: the kinds of generative UI that are offered.
+        tools: the server's tools.
+        properties: the server's own properties.
+    """
+
+    guardrails: Guardrails | None
+    generative_ui: GenerativeUI
+    tools: ToolRegistry
+    properties: Mapping[str, Any]
+
 
 class AgentRun:
     """An agent with its input. Nothing of the agent runs before `open`.
 
+    Everything is worked out when it is first asked for, in the run's own task: between the claim of a thread
+    and the start of its run nothing may fail.
+
     Args:
         request: what was asked.
         known: what the agent's last run left on the thread, if there was one.
-        guardrails: the server's, if it has any.
-        features: what generative UI adds to the run.
-        tools: the server's tools, for a run that may use them.
-        hidden: the properties that readers must not see: the server's own, and keys.
-        shows_input: RUN_STARTED shows the input to readers. Those who sent it need no copy.
+        server: what the runtime adds.
+        alone: the agent gets no server tools and draws nothing, and RUN_STARTED does not repeat the input.
 
     Attributes:
-        guard: judges the input.
-        sequence: normalises the agent's events.
-        transforms: what normalised events go through, in order.
         normalizes: the stream puts the events through the sequence itself. A second pass over every event of
             an agent with tools would cost as much as the first.
     """
 
     def __init__(
-        self,
-        request: RunRequest,
-        known: AgentState | None,
-        guardrails: Guardrails | None,
-        features: RunFeatures,
-        *,
-        tools: ToolRegistry | None = None,
-        hidden: Collection[str] = (),
-        shows_input: bool = True,
+        self, request: RunRequest, known: AgentState | None, server: ServerSide, *, alone: bool = False
     ) -> None:
-        self._known = known.messages if known is not None else []
-        self.guard = Guard(guardrails, request.context, agent_input(features.input, known), known)
-        self.sequence = EventSequence(
+        self.normalizes = False
+        self._request = request
+        self._known = known
+        self._server = server
+        self._alone = alone
+
+    @cached_property
+    def sequence(self) -> EventSequence:
+        """Normalises the agent's events."""
+        request, server = self._request, self._server
+        hidden = server.properties.keys() | server.tools.properties
+        return EventSequence(
             request.thread_id,
             request.input.run_id,
             strict_stream=request.agent.provider.strict_stream,
-            input=recorded_input(request, known, hidden) if shows_input else None,
+            input=None if self._alone else recorded_input(request, self._known, hidden),
             sent=request.sent,
             # Clients have these messages, also where RUN_STARTED does not repeat them.
-            known=[*self._known, *request.input.messages] if shows_input else (),
+            known=() if self._alone else [*self._known_messages, *request.input.messages],
         )
-        self.transforms = features.transforms
-        self.normalizes = False
-        self._request = request
-        self._tools = tools
-        self._further_tools = features.tools
+
+    @cached_property
+    def guard(self) -> Guard:
+        """Judges the input."""
+        input = agent_input(self._features.input, self._known)
+        return Guard(self._server.guardrails, self._request.context, input, self._known)
+
+    @property
+    def transforms(self) -> Sequence[EventTransform]:
+        """What normalised events go through, in order."""
+        return self._features.transforms
 
     async def open(self, out: list[Event]) -> AsyncIterator[Any]:
         """Returns the stream of the agent, once the input is admitted.
@@ -78,16 +104,30 @@ class AgentRun:
             GuardrailsDeniedError: what the user says is denied.
             GuardrailsUnavailableError: no verdict can be had.
         """
-        request = self._request
+        agent, context = self._request.agent, self._request.context
         # The verdict comes first: an agent that has run has spent money, called tools and remembered.
         input = await self.guard.admit()
-        loop = None
-        if self._tools is not None:
-            loop = await self._tools.with_tools(request.agent, self._further_tools)
+        loop = None if self._alone else await self._server.tools.with_tools(agent, self._features.tools)
         if loop is None:
-            return UniqueCalls(request.agent.provider, self._known).run(input.model, request.context)
+            return UniqueCalls(agent.provider, self._known_messages).run(input.model, context)
         self.normalizes = True
-        return loop.run(input, request.context, self.sequence, out, self._known)
+        return loop.run(input, context, self.sequence, out, self._known_messages)
+
+    @property
+    def _known_messages(self) -> list[Json]:
+        return self._known.messages if self._known is not None else []
+
+    @cached_property
+    def _features(self) -> RunFeatures:
+        request = self._request
+        if self._alone:
+            return RunFeatures(request.input)
+        try:
+            return self._server.generative_ui.for_run(request.agent.name, request.input)
+        except Exception:
+            # What an agent says matters more than how it is shown.
+            logger.exception("run %s gets no generative UI", request.input.run_id)
+            return RunFeatures(request.input)
 
 
 def agent_input(input: RunInput, known: AgentState | None) -> RunInput:

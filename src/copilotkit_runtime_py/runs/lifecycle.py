@@ -6,10 +6,10 @@ from typing import Any
 
 from ..context import RequestContext
 from ..errors import PROCESS_EXITS, StoreUnavailableError
-from ..guardrails.guard import Guard
 from ..hooks import AfterRequest, Hooks, StopGeneration, tell_hook
 from ..logs.records import get_logger
 from ..providers.base import Provider
+from .agent_run import AgentRun
 from .capacity import Slot
 from .completion import folded, unfolded
 from .journal import Journal
@@ -25,8 +25,8 @@ class PersistedRun:
 
     Args:
         request: what was asked.
+        agent: the agent's part, which knows the messages that the thread must not store.
         journal: writes the run's log to the store.
-        guard: knows which messages the thread must not store.
         hooks: the application's.
         locks: has the thread, which was claimed.
         slot: room for the run.
@@ -35,15 +35,15 @@ class PersistedRun:
     def __init__(
         self,
         request: RunRequest,
+        agent: AgentRun,
         journal: Journal,
-        guard: Guard,
         hooks: Hooks,
         locks: ThreadLocks,
         slot: Slot,
     ) -> None:
         self._request = request
         self._journal = journal
-        self._guard = guard
+        self._agent = agent
         self._hooks = hooks
         self._locks = locks
         self._slot = slot
@@ -70,7 +70,7 @@ class PersistedRun:
         entries = run.log()
         # The thread must not store what was denied, or not judged yet: the next run takes what is stored
         # for what was allowed.
-        withheld, state = self._guard.withheld, self._request.input.state
+        withheld, state = self._agent.guard.withheld, self._request.input.state
         messages = [each for each in self._request.input.messages if each["id"] not in withheld]
         try:
             ending = await folded(entries, messages, state)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from ..agui.run_input import RunInput
 from ..agui.versions import SentMessage
 from ..context import RequestContext
+from ..errors import InvalidRequestError
 from ..hooks import BeforeRequest, RequestFailed
+from ..limits import Limits
 from ..providers.directory import ResolvedAgent
 from ..state_store.base import RunRecord
 
@@ -32,6 +34,17 @@ class RunRequest:
     context: RequestContext
     sent: Mapping[str, SentMessage] = field(default_factory=dict)
     recorded: bool = True
+
+    def check_size(self, limits: Limits) -> None:
+        """Refuses a request that brings too much.
+
+        Raises:
+            InvalidRequestError: it does.
+        """
+        if len(self.input.messages) > limits.messages_per_request:
+            raise InvalidRequestError(f"A request may bring {limits.messages_per_request} messages at most.")
+        if len(self.input.json.get("tools", ())) > limits.tools_per_request:
+            raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
 
     def record(self) -> RunRecord:
         """Returns the run as a store knows it, before it has a number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from ..agui import events
@@ -113,8 +114,7 @@ class Run(EventLog):
         self.stopping = False
         self.first_event_after: float | None = None
         self._source = source
-        self._sequence = source.sequence
-        self._transforms = source.transforms
+        self._transforms: Sequence[EventTransform] = ()
         self._lifecycle = lifecycle
         self._limits = limits
         self._development = development
@@ -138,6 +138,10 @@ class Run(EventLog):
             self._timers.append(loop.call_later(self._limits.run_seconds, self._time_out, "took too long"))
         if self._limits.idle_seconds is not None:
             self._timers.append(loop.call_later(self._limits.idle_seconds, self._check_idle))
+
+    @cached_property
+    def _sequence(self) -> EventSequence:
+        return self._source.sequence
 
     @property
     def is_active(self) -> bool:
@@ -205,6 +209,7 @@ class Run(EventLog):
         source, sequence, time = self._source, self._sequence, self._loop.time
         out: list[Event] = []
         turn = 0
+        self._transforms = source.transforms
         stream = await source.open(out)
         try:
             async for event in stream:
