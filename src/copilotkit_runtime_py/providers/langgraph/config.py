@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ag_ui.core import RunAgentInput
+from ag_ui_a2ui_toolkit import split_a2ui_schema_context
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
@@ -18,7 +19,10 @@ USER_KEY = "langgraph_auth_user_id"
 """Where LangGraph's own server puts the user; LangGraph keeps it in the metadata of every checkpoint."""
 
 _ENVELOPE = frozenset({"config", "command", "threadMetadata", "nodeName", "streamSubgraphs"})
-_RESERVED = frozenset({"thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map", "copilotkit"})
+_FORWARDED_HEADERS = "copilotkit_forwarded_headers"
+_RESERVED = frozenset(
+    {"thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map", "copilotkit", _FORWARDED_HEADERS}
+)
 _MAX_RECURSION = 1_000
 _SECRET = re.compile("auth|token|secret|passw|api.?key|cookie|credential", re.IGNORECASE)
 
@@ -37,6 +41,23 @@ def frontend_payload(input: RunAgentInput) -> dict[str, Any]:
     }
 
 
+def native_payload(input: RunAgentInput) -> dict[str, Any]:
+    """The same in the form of `ag-ui-langgraph`, with what `CopilotKitMiddleware` reads to offer A2UI.
+
+    The component schema of the page is apart from the readable context, because agents put the context into
+    their prompt (`ag-ui-langgraph` 0.0.47, `langgraph_default_merge_state`).
+    """
+    payload = frontend_payload(input)
+    schema, context = split_a2ui_schema_context(payload["context"])
+    channel: dict[str, Any] = {"tools": payload["actions"], "context": context}
+    if schema is not None:
+        channel["a2ui_schema"] = schema
+    props = forwarded_props(input)
+    if "injectA2UITool" in props:
+        channel["inject_a2ui_tool"] = props["injectA2UITool"]
+    return channel
+
+
 def request_configurable(context: RequestContext) -> dict[str, Any]:
     """Returns what a request without a conversation adds to `configurable`: properties, and the user."""
     configurable = dict(context.properties)
@@ -50,6 +71,8 @@ def run_config(
     input: RunAgentInput,
     context: RequestContext,
     callbacks: list[BaseCallbackHandler],
+    *,
+    forward_headers: bool = False,
 ) -> RunnableConfig:
     """Returns the configuration of one run.
 
@@ -61,11 +84,17 @@ def run_config(
     `configurable["copilotkit"]` has the frontend's `actions` and `context`, for tools and subgraphs whose
     state lacks them, and all `properties`. LangGraph writes plain values in `configurable` to its
     checkpoints, so properties whose name tells of a credential are nowhere else.
+
+    With `forward_headers`, `configurable["copilotkit_forwarded_headers"]` has the headers that reach agents,
+    where `CopilotKitMiddleware` (0.1.96) looks for them. LangGraph does not write dicts to its checkpoints'
+    metadata.
     """
     payload = {**frontend_payload(input), "properties": _properties(input, context)}
     configurable: dict[str, Any] = {"copilotkit": payload, "thread_id": input.thread_id}
     if context.owner != ANONYMOUS:
         configurable[USER_KEY] = context.owner
+    if forward_headers:
+        configurable[_FORWARDED_HEADERS] = dict(context.headers)
     config = cast(RunnableConfig, {"configurable": configurable, "callbacks": callbacks})
     sent = _client_config(input, context)
     if base is not None and "recursion_limit" in base and "recursion_limit" in sent:

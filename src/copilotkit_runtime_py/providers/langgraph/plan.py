@@ -22,7 +22,7 @@ from ..langchain.call_ids import with_client_ids, with_own_ids
 from ..langchain.messages import to_langchain
 from ..unique_calls import outline
 from .checkpoint import Checkpoints, Graph, amend, heal
-from .config import USER_KEY, forwarded_props, frontend_payload
+from .config import USER_KEY, forwarded_props, frontend_payload, native_payload
 from .conversation import ClientView, messages_in
 from .history import (
     Turn,
@@ -241,7 +241,7 @@ def _update(schema: GraphSchema, input: RunAgentInput, current: Mapping[str, Any
     own = current.get("copilotkit")
     channels = {
         "copilotkit": {**(own if isinstance(own, Mapping) else {}), **payload},
-        "ag-ui": {"tools": payload["actions"], "context": payload["context"]},
+        "ag-ui": native_payload(input),
         "tools": payload["actions"],
     }
     return state_update(input.state, current, schema) | {

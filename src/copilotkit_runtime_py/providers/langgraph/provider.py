@@ -85,6 +85,10 @@ class LangGraphProvider(Provider):
             also by the outcome of its RUN_FINISHED. None: only to clients that declare AG-UI 1.0. Where
             both are told, `useInterrupt` and `useLangGraphInterrupt` of `@copilotkit/react-core` (1.74)
             render the AG-UI interrupt as `event.value`, in the place of the value that the graph gave.
+        forward_headers: give nodes the request's headers that reach agents, by their names in lower case, as
+            the dict `copilotkit_forwarded_headers` in `configurable`, and in the context if the graph's
+            context schema declares it. `CopilotKitMiddleware` sends those that begin with `x-` on to the
+            model's provider. They are not in checkpoints' metadata.
 
     Raises:
         ConfigurationError: `graph` is neither a graph nor a factory.
@@ -102,6 +106,7 @@ class LangGraphProvider(Provider):
         store: BaseStore | None = None,
         configurable_headers: Callable[[str], bool] | None = None,
         emit_interrupt_outcome: bool | None = None,
+        forward_headers: bool = False,
     ) -> None:
         self.description = description
         self.capabilities = _CAPABILITIES
@@ -110,6 +115,7 @@ class LangGraphProvider(Provider):
         self._store = store
         self._configurable_headers = configurable_headers
         self._emit_interrupt_outcome = emit_interrupt_outcome
+        self._forward_headers = forward_headers
         self._memory: StoredThreads | None = None
         self._given = graph
         self._make = self._maker(graph)
@@ -141,7 +147,13 @@ class LangGraphProvider(Provider):
         async with self._graph(context, runs=True) as graph:
             schema = self._schema(graph)
             callbacks = RunCallbacks(schema.tool_nodes)
-            config = run_config(self._base_config(graph, context), input, context, [callbacks])
+            config = run_config(
+                self._base_config(graph, context),
+                input,
+                context,
+                [callbacks],
+                forward_headers=self._forward_headers,
+            )
             plan = await plan_run(graph, schema, input, config, await remembered(graph, config, context))
             callbacks.repetition = plan.repetition
             mapper = GraphMapper(
