@@ -183,6 +183,10 @@ class RunLostError(CopilotKitError):
         super().__init__("The run was ended elsewhere.")
 
 
+class RunDataLostError(RunLostError):
+    """The store has lost a run in progress, as a server does that restarts without its data."""
+
+
 class StoreUnavailableError(CopilotKitError):
     """The state store cannot be reached."""
 

@@ -32,6 +32,7 @@ from .providers.resolve import AgentLike
 from .runs.agent_run import AgentRun, ServerSide
 from .runs.capacity import Capacity, Slot
 from .runs.journal import Journal
+from .runs.journal_writer import JournalWriter
 from .runs.lifecycle import EphemeralRun, PersistedRun, forget
 from .runs.request import RunRequest
 from .runs.run import EventSource, Run
@@ -162,6 +163,7 @@ class CopilotRuntime:
         self._reader = ThreadReader(self.state_store, self._locks)
         self._observers: list[Callable[[Run], None]] = []
         self._capacity = Capacity(self.limits)
+        self._writer = JournalWriter(self.state_store, patience=self.limits.store_seconds)
         self._stop_announced = False
 
     def agents_for(self, context: RequestContext) -> AvailableAgents:
@@ -267,7 +269,8 @@ class CopilotRuntime:
         await call_hook(self._hooks.on_before_request, request.before())
         async with self._locks.claim(request, store) as claim:
             agent = AgentRun(request, claim.known, self._server_side)
-            journal = Journal(store, claim.record, patience=self.limits.store_seconds)
+            writer = self._writer if request.recorded else JournalWriter(store, patience=0)
+            journal = Journal(writer, claim.record)
             lifecycle = PersistedRun(request, agent, journal, self._hooks, self._locks, slot)
             run = Run(claim.record, agent, lifecycle, limits=self.limits, development=self.development)
             lifecycle.begin(run)
@@ -434,6 +437,7 @@ class CopilotRuntime:
         """Stops every run, waits for their ends, and releases the agents and the store."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.state_store.aclose)
+            stack.push_async_callback(self._writer.aclose)
             for provider in self._directory.in_use():
                 stack.push_async_callback(provider.aclose)
             stack.push_async_callback(self._tools.aclose)

@@ -16,20 +16,30 @@ class Entry:
         data: the event's JSON, encoded once for every reader and the store.
         cut: the event closes a message or tool call that the failing run could not complete, or answers a
             call in place of its tool.
+        is_notice: the event is no part of the log, and has no place in it.
     """
 
-    __slots__ = ("cut", "data", "event")
+    __slots__ = ("cut", "data", "event", "is_notice")
 
-    def __init__(self, event: Event, data: bytes, cut: bool) -> None:
+    def __init__(self, event: Event, data: bytes, cut: bool, is_notice: bool = False) -> None:
         self.event = event
         self.data = data
         self.cut = cut
+        self.is_notice = is_notice
 
     @classmethod
     def of(cls, event: Event, cut: bool = False) -> Entry:
         """Returns the entry of an event, which is encoded here."""
         # The encoder hands out its whole buffer, of some kB; a log of many small events keeps copies to size.
         return cls(event, bytes(memoryview(events.encode(event))), cut)
+
+
+def _notice(event: Event) -> Entry:
+    return Entry(event, events.encode(event), False, is_notice=True)
+
+
+# Ends any notice.
+_SAVED = _notice(events.custom("saved", {}))
 
 
 class Subscription:
@@ -41,19 +51,30 @@ class Subscription:
         position: how many entries to skip.
     """
 
-    __slots__ = ("_log", "_position", "_wake")
+    __slots__ = ("_log", "_notice", "_position", "_wake")
 
     def __init__(self, log: EventLog, wake: Callable[[], None], position: int = 0) -> None:
         self._log = log
         self._wake = wake
         self._position = position
+        self._notice: Entry | None = None
         log._readers[self] = None
 
     def take(self) -> list[Entry]:
-        """Returns the entries since the last call, oldest first, without waiting."""
-        entries = self._log.entries[self._position : self._log.shown]
+        """Returns the entries since the last call, oldest first, and a new notice, without waiting."""
+        log = self._log
+        entries = log.entries[self._position : log.shown]
         self._position += len(entries)
+        if log.notice is not self._notice:
+            self._add_notice(entries)
         return entries
+
+    def _add_notice(self, entries: list[Entry]) -> None:
+        # Nothing precedes RUN_STARTED, and nothing follows the terminal event.
+        if self._position == 0 or (self._log.ended and not entries):
+            return
+        self._notice = notice = self._log.notice
+        entries.insert(len(entries) - self._log.ended, _SAVED if notice is None else notice)
 
     @property
     def position(self) -> int:
@@ -82,6 +103,7 @@ class EventLog:
         entries: the events so far.
         shown: how many of them readers may see.
         ended: no event can follow.
+        notice: what readers have to know besides, such as that events are not saved. None once that is over.
     """
 
     def __init__(self, number: int) -> None:
@@ -89,6 +111,7 @@ class EventLog:
         self.entries: list[Entry] = []
         self.shown = 0
         self.ended = False
+        self.notice: Entry | None = None
         self._readers: dict[Subscription, None] = {}
 
     def subscribe(self, wake: Callable[[], None], position: int = 0) -> Subscription:
@@ -101,6 +124,11 @@ class EventLog:
         if count > self.shown:
             self.shown = count
             self._wake_readers()
+
+    def tell(self, notice: Event | None) -> None:
+        """Replaces the notice. It reaches every reader once, among the events."""
+        self.notice = None if notice is None else _notice(notice)
+        self._wake_readers()
 
     def end(self) -> None:
         """Shows everything that there is; nothing follows."""

@@ -1,102 +1,107 @@
-"""How the log of a run in progress gets into the store."""
+"""How the log of one run gets into the store."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Sequence
-from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..agui import events
-from ..backoff import pause_after
-from ..errors import RunLostError, StoreUnavailableError
+from ..errors import RunDataLostError, RunLostError
 from ..logs.records import get_logger
-from ..state_store.base import RunEnding, RunRecord, Signal, StateStore
-from ..telemetry import append_timed
+from ..state_store.base import Append, AppendResult, RunEnding, RunLog, RunRecord
 from .event_log import Entry
 from .run import Run
 
+if TYPE_CHECKING:
+    from .journal_writer import JournalWriter
+
 logger = get_logger(__name__)
 
-# While events keep coming, they are written together at this interval, in seconds. The first goes at once.
-# A store that is slow under load gets more at a time: the interval is a multiple of what a write takes.
-_INTERVAL: Final = 0.02
-_LONGEST_INTERVAL: Final = 0.25
-_WRITES_PER_PAUSE: Final = 8
 # The most bytes that are written at once, unless one event is larger.
 _BATCH: Final = 1024 * 1024
-# How long to wait before writing is tried again, in seconds: the first time, and at most.
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
 
+SAVING: Final = "saving"
+"""The name of the CUSTOM event for readers who wait because the store is slow."""
 UNSAVED: Final = "unsaved"
-"""The name of the CUSTOM event that tells readers of events which could not be kept before the run's end."""
+"""The name of the CUSTOM event for readers who see events that could not be saved so far."""
 
 
 class Journal:
-    """Writes the log of one run to the store as it happens, and shows readers what is kept.
+    """Writes the log of one run to the store as it happens, and shows readers what the store has.
 
-    So a reader has seen nothing that is lost with the process. Where the store cannot be reached, readers are
-    not kept waiting: they see everything at once, the log itself is the buffer, and writing is tried again.
+    So a reader has seen nothing that is lost with the process. While the store is slow, readers wait, and a
+    notice says why. Where it cannot be reached, they see everything at once, the log itself is the buffer,
+    and writing is tried again.
 
-    It also keeps the run's lease, and hears of it when another worker asks the run to stop.
+    It also renews the run's lease, and stops the run when another worker asks for it.
 
     Args:
-        store: the store.
+        writer: writes what the journals of the process have ready.
         record: the run, as the store knows it.
-        patience: how long readers, and the end of the run, wait for the store, in seconds.
 
     Attributes:
+        record: the run, as the store knows it.
         orphaned: the thread was deleted while the run went on.
+        written_at: when the last write that succeeded began, by the loop's clock.
+        failures: how many writes have failed since.
     """
 
-    def __init__(self, store: StateStore, record: RunRecord, *, patience: float) -> None:
-        self._store = store
-        self._record = record
-        self._patience = patience
-        self._news = asyncio.Event()
-        self._finishing = asyncio.Event()
-        self._kept = 0
-        self._failures = 0
-        self._ending: RunEnding | None = None
-        # What is to be kept of a run that is over.
-        self._whole: list[Entry] | None = None
-        self._done = False
+    def __init__(self, writer: JournalWriter, record: RunRecord) -> None:
+        self.record = record
         self.orphaned = False
-        self._task: asyncio.Task[None] | None = None
+        self.written_at = 0.0
+        self.failures = 0
+        self._writer = writer
+        self._stored = 0
+        self._counted = 0
+        self._failing_since: float | None = None
+        # Readers see what the store does not have.
+        self._away = False
+        # The store has lost the run, and takes nothing more of it.
+        self._vanished = False
+        self._ending: RunEnding | None = None
+        # The log of a run that is over.
+        self._whole: list[Entry] | None = None
+        self._done = asyncio.Event()
 
     def start(self, run: Run) -> None:
         """Starts to write. Of a store that ends with the process, nothing is gained before the end."""
         self._run = run
-        if self._store.lease_seconds is not None:
-            self._task = asyncio.create_task(self._keep(), name=f"journal of run {run.id}")
+        if self._writer.writes_ahead:
+            self._writer.add(self)
 
     def on_entries(self) -> None:
         """Called when the run's log has grown."""
-        if self._task is None or self._failures or self._task.done():
+        if self._away or not self._writer.writes_ahead:
             self._run.show()
-        self._news.set()
+        if self._writer.writes_ahead:
+            length = len(self._run.entries)
+            self._writer.mark(self, length - self._counted)
+            self._counted = length
 
     async def finish(self, ending: RunEnding) -> None:
-        """Writes what is left, and the ending. Readers are told if the store did not take it in time."""
+        """Writes what is left, and the ending. A notice tells readers if the store did not take it."""
         self._ending = ending
-        self._whole = whole = self._run.log()
-        if self._task is None:
-            await self._finish_at_once()
+        self._whole = self._run.log()
+        if not self._writer.writes_ahead:
+            self._done.set()
+            await self._writer.write_once(self.record, [entry.data for entry in self._whole], ending)
             return
-        self._finishing.set()
-        self._news.set()
-        await asyncio.wait({self._task}, timeout=self._patience)
-        unsaved = len(whole) - self._kept
-        if not self._done and unsaved:
-            value = {"events": unsaved, "message": "The end of this conversation could not be saved yet."}
-            self._run.entries.append(Entry.of(events.custom(UNSAVED, value)))
+        self._writer.write_now(self)
+        while not await self._done_within(0 if self._vanished else self._writer.patience):
+            if self._away:
+                self._tell_unsaved("The end of this conversation could not be saved yet.")
+                break
 
     @property
     def complete(self) -> bool:
-        """Whether everything was kept, or another worker has the run now."""
-        return self._done
+        """Whether everything was stored, or another worker has the run now."""
+        return self._done.is_set()
+
+    @property
+    def unsaved(self) -> int:
+        """How many events of the log are not in the store."""
+        return len(self._log) - self._stored
 
     @property
     def _log(self) -> list[Entry]:
@@ -104,154 +109,125 @@ class Journal:
 
     async def aclose(self) -> None:
         """Goes on trying for as long as the lease lasts."""
-        if self._task is None:
+        if not self._writer.writes_ahead:
             return
         try:
-            await asyncio.wait({self._task}, timeout=self._store.lease_seconds)
+            await self._done_within(0 if self._vanished else self._writer.lease_seconds)
         finally:
-            self._task.cancel()
-            if not self._done:
+            self._writer.remove(self)
+            if not self.complete:
                 logger.error(
-                    "%d events of run %s on thread %s were not kept: the state store cannot be reached",
-                    len(self._log) - self._kept,
-                    self._record.id,
-                    self._record.thread_id,
+                    "%d events of run %s on thread %s were not saved: the state store cannot be reached",
+                    self.unsaved,
+                    self.record.id,
+                    self.record.thread_id,
                 )
-        await asyncio.wait({self._task})
 
-    async def _finish_at_once(self) -> None:
-        self._done = True
-        store, record, ending = self._store, self._record, self._ending
+    async def _done_within(self, seconds: float) -> bool:
         try:
-            await store.append(record, 0, [entry.data for entry in self._log], ending=ending)
-        except RunLostError:
-            logger.info("run %s is not kept: its thread was deleted", record.id)
-        except Exception:
-            logger.exception("the log of run %s cannot be kept", record.id)
-            await store.append(record, 0, (), ending=ending)
+            async with asyncio.timeout(seconds):
+                await self._done.wait()
+        except TimeoutError:
+            return False
+        return True
 
-    async def _keep(self) -> None:
-        ears = asyncio.create_task(self._listen(), name=f"signals for run {self._record.id}")
-        try:
-            while not self._done:
-                await self._wait_for_news()
-                await self._write_and_pause()
-        except Exception:
-            logger.exception("the log of run %s is not kept any more", self._record.id)
-        finally:
-            self._run.show()  # nobody else does
-            ears.cancel()
-            await asyncio.wait({ears})
+    def next_append(self) -> tuple[Append, int]:
+        """Returns what is to be written next, and its size in bytes.
 
-    async def _listen(self) -> None:
-        """Watches the thread. Without that, a request to stop is heard of at the next write all the same."""
-        while True:
-            try:
-                async with self._store.watch(self._record.thread_id, self._on_signal):
-                    self._news.set()  # the run may have been asked to stop before
-                    await asyncio.Event().wait()
-            except StoreUnavailableError:
-                await asyncio.sleep(_LONGEST_PAUSE)
-            except Exception:
-                logger.exception("run %s cannot watch its thread", self._record.id)
-                return
+        That is no more than can be written quickly, but something if there is anything.
+        """
+        log, size = self._log, 0
+        data: list[bytes] = []
+        for entry in log[self._stored :]:
+            if data and size + len(entry.data) > _BATCH:
+                break
+            size += len(entry.data)
+            data.append(entry.data)
+        ending = self._ending if self._stored + len(data) == len(log) else None
+        return Append(self.record, self._stored, data, ending), size
 
-    async def _write_and_pause(self) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        await self._write()
-        if not self._failures and self._ending is None:
-            took = loop.time() - began
-            interval = min(max(_INTERVAL, _WRITES_PER_PAUSE * took), _LONGEST_INTERVAL)
-            await self._pause(interval - took)
-
-    async def _wait_for_news(self) -> None:
-        """Waits until there is something to write, the lease is to be renewed, or a failed write repeated."""
-        if self._failures:
-            await self._pause(pause_after(self._failures - 1, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
-            return
-        assert self._store.lease_seconds is not None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._store.lease_seconds / 3):
-                await self._news.wait()
-        self._news.clear()
-
-    async def _pause(self, seconds: float) -> None:
-        """Waits, but not when the run comes to its end meanwhile."""
-        if self._finishing.is_set():
-            await asyncio.sleep(seconds)
-        else:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._finishing.wait()
-
-    async def _write(self) -> None:
+    def on_written(self, append: Append, result: AppendResult, began: float) -> None:
+        """Called when a write has succeeded that began at a time of the loop's clock."""
         run = self._run
-        log = self._log
-        data = _batch(log, self._kept)
-        ending = self._ending if self._kept + len(data) == len(log) else None
-        try:
-            async with asyncio.timeout(self._patience):
-                with append_timed():
-                    result = await self._store.append(self._record, self._kept, data, ending=ending)
-        except RunLostError as error:
-            await self._lose(error)
-            return
-        except Exception as error:
-            if not self._failures:
-                logger.warning("run %s cannot be kept for now: %r", run.id, error)
-            self._failures += 1
-            if isinstance(error, ValueError):
-                # A server that crashed may be without its last writes. What it still has, it skips.
-                self._kept = 0
-            run.show()
-            return
-        if self._failures:
-            logger.warning("run %s is kept again", run.id)
-            self._failures = 0
-        self._kept += len(data)
-        self._done = ending is not None
-        if self._kept < len(log):
-            self._news.set()
-        run.show(min(self._kept, len(run.entries)))
+        self._stored += len(append.events)
+        self.written_at = began
+        if self.failures:
+            logger.warning("run %s is saved again", run.id)
+        self.failures, self._failing_since = 0, None
+        if append.ending is not None:
+            self._done.set()
+        if run.notice is not None and (self.complete or not self.unsaved or not self._away):
+            self._away = False
+            run.tell(None)
+        run.show(min(self._stored, len(run.entries)))
         if result.stop_requested:
             run.stop()
 
-    async def _lose(self, error: RunLostError) -> None:
+    def on_slow(self) -> None:
+        """Called when a write takes long: readers wait, and are told why."""
+        if self.unsaved and not self._away and self._run.notice is None:
+            message = "Saving takes longer than usual. What follows is shown when it is saved."
+            self._run.tell(events.custom(SAVING, {"message": message}))
+
+    def on_failed(self, error: Exception, began: float) -> None:
+        """Called when a write has failed that began at a time of the loop's clock."""
+        loop = asyncio.get_running_loop()
+        if self._failing_since is None:
+            self._failing_since = began
+            logger.warning("run %s cannot be saved for now: %r", self._run.id, error)
+            loop.call_at(began + self._writer.patience, self._give_up_waiting)
+        self.failures += 1
+        if isinstance(error, ValueError):
+            # A server that crashed may be without its last writes. What it still has, it skips.
+            self._stored = 0
+        self._give_up_waiting()
+
+    def _give_up_waiting(self) -> None:
+        """Shows readers what the store does not have, if it has failed for long."""
+        since, now = self._failing_since, asyncio.get_running_loop().time()
+        if since is not None and now >= since + self._writer.patience and not (self._away or self.complete):
+            self._go_away()
+
+    def _go_away(self) -> None:
+        self._away = True
+        logger.error("events of run %s are shown that are not saved: the store fails", self._run.id)
+        self._tell_unsaved("This conversation cannot be saved at the moment.")
+        self._run.show()
+
+    def _tell_unsaved(self, message: str) -> None:
+        unsaved = len(self._log) if self._vanished else self.unsaved
+        if unsaved:
+            self._run.tell(events.custom(UNSAVED, {"events": unsaved, "message": message}))
+
+    async def lose(self, error: RunLostError) -> None:
         """Ends a run that the store does not take any more: its thread is gone, or another worker has it."""
-        run, record = self._run, self._record
-        self._done = True
+        run, record = self._run, self.record
+        if isinstance(error, RunDataLostError):
+            self._vanished = True
+            self._go_away()
+            return
+        self._done.set()
         try:
-            async with asyncio.timeout(self._patience):
-                logs = await self._store.read_runs(record.owner, record.thread_id, since=-1)
+            async with asyncio.timeout(self._writer.patience):
+                logs = await self._writer.store.read_runs(record.owner, record.thread_id, since=record.number)
         except Exception:
-            logger.exception("whether the thread of run %s was deleted cannot be told", run.id)
-            last: RunRecord | None = record
-        else:
-            last = logs[-1].run if logs else None
-            self.orphaned = last is None
+            logger.exception("run %s was lost, and the reason cannot be read", run.id)
+            run.lose([], error)
+            return
+        log = logs[0] if logs and logs[0].run.number == record.number else None
         # A thread that was deleted may be there again. Its runs are counted from 1.
-        anew = last is not None and last.number <= record.number and last.id != record.id
-        if last is None or anew:
-            logger.info("run %s is not kept: its thread was deleted", run.id)
+        if log is None or log.run.id != record.id or log.run.started_at != record.started_at:
+            self.orphaned = not logs
+            logger.info("run %s is not saved: its thread was deleted", run.id)
             run.stop()
-        else:
-            logger.error("run %s on thread %s was lost: %s", run.id, run.thread_id, error)
-            run.fail(error)
-        run.show()
-
-    def _on_signal(self, signal: Signal) -> None:
-        if signal is Signal.STOP:
-            self._news.set()  # a signal may be without cause: the next write tells
+            run.show()
+            return
+        logger.error("run %s on thread %s was lost: %s", run.id, run.thread_id, error)
+        run.lose([] if self._away else _entries(log), error)
 
 
-def _batch(log: Sequence[Entry], start: int) -> list[bytes]:
-    """Returns what is to be written next: no more than is quickly written, but something if there is any."""
-    data: list[bytes] = []
-    size = 0
-    for entry in islice(log, start, None):
-        size += len(entry.data)
-        if data and size > _BATCH:
-            break
-        data.append(entry.data)
-    return data
+def _entries(log: RunLog) -> list[Entry]:
+    """Returns the whole log of a run that was ended elsewhere; nothing if there is only a part."""
+    if not log.ended or log.compacted:
+        return []
+    return [Entry(events.decode(data), data, False) for data in log.events]

@@ -119,6 +119,7 @@ class Run(EventLog):
         self._limits = limits
         self._development = development
         self._terminal: Entry | None = None
+        self._lost = False
         self._size = 0
         self._fault: CopilotKitError | None = None
         self._last_event_at = 0.0
@@ -166,6 +167,22 @@ class Run(EventLog):
         if not self.stopping and self._fault is None and not over:
             self._fault = error
             self._cancel_agent()
+
+    def lose(self, stored: Sequence[Entry], error: CopilotKitError) -> None:
+        """Ends the run at once: nothing follows what readers have seen but what the store has, and an error.
+
+        Args:
+            stored: the whole log as another worker ended it; nothing if it is not known.
+            error: what the run ends with, if it is not known.
+        """
+        if self.ended or self._lost:
+            return
+        self._lost = True
+        self.status, self.error = RunStatus.FAILED, error
+        known = len(stored) > self.shown
+        self.entries[self.shown :] = stored[self.shown : -1] if known else []
+        self._terminal = stored[-1] if known else Entry.of(events.run_error(error.message, error.code))
+        self._cancel_agent()
 
     async def wait(self) -> None:
         """Waits until the run is over and recorded. Cancelling the wait leaves the run alone."""
@@ -280,6 +297,8 @@ class Run(EventLog):
 
     def _conclude(self) -> None:
         """Decides how the run ended and closes what the agent left open."""
+        if self._lost:
+            return
         sequence = self._sequence
         calls, answer = sequence.unanswered_calls, STOPPED_ANSWER
         out: list[Event] = []
@@ -333,9 +352,9 @@ class Run(EventLog):
             return events.run_error("An internal error occurred.", CopilotKitError.code)
 
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:
-        if out:
+        if out and not self._lost:
             self._append(self._transformed(out) if self._transforms else out, cut=cut)
-            out.clear()
+        out.clear()
 
     def _append(self, emitted: Sequence[Event], *, cut: bool) -> None:
         for event in emitted:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +217,7 @@ class StateStore(Protocol):
 
         Raises:
             RunLostError: the run is over, its thread is deleted, or another producer holds it.
+            RunDataLostError: in its place, if the store knows that it has lost the run.
             ValueError: `position` is beyond the end of the log.
         """
 
@@ -295,3 +296,28 @@ class StateStore(Protocol):
 
     async def aclose(self) -> None:
         """Releases what the store holds."""
+
+
+@runtime_checkable
+class BatchStateStore(StateStore, Protocol):
+    """A store that serves the runs of a process together, which is optional: it saves most of their cost.
+
+    The stores of this package do. For another store, the runtime calls `append` for each run, and `watch` for
+    each thread with a run.
+    """
+
+    async def append_many(self, appends: Sequence[Append]) -> Sequence[AppendResult | Exception]:
+        """Does what `append` does, for many runs at once. Those of one call are for different runs.
+
+        Returns:
+            For each, what `append` would return, or the exception that it would raise. An error of one does
+            not touch the others.
+        """
+
+    def watch_stops(self, listener: Callable[[str | None], None]) -> AbstractAsyncContextManager[None]:
+        """Calls `listener`, on the running loop, for requests to stop a run, while the context is open.
+
+        It gets the run's producer, or None where requests may have been missed: any run may have been asked
+        to stop. A call may come late, twice or for no reason. Requests for runs that other processes produce
+        may come, too.
+        """

@@ -8,31 +8,49 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
 from typing import Any, Final
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from ..errors import (
     ConfigurationError,
+    RunDataLostError,
     RunLostError,
     StoreUnavailableError,
     ThreadBusyError,
     ThreadNotFoundError,
 )
 from ..logs.records import get_logger
-from . import redis_scripts as scripts
-from .base import AgentState, AppendResult, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
+from .base import (
+    AgentState,
+    Append,
+    AppendResult,
+    Retention,
+    RunEnding,
+    RunLog,
+    RunRecord,
+    Signal,
+    ThreadRecord,
+)
 from .codec import decode_state, encode_state, join, split
+from .group_commit import GroupCommit
 from .redis_signals import RedisSignals
 
 logger = get_logger(__name__)
 
+# The version of the keys' layout.
+_VERSION: Final = 1
 # How long a call may take, in seconds.
 _TIMEOUT: Final = 5.0
+# How many writes share a round trip at most.
+_AT_ONCE: Final = 500
 _CONNECTIONS: Final = 32
+_SCRIPTS: Final = ("begin", "append", "stop", "read", "state", "list", "update", "delete")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -40,11 +58,12 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 class RedisStateStore:
     """Keeps threads on a Redis server (6.2 or newer, or Valkey).
 
-    Every step is one script, so that it takes one round trip and no other worker sees it half done. What
-    happens to a thread is published, and each process hears of the threads that it watches on one connection.
+    Every step is one script, so no other worker sees it half done. What is to be written at the same time
+    takes one round trip. What happens to a thread is published, and each process hears of the threads that it
+    watches on one connection.
 
-    Redis keeps what is said here as well as it is set up to: with `appendonly yes`, and a `maxmemory-policy`
-    that evicts nothing. A run that the server has lost is lost to its producer.
+    Redis is as durable as it is set up to be: with `appendonly yes`, and a `maxmemory-policy` that evicts
+    nothing.
 
     Redis Cluster is not supported: a script changes a thread and its owner's list in one step, and the two
     would have to be in one hash slot. Nothing is kept on more than one server, so Sentinel or a managed
@@ -89,17 +108,16 @@ class RedisStateStore:
             # The message would show a part of the URL, which may be the password.
             raise ConfigurationError("The URL of the Redis store is not valid.") from None
         self._client = redis.asyncio.Redis.from_pool(pool)
-        self._signals = RedisSignals(pool)
         # Channels are the same in all databases of a server.
         self._channels = f"{prefix}:{pool.connection_kwargs.get('db') or 0}:"
-        self._begin = self._client.register_script(scripts.BEGIN)
-        self._append = self._client.register_script(scripts.APPEND)
-        self._stop = self._client.register_script(scripts.STOP)
-        self._read = self._client.register_script(scripts.READ)
-        self._state = self._client.register_script(scripts.STATE)
-        self._list = self._client.register_script(scripts.LIST)
-        self._update = self._client.register_script(scripts.UPDATE)
-        self._delete = self._client.register_script(scripts.DELETE)
+        self._signals = RedisSignals(pool, f"{self._channels}stops")
+        self._commits: GroupCommit[RunRecord | Append] = GroupCommit(
+            self._write, at_once=_AT_ONCE, seconds=2 * _TIMEOUT
+        )
+        # The runs that this process produces, by their producers, and the server where they began: if they
+        # are missing on another one, as after a restart, the server has lost them.
+        self._produced: dict[str, tuple[RunRecord, str]] = {}
+        self._server = ""
         self._checked = False
         self._failing = False
 
@@ -118,74 +136,50 @@ class RedisStateStore:
 
     async def begin_run(self, run: RunRecord) -> RunRecord:
         """See `StateStore.begin_run`."""
-        answer = await self._call(
-            self._begin,
-            run.thread_id,
-            _digest(run.owner),
-            _encode(run.thread_id),
-            _encode(run.agent_name),
-            _encode(run.id),
-            _encode(run.producer),
-            _since_epoch(run.started_at),
-            _microseconds(self._lease_seconds),
-            scripts.VERSION,
-        )
-        match answer:
-            case [b"ok", number]:
-                return replace(run, number=number)
-            case [b"busy"]:
-                raise ThreadBusyError(run.thread_id)
-            case [b"version", version]:
-                raise _wrong_version(version)
-        raise ThreadNotFoundError(run.thread_id)
+        (begun,) = await self._commits.submit([run])
+        if isinstance(begun, Exception):
+            raise begun
+        assert isinstance(begun, RunRecord)
+        return begun
 
     async def append(
         self, run: RunRecord, position: int, events: Sequence[bytes], *, ending: RunEnding | None = None
     ) -> AppendResult:
         """See `StateStore.append`."""
-        arguments: list[Any] = [
-            _digest(run.owner),
-            run.number,
-            _encode(run.id),
-            _since_epoch(run.started_at),
-            _encode(run.producer),
-            position,
-            len(events),
-            join(events),
-            _microseconds(self._lease_seconds),
-        ]
-        if ending is not None:
-            changed_at = "" if ending.changed_at is None else _since_epoch(ending.changed_at)
-            arguments += [encode_state(ending.state), join(ending.compacted), *self._bounds, changed_at]
-        answer = await self._call(self._append, run.thread_id, *arguments)
-        match answer:
-            case [b"ok", stop]:
-                return AppendResult(stop_requested=bool(stop))
-            case [b"gap", length]:
-                raise ValueError(f"events for place {position} of a log of {length}")
-        raise RunLostError
+        (result,) = await self.append_many([Append(run, position, events, ending)])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def append_many(self, appends: Sequence[Append]) -> list[AppendResult | Exception]:
+        """See `BatchStateStore.append_many`."""
+        return await self._commits.submit(appends)
 
     async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
         """See `StateStore.request_stop`."""
         of_run = () if run_id is None else (_encode(run_id),)
-        return bool(await self._call(self._stop, thread_id, _digest(owner), *of_run))
+        return bool(await self._call("stop", thread_id, _digest(owner), *of_run))
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `StateStore.watch`."""
         return self._signals.watch(self._channels + _digest(thread_id), listener)
 
+    def watch_stops(self, listener: Callable[[str | None], None]) -> AbstractAsyncContextManager[None]:
+        """See `BatchStateStore.watch_stops`."""
+        return self._signals.watch_stops(listener)
+
     async def read_runs(
         self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
     ) -> list[RunLog]:
         """See `StateStore.read_runs`."""
-        runs = await self._call(self._read, thread_id, _digest(owner), since, position)
+        runs = await self._call("read", thread_id, _digest(owner), since, position)
         if runs and since < 0:
             since += runs[-1][0] + 1
         return [_log(owner, thread_id, run, position if run[0] == since else 0) for run in runs]
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
         """See `StateStore.load_state`."""
-        answer = await self._call(self._state, thread_id, _digest(owner), _encode(agent_name))
+        answer = await self._call("state", thread_id, _digest(owner), _encode(agent_name))
         if answer[0] != b"ok":
             raise ThreadNotFoundError(thread_id)
         return None if answer[1] is None else decode_state(answer[1])
@@ -203,7 +197,7 @@ class RedisStateStore:
         agent = b"" if agent_name is None else b":" + _encode(agent_name)
         of_last = () if after is None else (_digest(after),)
         bound = -1 if limit is None else limit
-        threads = await self._call(self._list, owner, agent, int(include_archived), bound, *of_last)
+        threads = await self._call("list", owner, agent, int(include_archived), bound, *of_last)
         return [_thread(fields) for fields in threads]
 
     async def update_thread(
@@ -215,43 +209,167 @@ class RedisStateStore:
             changes += ["name", _encode(name)]
         if archived is not None:
             changes += ["archived", int(archived)]
-        fields = await self._call(self._update, thread_id, _digest(owner), *changes)
+        fields = await self._call("update", thread_id, _digest(owner), *changes)
         if not fields:
             raise ThreadNotFoundError(thread_id)
         return _thread(fields)
 
     async def delete_thread(self, owner: str, thread_id: str) -> None:
         """See `StateStore.delete_thread`."""
-        if not await self._call(self._delete, thread_id, _digest(owner)):
+        if not await self._call("delete", thread_id, _digest(owner)):
             raise ThreadNotFoundError(thread_id)
 
     async def aclose(self) -> None:
         """See `StateStore.aclose`."""
+        await self._commits.aclose()
         await self._signals.aclose()
         await self._client.aclose()
 
-    async def _call(self, script: Callable[..., Any], name: str, *arguments: Any) -> Any:
+    async def _write(self, writes: Sequence[RunRecord | Append]) -> list[Any]:
+        """Returns the result of each write, or its exception."""
+        calls = []
+        for write in writes:
+            if isinstance(write, RunRecord):
+                calls.append(("begin", write.thread_id, self._begin_arguments(write)))
+            else:
+                calls.append(("append", write.run.thread_id, self._append_arguments(write)))
+        answers = await self._call_all(calls)
+        return [self._result(write, answer) for write, answer in zip(writes, answers, strict=True)]
+
+    def _begin_arguments(self, run: RunRecord) -> list[Any]:
+        return [
+            _digest(run.owner),
+            _encode(run.thread_id),
+            _encode(run.agent_name),
+            _encode(run.id),
+            _encode(run.producer),
+            _since_epoch(run.started_at),
+            _microseconds(self._lease_seconds),
+            _VERSION,
+        ]
+
+    def _append_arguments(self, append: Append) -> list[Any]:
+        run, events, ending = append.run, append.events, append.ending
+        arguments: list[Any] = [
+            _digest(run.owner),
+            run.number,
+            _encode(run.id),
+            _since_epoch(run.started_at),
+            _encode(run.producer),
+            append.position,
+            len(events),
+            join(events),
+            _microseconds(self._lease_seconds),
+        ]
+        if ending is not None:
+            changed_at = "" if ending.changed_at is None else _since_epoch(ending.changed_at)
+            arguments += [encode_state(ending.state), join(ending.compacted), *self._bounds, changed_at]
+        return arguments
+
+    def _result(self, write: RunRecord | Append, answer: Any) -> RunRecord | AppendResult | Exception:
+        if isinstance(answer, Exception):
+            return self._outage(_cause(answer))
+        if isinstance(write, RunRecord):
+            return self._begun(write, answer)
+        return self._appended(write, answer)
+
+    def _begun(self, run: RunRecord, answer: Any) -> RunRecord | Exception:
+        match answer:
+            case [b"ok", number]:
+                run = replace(run, number=number)
+                self._produced[run.producer] = run, self._server
+                return run
+            case [b"busy"]:
+                return ThreadBusyError(run.thread_id)
+            case [b"version", version]:
+                return _wrong_version(version)
+        return ThreadNotFoundError(run.thread_id)
+
+    def _appended(self, append: Append, answer: Any) -> AppendResult | Exception:
+        match answer:
+            case [b"ok", stop]:
+                if append.ending is not None:
+                    self._produced.pop(append.run.producer, None)
+                return AppendResult(stop_requested=bool(stop))
+            case [b"gap", length]:
+                return ValueError(f"events for place {append.position} of a log of {length}")
+        produced, server = self._produced.pop(append.run.producer, (None, ""))
+        match answer:
+            case [b"missing", has_data] if produced == append.run and not (
+                has_data and server == self._server
+            ):
+                logger.error("Redis has lost a run in progress: the server does not persist its data")
+                return RunDataLostError()
+        return RunLostError()
+
+    async def _call(self, script: str, name: str, *arguments: Any) -> Any:
         """Runs a script on what is about the thread or owner of that name."""
-        keys = (_encode(self._prefix), _encode(self._channels), _digest(name))
+        (answer,) = await self._call_all([(script, name, arguments)])
+        if isinstance(answer, Exception):
+            raise self._outage(_cause(answer))
+        return answer
+
+    async def _call_all(self, calls: Sequence[tuple[str, str, Sequence[Any]]]) -> list[Any]:
+        """Runs scripts in one round trip. Returns their answers, or the exceptions of those that failed.
+
+        Raises:
+            StoreUnavailableError: the server cannot be reached.
+        """
         try:
             async with asyncio.timeout(_TIMEOUT):
                 if not self._checked:
                     await self._check_version()
-                answer = await script(keys=keys, args=arguments)
+                answers = await self._execute(calls)
+                if any(isinstance(answer, NoScriptError) for answer in answers):
+                    await self._load_scripts()  # the server was restarted; what was done is skipped
+                    answers = await self._execute(calls)
         except (RedisError, OSError) as error:
-            if not self._failing:
-                # Callers show no cause.
-                logger.warning("Redis fails: %s %s", type(error).__name__, error)
-            self._failing = True
-            raise StoreUnavailableError from error
-        self._failing = False
-        return answer
+            raise self._outage(_cause(error)) from error
+        if not all(isinstance(answer, Exception) for answer in answers):
+            self._failing = False
+        return answers
+
+    async def _execute(self, calls: Sequence[tuple[str, str, Sequence[Any]]]) -> list[Any]:
+        prefix, channels = _encode(self._prefix), _encode(self._channels)
+        pipeline = self._client.pipeline(transaction=False)
+        for script, name, arguments in calls:
+            pipeline.execute_command(
+                "EVALSHA", _script(script)[1], 3, prefix, channels, _digest(name), *arguments
+            )
+        return await pipeline.execute(raise_on_error=False)
+
+    def _outage(self, cause: str) -> StoreUnavailableError:
+        if not self._failing:
+            # Callers show no cause.
+            logger.warning("Redis fails: %s", cause)
+        self._failing = True
+        self._checked = False  # it may be another server, or one without its data, when it is back
+        return StoreUnavailableError()
 
     async def _check_version(self) -> None:
         version: Any = await self._client.get(f"{self._prefix}:version")
-        if version is not None and version != b"%d" % scripts.VERSION:
+        if version is not None and version != b"%d" % _VERSION:
             raise _wrong_version(version)
+        info: Any = await self._client.info("server")
+        self._server = str(info.get("run_id", ""))
+        await self._load_scripts()
         self._checked = True
+
+    async def _load_scripts(self) -> None:
+        for name in _SCRIPTS:
+            await self._client.script_load(_script(name)[0])
+
+
+@cache
+def _script(name: str) -> tuple[str, str]:
+    """Returns the text of a script, and its hash, by which the server knows it."""
+    directory = files(__package__).joinpath("redis_scripts")
+    text = "".join(directory.joinpath(f"{part}.lua").read_text("utf-8") for part in ("common", name))
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__} {error}"
 
 
 def _log(owner: str, thread_id: str, run: list[Any], position: int) -> RunLog:
@@ -298,7 +416,7 @@ def _bounds(retention: Retention) -> list[Any]:
 def _wrong_version(version: bytes) -> ConfigurationError:
     return ConfigurationError(
         f"The Redis store has layout {version.decode(errors='replace')}, and this version of "
-        f"copilotkit-runtime-py knows layout {scripts.VERSION}. Please update it, or choose another prefix."
+        f"copilotkit-runtime-py knows layout {_VERSION}. Please update it, or choose another prefix."
     )
 
 

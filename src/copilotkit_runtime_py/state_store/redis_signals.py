@@ -37,10 +37,12 @@ class RedisSignals:
 
     Args:
         pool: where the connection comes from.
+        stops: the channel of requests to stop a run.
     """
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, stops: str) -> None:
         self._pool = pool
+        self._stops = stops
         self._board = SignalBoard()
         self._watchers: Counter[str] = Counter()
         # What is to be said on the connection at hand. Only its own task writes, for whoever watches may be
@@ -70,6 +72,16 @@ class RedisSignals:
                 if not self._watchers[channel]:
                     del self._watchers[channel]
                     self._tell("UNSUBSCRIBE", channel)
+
+    @contextlib.asynccontextmanager
+    async def watch_stops(self, listener: Callable[[str | None], None]) -> AsyncIterator[None]:
+        """Calls `listener` for requests to stop a run; see `BatchStateStore.watch_stops`.
+
+        Raises:
+            StoreUnavailableError: the server cannot be reached.
+        """
+        async with self._board.watch_stops(listener), self.watch(self._stops, lambda _: None):
+            yield
 
     async def aclose(self) -> None:
         """Ends the connection."""
@@ -164,7 +176,9 @@ class RedisSignals:
         kind, channel = message[0], message[1].decode()
         if kind == b"message":
             signal = _SIGNALS.get(message[2])
-            if signal is not None:
+            if channel == self._stops:
+                self._board.give_stop(message[2].decode("utf-8", "surrogatepass"))
+            elif signal is not None:
                 self._board.give(channel, signal)
         elif kind == b"subscribe":
             self._unconfirmed[channel] -= 1

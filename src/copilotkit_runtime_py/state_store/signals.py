@@ -6,20 +6,23 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Generic, TypeVar
 
 from .base import Signal
 
+T = TypeVar("T")
 
-class _Watcher:
+
+class _Watcher(Generic[T]):
     """A listener with the loop that it is called on. A signal that waits for its turn is not given twice."""
 
-    def __init__(self, listener: Callable[[Signal], None]) -> None:
-        self._listener: Callable[[Signal], None] | None = listener
+    def __init__(self, listener: Callable[[T], None]) -> None:
+        self._listener: Callable[[T], None] | None = listener
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._waiting: set[Signal] = set()
+        self._waiting: set[T] = set()
 
-    def give(self, signal: Signal) -> None:
+    def give(self, signal: T) -> None:
         if signal in self._waiting:
             return
         self._waiting.add(signal)
@@ -32,7 +35,7 @@ class _Watcher:
     def close(self) -> None:
         self._listener = None
 
-    def _call(self, signal: Signal) -> None:
+    def _call(self, signal: T) -> None:
         self._waiting.discard(signal)
         if self._listener is not None:
             self._listener(signal)
@@ -45,7 +48,8 @@ class SignalBoard:
     """
 
     def __init__(self) -> None:
-        self._watchers: dict[str, tuple[_Watcher, ...]] = {}
+        self._watchers: dict[str, tuple[_Watcher[Signal], ...]] = {}
+        self._stop_watchers: tuple[_Watcher[str | None], ...] = ()
         self._lock = threading.Lock()
 
     @asynccontextmanager
@@ -65,6 +69,19 @@ class SignalBoard:
                 else:
                     del self._watchers[key]
 
+    @asynccontextmanager
+    async def watch_stops(self, listener: Callable[[str | None], None]) -> AsyncIterator[None]:
+        """See `BatchStateStore.watch_stops`."""
+        watcher = _Watcher(listener)
+        with self._lock:
+            self._stop_watchers = (*self._stop_watchers, watcher)
+        try:
+            yield
+        finally:
+            watcher.close()
+            with self._lock:
+                self._stop_watchers = tuple(other for other in self._stop_watchers if other is not watcher)
+
     def watched(self) -> list[str]:
         """Returns the keys that somebody watches."""
         with self._lock:
@@ -75,8 +92,14 @@ class SignalBoard:
         for watcher in self._watchers.get(key, ()):
             watcher.give(signal)
 
+    def give_stop(self, producer: str | None) -> None:
+        """Gives a request to stop a run to those who watch for them; None stands for any that were missed."""
+        for watcher in self._stop_watchers:
+            watcher.give(producer)
+
     def give_all(self) -> None:
         """Gives every signal to everybody, for what may have been missed."""
+        self.give_stop(None)
         for key in self.watched():
             for signal in Signal:
                 self.give(key, signal)

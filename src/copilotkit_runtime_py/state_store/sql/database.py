@@ -40,11 +40,20 @@ class Database(Protocol):
     async def write(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the steps in a transaction."""
 
-    def give(self, thread_id: str, signal: Signal) -> None:
-        """Gives a signal to those who watch a thread, soon."""
+    def give(self, thread_id: str, signal: Signal, producer: str = "") -> None:
+        """Gives a signal to those who watch a thread, soon.
+
+        Args:
+            thread_id: the thread.
+            signal: the signal.
+            producer: for a request to stop, the run's producer.
+        """
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `StateStore.watch`."""
+
+    def watch_stops(self, listener: Callable[[str | None], None]) -> AbstractAsyncContextManager[None]:
+        """See `BatchStateStore.watch_stops`."""
 
     async def aclose(self) -> None:
         """Closes the connections. The next use opens them again."""

@@ -35,8 +35,10 @@ _CONNECTIONS: Final = 10
 _CONNECT_SECONDS: Final = 5
 # How long the caller waits for a transaction, the wait for a connection among it.
 _SECONDS: Final = 10.0
-# How many writes share a statement at most.
+# How many writes share a connection at most.
 _AT_ONCE: Final = 500
+# How many statements a connection remembers, in the server: more than there are.
+_PREPARED: Final = 200
 
 # Any number that no other user of the database takes.
 _ADVISORY_LOCK: Final = 7_265_104_881_023_511
@@ -75,7 +77,9 @@ class PostgresDatabase:
         self._board = SignalBoard()
         self._listener: SignalListener | None = None
         self._sender = SignalSender(self._send)
-        self._commits: GroupCommit[RunRecord | Append] = GroupCommit(self._write_bounded, at_once=_AT_ONCE)
+        self._commits: GroupCommit[RunRecord | Append] = GroupCommit(
+            self._write, at_once=_AT_ONCE, seconds=_SECONDS
+        )
         self._idle: list[AsyncConnection[Any]] = []
         self._free = asyncio.Semaphore(_CONNECTIONS)
         self._migration: asyncio.Task[None] | None = None
@@ -83,7 +87,7 @@ class PostgresDatabase:
 
     async def begin(self, run: RunRecord) -> RunRecord:
         """See `Database.begin`."""
-        (begun,) = await self._commits.submit([run])
+        (begun,) = await self._written([run])
         if isinstance(begun, Exception):
             raise begun
         result: RunRecord = begun
@@ -91,7 +95,7 @@ class PostgresDatabase:
 
     async def append(self, appends: Sequence[Append]) -> list[AppendResult | Exception]:
         """See `Database.append`."""
-        return await self._commits.submit(appends)
+        return await self._written(appends)
 
     async def read(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.read`."""
@@ -112,19 +116,29 @@ class PostgresDatabase:
         with self._outages.noticed():
             return await self._bounded(self._connected(write))
 
-    def give(self, thread_id: str, signal: Signal) -> None:
+    def give(self, thread_id: str, signal: Signal, producer: str = "") -> None:
         """See `Database.give`."""
-        self._sender.give(_key(thread_id), signal)
+        self._sender.give(_key(thread_id), signal, producer)
 
     @asynccontextmanager
     async def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
         """See `Database.watch`."""
         async with self._board.watch(_key(thread_id), listener):
-            if self._listener is None:
-                self._listener = SignalListener(self._url, self._board)
-            with self._outages.noticed():
-                await self._listener.ready()
+            await self._listen()
             yield
+
+    @asynccontextmanager
+    async def watch_stops(self, listener: Callable[[str | None], None]) -> AsyncIterator[None]:
+        """See `Database.watch_stops`."""
+        async with self._board.watch_stops(listener):
+            await self._listen()
+            yield
+
+    async def _listen(self) -> None:
+        if self._listener is None:
+            self._listener = SignalListener(self._url, self._board)
+        with self._outages.noticed():
+            await self._listener.ready()
 
     async def aclose(self) -> None:
         """See `Database.aclose`."""
@@ -139,10 +153,10 @@ class PostgresDatabase:
         self._free = asyncio.Semaphore(_CONNECTIONS)  # the next use may be on another loop
         self._migration = None
 
-    async def _write_bounded(self, writes: Sequence[RunRecord | Append]) -> Sequence[Any]:
-        results: Sequence[Any]
+    async def _written(self, writes: Sequence[RunRecord | Append]) -> list[Any]:
+        results: list[Any]
         try:
-            results = await self._bounded(self._write(writes))
+            results = await self._commits.submit(writes)
         except Exception as error:
             results = [error] * len(writes)
         return self._outages.reported_all(results)
@@ -180,32 +194,27 @@ class PostgresDatabase:
         results: list[Any] = [None] * len(writes)
         for statement in (self._begin, self._extend, self._end):
             places = [place for place, write in enumerate(writes) if self._statement(write) == statement]
-            if not places:
-                continue
-            some: list[Any] = [writes[place] for place in places]
-            query, parameters = statement(some)
-            cursor = await connection.execute(query, parameters, prepare=True)
-            for place, answer in await cursor.fetchall():
-                write = writes[places[place]]
-                results[places[place]] = (
-                    replace(write, number=answer)
-                    if isinstance(write, RunRecord)
-                    else AppendResult(stop_requested=answer)
-                )
+            for start in range(0, len(places), batches.ROWS):
+                some = places[start : start + batches.ROWS]
+                rows: list[Any] = [writes[place] for place in some]
+                query, values = statement(rows)
+                cursor = await connection.execute(query, values, prepare=True)
+                for place, answer in await cursor.fetchall():
+                    results[some[place]] = _result(writes[some[place]], answer)
         return results
 
-    def _statement(self, write: RunRecord | Append) -> Callable[[Any], tuple[str, dict[str, Any]]]:
+    def _statement(self, write: RunRecord | Append) -> Callable[[Any], tuple[str, list[Any]]]:
         if isinstance(write, RunRecord):
             return self._begin
         return self._extend if write.ending is None else self._end
 
-    def _begin(self, runs: Sequence[RunRecord]) -> tuple[str, dict[str, Any]]:
+    def _begin(self, runs: Sequence[RunRecord]) -> tuple[str, list[Any]]:
         return batches.begin(runs, self._lease_seconds)
 
-    def _extend(self, appends: Sequence[Append]) -> tuple[str, dict[str, Any]]:
+    def _extend(self, appends: Sequence[Append]) -> tuple[str, list[Any]]:
         return batches.extend(appends, self._lease_seconds)
 
-    def _end(self, appends: Sequence[Append]) -> tuple[str, dict[str, Any]]:
+    def _end(self, appends: Sequence[Append]) -> tuple[str, list[Any]]:
         return batches.end(appends, self._lease_seconds, self._retention.max_runs_per_thread)
 
     async def _outcome_alone(self, write: RunRecord | Append) -> Any:
@@ -282,9 +291,11 @@ class PostgresDatabase:
                 await connection.close()
 
     async def _connect(self) -> AsyncConnection[Any]:
-        return await self._driver.AsyncConnection.connect(
+        connection = await self._driver.AsyncConnection.connect(
             self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS
         )
+        connection.prepared_max = _PREPARED
+        return connection
 
     async def _close_idle(self) -> None:
         while self._idle:
@@ -351,6 +362,12 @@ async def _run(connection: AsyncConnection[Any], steps: Steps[T]) -> T:
     except StopIteration as stop:
         result: T = stop.value
         return result
+
+
+def _result(write: RunRecord | Append, answer: Any) -> RunRecord | AppendResult:
+    if isinstance(write, RunRecord):
+        return replace(write, number=answer)
+    return AppendResult(stop_requested=answer)
 
 
 def _ends(write: RunRecord | Append) -> bool:

@@ -52,9 +52,15 @@ class SignalSender:
         self._payloads: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def give(self, key: str, signal: Signal) -> None:
-        """Gives a signal to those who watch `key`, soon."""
-        self._payloads[f"{signal.value} {key}"] = None
+    def give(self, key: str, signal: Signal, producer: str = "") -> None:
+        """Gives a signal to those who watch `key`, soon.
+
+        Args:
+            key: stands for the thread.
+            signal: the signal.
+            producer: for a request to stop, the run's producer.
+        """
+        self._payloads[f"{signal.value} {key} {producer}".rstrip()] = None
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="sender of signals")
 
@@ -147,9 +153,12 @@ class SignalListener:
         self._listening.exception()  # there may be nobody who waits
 
     def _give(self, payload: str) -> None:
-        signal, _, key = payload.partition(" ")
-        with suppress(ValueError):  # somebody else's
+        signal, _, rest = payload.partition(" ")
+        key, _, producer = rest.partition(" ")
+        with suppress(ValueError):  # another program's
             self._board.give(key, Signal(signal))
+            if producer:
+                self._board.give_stop(producer)
 
 
 def _line(error: Exception) -> str:

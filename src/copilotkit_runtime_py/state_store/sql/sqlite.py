@@ -111,13 +111,19 @@ class SQLiteDatabase:
             result: T = await writer.submit(work(*args, **kwargs))
             return result
 
-    def give(self, thread_id: str, signal: Signal) -> None:
+    def give(self, thread_id: str, signal: Signal, producer: str = "") -> None:
         """See `Database.give`."""
         self._board.give(thread_id, signal)
+        if signal is Signal.STOP:
+            self._board.give_stop(producer)
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `Database.watch`."""
         return self._board.watch(thread_id, listener)
+
+    def watch_stops(self, listener: Callable[[str | None], None]) -> AbstractAsyncContextManager[None]:
+        """See `Database.watch_stops`."""
+        return self._board.watch_stops(listener)
 
     async def aclose(self) -> None:
         """See `Database.aclose`."""

@@ -92,12 +92,16 @@ class SQLStateStore:
         """See `StateStore.request_stop`."""
         producer = await self._database.write(log.request_stop, owner, thread_id, run_id)
         if producer is not None:
-            self._database.give(thread_id, Signal.STOP)
+            self._database.give(thread_id, Signal.STOP, producer)
         return producer is not None
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `StateStore.watch`."""
         return self._database.watch(thread_id, listener)
+
+    def watch_stops(self, listener: Callable[[str | None], None]) -> AbstractAsyncContextManager[None]:
+        """See `BatchStateStore.watch_stops`."""
+        return self._database.watch_stops(listener)
 
     async def read_runs(
         self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
