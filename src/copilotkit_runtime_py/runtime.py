@@ -376,7 +376,7 @@ class CopilotRuntime:
         """
         await self.state_store.update_thread(context.owner, thread_id)  # for its errors alone
         if self._locks.here(context.owner, thread_id) is None:
-            await self.state_store.request_stop(context.owner, thread_id)
+            await self._locks.stop_elsewhere(context.owner, thread_id)
         # An agent that still runs would remember the thread again.
         for run in self._locks.all_here(context.owner, thread_id):
             run.stop()

@@ -20,10 +20,12 @@ class WorkerProcess:
     Args:
         store_url: the store that it shares with others.
         lease_seconds: how long its runs are its own after it last wrote.
+        write_seconds: how long each write takes besides.
     """
 
-    def __init__(self, store_url: str, lease_seconds: float) -> None:
-        command = [sys.executable, "-m", "tests.faults.worker", store_url, str(lease_seconds)]
+    def __init__(self, store_url: str, lease_seconds: float, *, write_seconds: float = 0.0) -> None:
+        arguments = [store_url, str(lease_seconds), str(write_seconds)]
+        command = [sys.executable, "-m", "tests.faults.worker", *arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self.pid = self._process.pid

@@ -16,9 +16,12 @@ from copilotkit_runtime_py.errors import StoreUnavailableError
 from copilotkit_runtime_py.hooks import RequestFailed
 from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.runs.journal import UNSAVED
+from copilotkit_runtime_py.runs.remote_run import RemoteRun
 from copilotkit_runtime_py.runs.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store.from_url import open_state_store
+from tests.faults.process import WorkerProcess, no_orphans
+from tests.servers import Redis
 from tests.well_formed import check_stream
 
 pytestmark = [
@@ -185,7 +188,7 @@ async def test_what_is_lost_for_good_is_told_to_the_operator(
     agent.allowed.release()
     await run.wait()
     assert [type(problem.error) for problem in problems] == [StoreUnavailableError]
-    assert "3 events of run r1 on thread t1 were not kept" in caplog.text.replace("4 events", "3 events")
+    assert "3 events of run r1 on thread t1 were not saved" in caplog.text.replace("4 events", "3 events")
     with pytest.raises(StoreUnavailableError):
         await runtime.start("a", asked("r2"), ANN)
     server.start()
@@ -233,3 +236,76 @@ async def test_a_follower_elsewhere_outlives_an_outage(server: OwnServer) -> Non
     assert seen == [entry.data for entry in run.entries]
     await first.aclose()
     await second.aclose()
+
+
+async def test_a_follower_does_not_end_a_run_while_the_store_hangs_for_longer_than_the_lease(
+    server: OwnServer,
+) -> None:
+    agent = Gated(3)
+    first, second = (runtime_on(server, agent, lease_seconds=3.0) for _ in range(2))
+    run = await first.start("a", asked(), ANN)
+    followed = (await second.connect("a", "t1", ANN)).run
+    assert isinstance(followed, RemoteRun)
+    agent.allowed.release()
+    await shown(run, 3)
+    server.pause()
+    await asyncio.sleep(4)
+    server.resume()
+    assert await second.last_agent("t1", ANN) == "a"  # whoever comes across the run now leaves it alone
+    agent.allowed.release()
+    agent.allowed.release()
+    await run.wait()
+    assert run.status is RunStatus.FINISHED
+    assert await followed.wait(20)
+    assert [entry.data for entry in followed.entries] == await kept(second)
+    assert await kept(first) == [entry.data for entry in run.entries if not entry.is_notice]
+    await first.aclose()
+    await second.aclose()
+
+
+async def test_a_slow_store_loses_nothing_of_a_worker_that_is_killed(url: str) -> None:
+    with no_orphans() as processes:
+        worker = WorkerProcess(url, 5.0, write_seconds=3.0)
+        processes.append(worker)
+        seen = []
+        async with worker.stream("run", "t1", "r1", count=500) as stream:
+            async for event in stream:
+                seen.append(event)
+                if event["type"] == "CUSTOM":
+                    break
+        await worker.kill()
+        assert [event["name"] for event in seen if event["type"] == "CUSTOM"] == ["saving"]
+        worker = WorkerProcess(url, 5.0)
+        processes.append(worker)
+        there = await worker.events("connect", "t1", "c1")
+        said, stored = (
+            "".join(event["delta"] for event in events if event["type"] == "TEXT_MESSAGE_CONTENT")
+            for events in (seen, there)
+        )
+        assert stored.startswith(said)
+        assert there[-1]["code"] == "RUN_INTERRUPTED"
+        await worker.kill()
+
+
+@pytest.mark.redis
+async def test_what_a_server_without_persistence_has_lost_is_said_to_be_unsaved(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Redis() as server:
+        agent = Gated(3)
+        problems: list[RequestFailed] = []
+        runtime = runtime_on(server, agent, on_error=problems.append)
+        run = await runtime.start("a", asked(), ANN)
+        agent.allowed.release()
+        await shown(run, 3)
+        server.stop()
+        server.start()
+        agent.allowed.release()
+        agent.allowed.release()
+        seen = [events.decode(data) for data in await shown(run, 8)]
+        assert [event["type"] for event in seen[-3:]] == ["TEXT_MESSAGE_END", "CUSTOM", "RUN_FINISHED"]
+        assert (seen[-2]["name"], seen[-2]["value"]["events"]) == (UNSAVED, 7)
+        await run.wait()
+        assert [type(problem.error) for problem in problems] == [StoreUnavailableError]
+        assert "Redis has lost a run in progress" in caplog.text
+        await runtime.aclose()

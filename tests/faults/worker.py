@@ -1,4 +1,7 @@
-"""A worker process of the fault tests: `python -m tests.faults.worker URL LEASE_SECONDS` prints its port."""
+"""A worker process of the fault tests, which prints its port.
+
+`python -m tests.faults.worker URL LEASE_SECONDS WRITE_SECONDS`, with how long each write takes besides.
+"""
 
 import asyncio
 import socket
@@ -28,9 +31,22 @@ async def counter(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
     yield events.text_end(id)
 
 
+def slow_down(store: Any, seconds: float) -> None:
+    """Has every write take so long."""
+    append_many = store.append_many
+
+    async def slowly(appends: Any) -> Any:
+        await asyncio.sleep(seconds)
+        return await append_many(appends)
+
+    store.append_many = slowly
+
+
 def main() -> None:
-    url, lease_seconds = sys.argv[1:]
+    url, lease_seconds, write_seconds = sys.argv[1:]
     store = open_state_store(url, lease_seconds=float(lease_seconds))
+    if float(write_seconds):
+        slow_down(store, float(write_seconds))
     app = FastAPI()
     app.include_router(create_router(CopilotRuntime({"counter": counter}, state_store=store)))
     with socket.create_server(("127.0.0.1", 0)) as listener:

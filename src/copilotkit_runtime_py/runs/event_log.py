@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..agui import events
 from ..agui.events import Event
@@ -21,7 +22,7 @@ class Entry:
 
     __slots__ = ("cut", "data", "event", "is_notice")
 
-    def __init__(self, event: Event, data: bytes, cut: bool, is_notice: bool = False) -> None:
+    def __init__(self, event: Event, data: bytes, cut: bool, *, is_notice: bool = False) -> None:
         self.event = event
         self.data = data
         self.cut = cut
@@ -33,13 +34,15 @@ class Entry:
         # The encoder hands out its whole buffer, of some kB; a log of many small events keeps copies to size.
         return cls(event, bytes(memoryview(events.encode(event))), cut)
 
-
-def _notice(event: Event) -> Entry:
-    return Entry(event, events.encode(event), False, is_notice=True)
+    @classmethod
+    def notice(cls, name: str, value: dict[str, Any]) -> Entry:
+        """Returns a CUSTOM event that is a notice."""
+        event = events.custom(name, value)
+        return cls(event, events.encode(event), False, is_notice=True)
 
 
 # Ends any notice.
-_SAVED = _notice(events.custom("saved", {}))
+_SAVED = Entry.notice("saved", {})
 
 
 class Subscription:
@@ -56,25 +59,25 @@ class Subscription:
     def __init__(self, log: EventLog, wake: Callable[[], None], position: int = 0) -> None:
         self._log = log
         self._wake = wake
-        self._position = position
+        # A position counts the events of the log, in which notices have no place.
+        self._position = position + (log.ended and sum(entry.is_notice for entry in log.entries[:position]))
         self._notice: Entry | None = None
         log._readers[self] = None
 
     def take(self) -> list[Entry]:
-        """Returns the entries since the last call, oldest first, and a new notice, without waiting."""
-        log = self._log
-        entries = log.entries[self._position : log.shown]
+        """Returns the entries since the last call, oldest first, without waiting."""
+        entries = self._log.entries[self._position : self._log.shown]
         self._position += len(entries)
-        if log.notice is not self._notice:
-            self._add_notice(entries)
         return entries
 
-    def _add_notice(self, entries: list[Entry]) -> None:
+    def take_notice(self) -> Entry | None:
+        """Returns the log's notice if it is new to this reader, or a notice that the last one is over."""
+        notice, last = self._log.notice, self._notice
         # Nothing precedes RUN_STARTED, and nothing follows the terminal event.
-        if self._position == 0 or (self._log.ended and not entries):
-            return
-        self._notice = notice = self._log.notice
-        entries.insert(len(entries) - self._log.ended, _SAVED if notice is None else notice)
+        if notice is last or self._position == 0 or self._log.ended:
+            return None
+        self._notice = notice
+        return _SAVED if notice is None else notice
 
     @property
     def position(self) -> int:
@@ -125,9 +128,9 @@ class EventLog:
             self.shown = count
             self._wake_readers()
 
-    def tell(self, notice: Event | None) -> None:
-        """Replaces the notice. It reaches every reader once, among the events."""
-        self.notice = None if notice is None else _notice(notice)
+    def tell(self, notice: Entry | None) -> None:
+        """Replaces the notice, which every reader gets once."""
+        self.notice = notice
         self._wake_readers()
 
     def end(self) -> None:

@@ -44,6 +44,7 @@ class Journal:
         orphaned: the thread was deleted while the run went on.
         written_at: when the last write that succeeded began, by the loop's clock.
         failures: how many writes have failed since.
+        stored: how many events of the log are in the store.
     """
 
     def __init__(self, writer: JournalWriter, record: RunRecord) -> None:
@@ -52,7 +53,7 @@ class Journal:
         self.written_at = 0.0
         self.failures = 0
         self._writer = writer
-        self._stored = 0
+        self.stored = 0
         self._counted = 0
         self._failing_since: float | None = None
         # Readers see what the store does not have.
@@ -88,9 +89,10 @@ class Journal:
             await self._writer.write_once(self.record, [entry.data for entry in self._whole], ending)
             return
         self._writer.write_now(self)
-        while not await self._done_within(0 if self._vanished else self._writer.patience):
+        while not await self._done_within(self._writer.patience):
             if self._away:
-                self._tell_unsaved("The end of this conversation could not be saved yet.")
+                notice = self._unsaved_notice("The end of this conversation could not be saved yet.")
+                self._run.entries.append(notice)
                 break
 
     @property
@@ -101,7 +103,7 @@ class Journal:
     @property
     def unsaved(self) -> int:
         """How many events of the log are not in the store."""
-        return len(self._log) - self._stored
+        return len(self._log) - self.stored
 
     @property
     def _log(self) -> list[Entry]:
@@ -112,7 +114,7 @@ class Journal:
         if not self._writer.writes_ahead:
             return
         try:
-            await self._done_within(0 if self._vanished else self._writer.lease_seconds)
+            await self._done_within(self._writer.lease_seconds)
         finally:
             self._writer.remove(self)
             if not self.complete:
@@ -125,7 +127,7 @@ class Journal:
 
     async def _done_within(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(0 if self._vanished or self._writer.closed else seconds):
                 await self._done.wait()
         except TimeoutError:
             return False
@@ -138,18 +140,18 @@ class Journal:
         """
         log, size = self._log, 0
         data: list[bytes] = []
-        for entry in log[self._stored :]:
+        for entry in log[self.stored :]:
             if data and size + len(entry.data) > _BATCH:
                 break
             size += len(entry.data)
             data.append(entry.data)
-        ending = self._ending if self._stored + len(data) == len(log) else None
-        return Append(self.record, self._stored, data, ending), size
+        ending = self._ending if self.stored + len(data) == len(log) else None
+        return Append(self.record, self.stored, data, ending), size
 
     def on_written(self, append: Append, result: AppendResult, began: float) -> None:
         """Called when a write has succeeded that began at a time of the loop's clock."""
         run = self._run
-        self._stored += len(append.events)
+        self.stored += len(append.events)
         self.written_at = began
         if self.failures:
             logger.warning("run %s is saved again", run.id)
@@ -159,7 +161,7 @@ class Journal:
         if run.notice is not None and (self.complete or not self.unsaved or not self._away):
             self._away = False
             run.tell(None)
-        run.show(min(self._stored, len(run.entries)))
+        run.show(min(self.stored, len(run.entries)))
         if result.stop_requested:
             run.stop()
 
@@ -167,7 +169,7 @@ class Journal:
         """Called when a write takes long: readers wait, and are told why."""
         if self.unsaved and not self._away and self._run.notice is None:
             message = "Saving takes longer than usual. What follows is shown when it is saved."
-            self._run.tell(events.custom(SAVING, {"message": message}))
+            self._run.tell(Entry.notice(SAVING, {"message": message}))
 
     def on_failed(self, error: Exception, began: float) -> None:
         """Called when a write has failed that began at a time of the loop's clock."""
@@ -179,7 +181,7 @@ class Journal:
         self.failures += 1
         if isinstance(error, ValueError):
             # A server that crashed may be without its last writes. What it still has, it skips.
-            self._stored = 0
+            self.stored = 0
         self._give_up_waiting()
 
     def _give_up_waiting(self) -> None:
@@ -191,13 +193,17 @@ class Journal:
     def _go_away(self) -> None:
         self._away = True
         logger.error("events of run %s are shown that are not saved: the store fails", self._run.id)
-        self._tell_unsaved("This conversation cannot be saved at the moment.")
+        self._run.tell(self._unsaved_notice("This conversation cannot be saved at the moment."))
         self._run.show()
 
-    def _tell_unsaved(self, message: str) -> None:
+    def _unsaved_notice(self, message: str) -> Entry:
         unsaved = len(self._log) if self._vanished else self.unsaved
-        if unsaved:
-            self._run.tell(events.custom(UNSAVED, {"events": unsaved, "message": message}))
+        return Entry.notice(UNSAVED, {"events": unsaved, "message": message})
+
+    def on_closed(self) -> None:
+        """Called when nothing is written any more: readers see what there is."""
+        self._away = True
+        self._run.show()
 
     async def lose(self, error: RunLostError) -> None:
         """Ends a run that the store does not take any more: its thread is gone, or another worker has it."""

@@ -17,9 +17,12 @@ from ..state_store.base import (
     RunRecord,
     Signal,
     StateStore,
+    batching,
 )
 from ..telemetry import append_timed
 from .journal import Journal
+from .lease_guard import LeaseGuard
+from .recovery import grace
 
 logger = get_logger(__name__)
 
@@ -33,7 +36,7 @@ _RUNS: Final = 500
 _BYTES: Final = 1024 * 1024
 # How long to wait before writing is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
+_LONGEST_PAUSE: Final = 1.0
 
 
 class JournalWriter:
@@ -49,12 +52,14 @@ class JournalWriter:
     Attributes:
         store: the store.
         patience: see above.
+        closed: nothing is written any more.
     """
 
     def __init__(self, store: StateStore, *, patience: float) -> None:
         self.store = store
         self.patience = patience
-        self._batches = store if isinstance(store, BatchStateStore) else None
+        self.closed = False
+        self._batches = batching(store)
         self._journals: dict[str, Journal] = {}
         # A dictionary, as a set that keeps the order.
         self._ready: dict[Journal, None] = {}
@@ -62,10 +67,12 @@ class JournalWriter:
         self._urgent = False
         self._credit = _WRITES_AT_ONCE
         self._credited_at = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._renewal: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._guard: LeaseGuard | None = None
         # Those that hear of requests to stop, and those that end runs which were lost.
         self._listeners: dict[str | None, asyncio.Task[None]] = {}
         self._losing: set[asyncio.Task[None]] = set()
@@ -84,14 +91,21 @@ class JournalWriter:
     def add(self, journal: Journal) -> None:
         """Begins to renew a run's lease, and to stop it when it is asked to."""
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            # Where each request has a loop of its own, as in tests, the last one is gone with its tasks.
+            self._loop, self.closed = loop, False
+            self._task = self._waiter = self._timer = self._renewal = None
+            self._listeners.clear()
         journal.written_at = loop.time()
         self._journals[journal.record.producer] = journal
+        if self._guard is None and self._batches is not None:
+            self._guard = LeaseGuard(self._batches, self.lease_seconds, self._held)
         if self._renewal is None:
-            self._renewal = loop.call_later(self.lease_seconds / 6, self._renew)
+            self._renew()
         batches = self._batches
         key = None if batches else journal.record.producer
         listener = self._listeners.get(key)
-        if listener is None or listener.get_loop() is not loop:
+        if listener is None:
             listen = self._listen_for_all(batches) if batches else self._listen_for(journal)
             self._listeners[key] = loop.create_task(listen, name="requests to stop runs")
 
@@ -131,6 +145,9 @@ class JournalWriter:
 
     async def aclose(self) -> None:
         """Ends the tasks. Runs that are not over are left to their leases."""
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
         for timer in (self._renewal, self._timer):
             if timer is not None:
                 timer.cancel()
@@ -144,9 +161,8 @@ class JournalWriter:
         self._listeners.clear()
 
     def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._task is None or self._task.get_loop() is not loop:
-            self._task = loop.create_task(self._work(), name="writer of journals")
+        if self._task is None and not self.closed:
+            self._task = asyncio.create_task(self._work(), name="writer of journals")
 
     async def _work(self) -> None:
         try:
@@ -154,7 +170,10 @@ class JournalWriter:
                 await self._wait_until_due()
                 await self._write(self._take())
         finally:
-            self._task = None
+            # The loop is about to end, or so is the runtime.
+            self.closed = True
+            for journal in self._journals.values():
+                journal.on_closed()
 
     async def _wait_until_due(self) -> None:
         loop = asyncio.get_running_loop()
@@ -246,7 +265,9 @@ class JournalWriter:
             task.add_done_callback(self._losing.discard)
         elif isinstance(outcome, Exception):
             journal.on_failed(outcome, began)
-            pause = pause_after(journal.failures - 1, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+            # Others take over the runs of a worker that does not renew its leases soon after an outage.
+            longest = min(_LONGEST_PAUSE, grace(self.store) / 2)
+            pause = pause_after(journal.failures - 1, first=_FIRST_PAUSE, longest=longest)
             loop.call_later(pause, self.write_now, journal)
         else:
             journal.on_written(append, outcome, began)
@@ -265,10 +286,15 @@ class JournalWriter:
         loop = asyncio.get_running_loop()
         self._renewal = None
         if self._journals:
+            if self._guard is not None:
+                self._guard.loop_is_alive()
             self._renewal = loop.call_later(self.lease_seconds / 6, self._renew)
         for journal in self._journals.values():
             if not journal.failures and loop.time() - journal.written_at > self.lease_seconds / 4:
                 self.write_now(journal)
+
+    def _held(self) -> list[Append]:
+        return [Append(journal.record, journal.stored, ()) for journal in list(self._journals.values())]
 
     async def _listen_for_all(self, store: BatchStateStore) -> None:
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from .completion import ending_of
 logger = get_logger(__name__)
 
 _ABANDON_SECONDS: Final = 2.0
+_GRACE: Final = 2.0
 _MESSAGE: Final = "The server that ran this was lost before the end."
 
 
@@ -37,10 +39,13 @@ async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abando
         thread_id: the thread.
         abandon: ends what the run's agent may still do outside of the process that is gone.
     """
-    logs = await store.read_runs(owner, thread_id, since=-1)
-    if not logs or logs[0].lease is None or logs[0].lease > 0:
+    log = await _lost(store, owner, thread_id)
+    if log is not None and log.lease != -math.inf:
+        # While the store was away, or hung, no worker could renew its lease. They do so soon afterwards.
+        await asyncio.sleep(grace(store))
+        log = await _lost(store, owner, thread_id)
+    if log is None:
         return
-    log = logs[0]
     run = dataclasses.replace(log.run, producer=uuid.uuid4().hex)
     known = await store.load_state(run.owner, run.thread_id, run.agent_name)
     # Beside the loop, which others need meanwhile.
@@ -55,6 +60,17 @@ async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abando
             await abandon(run)
     except Exception as error:
         logger.warning("what run %s has started elsewhere may go on: %r", run.id, error)
+
+
+def grace(store: StateStore) -> float:
+    """Returns how long after the end of an outage every worker has renewed its leases, in seconds."""
+    return min(_GRACE, (store.lease_seconds or math.inf) / 4)
+
+
+async def _lost(store: StateStore, owner: str, thread_id: str) -> RunLog | None:
+    """Returns the thread's last run if its lease has run out."""
+    logs = await store.read_runs(owner, thread_id, since=-1)
+    return logs[0] if logs and logs[0].lease is not None and logs[0].lease <= 0 else None
 
 
 def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEnding]:

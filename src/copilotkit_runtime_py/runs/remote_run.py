@@ -13,6 +13,7 @@ from ..backoff import pause_after
 from ..errors import CopilotKitError, ShuttingDownError, StoreUnavailableError, masked
 from ..state_store.base import RunLog, RunRecord, Signal, StateStore
 from .event_log import Entry, EventLog
+from .journal import SAVING
 from .recovery import Abandon, closing_events, recover
 from .replay import replayed
 from .run import STOPPED_ANSWER
@@ -22,8 +23,9 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 # How long a run is followed without readers, in seconds: one who reloads a page leaves and comes back.
 _LINGER: Final = 10.0
-# How long a worker has to renew its lease after an outage of the store, in seconds.
-_GRACE: Final = 5.0
+_AWAY: Final = Entry.notice(
+    SAVING, {"message": "This conversation cannot be read at the moment. It goes on here as soon as it can."}
+)
 
 
 class RemoteRun(EventLog):
@@ -83,11 +85,12 @@ class RemoteRun(EventLog):
                 try:
                     async with self._store.watch(self.thread_id, self._on_signal):
                         while not self.ended:
-                            # After an outage of the store, the run's worker had no way to renew its lease.
-                            lease = await self._read(grace=_GRACE if failures else 0.0)
+                            lease = await self._read()
                             failures = 0
                             await self._wait_for_news(lease)
                 except StoreUnavailableError:
+                    if failures == 0:
+                        self.tell(_AWAY)
                     await asyncio.sleep(pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
                     failures += 1
         except Exception as caught:
@@ -98,16 +101,14 @@ class RemoteRun(EventLog):
                 self.end()
             self._on_end(self)
 
-    async def _read(self, *, grace: float) -> float | None:
-        """Takes over what is new, and ends a run whose worker is gone. Returns for how long it is leased.
-
-        Args:
-            grace: how long the worker may still renew a lease that has run out, in seconds.
-        """
+    async def _read(self) -> float | None:
+        """Takes over what is new, and ends a run whose worker is gone. Returns for how long it is leased."""
         self._news.clear()
         logs = await self._store.read_runs(
             self.owner, self.thread_id, since=self.number, position=len(self.entries)
         )
+        if self.notice is not None:
+            self.tell(None)
         log = next((log for log in logs if self.is_run(log.run)), None)
         if log is None:
             await self._end_deleted()
@@ -121,8 +122,6 @@ class RemoteRun(EventLog):
             self.end()
         self.show()
         if log.lease is not None and log.lease <= 0:
-            if grace:
-                return grace
             await recover(self._store, self.owner, self.thread_id, self._abandon)
             self._news.set()
         return log.lease

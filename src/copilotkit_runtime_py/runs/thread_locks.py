@@ -203,6 +203,13 @@ class ThreadLocks:
         if not await self.follow(log).wait(patience):
             raise ThreadBusyError(thread_id)
 
+    async def stop_elsewhere(self, owner: str, thread_id: str) -> None:
+        """Asks another worker's run to stop, and waits until its agent is done, but not for long."""
+        if await self._store.request_stop(owner, thread_id):
+            log = await self.last(owner, thread_id)
+            if log is not None and not log.ended:
+                await self.follow(log).wait(self._limits.cancel_seconds)
+
     def follow(self, log: RunLog) -> RemoteRun:
         """Returns another worker's run, to be read while it goes on."""
         key = (log.run.owner, log.run.thread_id)

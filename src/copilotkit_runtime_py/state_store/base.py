@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,8 @@ class RunLog:
         events: its events, each as JSON; or the lines of its compacted form.
         compacted: there is only the compacted form.
         lease: for a run that is not over, the seconds for which its producer still holds it: not positive if
-            the producer is gone. None for a run that is over.
+            the producer has not renewed it in time, and minus infinity if it is known to be gone. None for a
+            run that is over.
     """
 
     run: RunRecord
@@ -298,7 +299,6 @@ class StateStore(Protocol):
         """Releases what the store holds."""
 
 
-@runtime_checkable
 class BatchStateStore(StateStore, Protocol):
     """A store that serves the runs of a process together, which is optional: it saves most of their cost.
 
@@ -321,3 +321,19 @@ class BatchStateStore(StateStore, Protocol):
         to stop. A call may come late, twice or for no reason. Requests for runs that other processes produce
         may come, too.
         """
+
+    def reopen(self) -> BatchStateStore:
+        """Returns another store on the same data, for use on another event loop."""
+
+
+def batching(store: StateStore) -> BatchStateStore | None:
+    """Returns the store if it serves runs together.
+
+    A class that has an `append` of its own, such as a wrapper's or a subclass's, expects it to be called.
+    """
+    for cls in type(store).__mro__:
+        if "append_many" in vars(cls):
+            return cast(BatchStateStore, store)
+        if "append" in vars(cls):
+            break
+    return None

@@ -93,6 +93,7 @@ class RedisStateStore:
         self._url = url
         self._lease_seconds = lease_seconds
         self._prefix = prefix
+        self._retention = retention
         self._bounds = _bounds(retention or Retention())
         try:
             pool = redis.asyncio.BlockingConnectionPool.from_url(
@@ -218,6 +219,12 @@ class RedisStateStore:
         """See `StateStore.delete_thread`."""
         if not await self._call("delete", thread_id, _digest(owner)):
             raise ThreadNotFoundError(thread_id)
+
+    def reopen(self) -> RedisStateStore:
+        """See `BatchStateStore.reopen`."""
+        return RedisStateStore(
+            self._url, lease_seconds=self._lease_seconds, retention=self._retention, prefix=self._prefix
+        )
 
     async def aclose(self) -> None:
         """See `StateStore.aclose`."""

@@ -58,7 +58,7 @@ class RunFeed:
         """Returns the frames that are ready, in pieces of a bounded size."""
         piece, size = self._piece()
         if not size and self._subscription is not None:
-            self._frames = self._framed(self._subscription.take())
+            self._frames = self._framed(self._subscription.take(), self._subscription.take_notice())
             piece, size = self._piece()
         return piece[0] if len(piece) == 1 else b"".join(piece)
 
@@ -87,12 +87,13 @@ class RunFeed:
                 break
         return piece, size
 
-    def _framed(self, entries: list[Entry]) -> Iterator[bytes]:
-        first, self._position = self._position, self._position + len(entries)
-        for index, entry in enumerate(entries, first):
+    def _framed(self, entries: list[Entry], notice: Entry | None) -> Iterator[bytes]:
+        for entry in (*entries, notice) if notice is not None else entries:
             data = entry.data if self._knows_subagents else without_subagents(entry.data)
+            index = self._position
+            self._position += not entry.is_notice
             # Encoded JSON holds no line end, so it needs no splitting.
-            if data and self._number is not None:
+            if data and self._number is not None and not entry.is_notice:
                 yield b"id: %d:%d\ndata: %b\n\n" % (self._number, index, data)
             elif data:
                 yield b"data: %b\n\n" % data

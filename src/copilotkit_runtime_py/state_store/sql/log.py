@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -127,6 +128,17 @@ _READ = Statement("""
 """)
 
 
+_ABANDON = Statement("""
+    UPDATE copilotkit_runs SET lease_until = 0
+    WHERE NOT ended AND thread_id IN (SELECT id FROM copilotkit_threads WHERE running)
+""")
+
+
+def abandon() -> Steps[None]:
+    """Notes that no run has a producer any more."""
+    yield _ABANDON, {}
+
+
 def read(owner: str, thread_id: str, since: int, position: int) -> Steps[list[RunLog]]:
     """See `StateStore.read_runs`."""
     # The numbers may be a client's, who has them from a reader's cursor.
@@ -157,4 +169,8 @@ def _log(owner: str, thread_id: str, rows: Sequence[Row], position: int) -> RunL
         number=number,
         producer=unescape(producer),
     )
-    return RunLog(run=run, events=events, compacted=not whole, lease=None if ended else lease)
+    if ended:
+        lease = None
+    elif lease < -_LARGEST / 2:  # see `abandon`
+        lease = -math.inf
+    return RunLog(run=run, events=events, compacted=not whole, lease=lease)

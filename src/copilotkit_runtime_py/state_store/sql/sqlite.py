@@ -20,9 +20,10 @@ from ..base import Append, AppendResult, Retention, RunRecord, Signal
 from ..signals import SignalBoard
 from . import sqlite_batches as batches
 from .database import Outages
-from .log import explain_refusal, reconcile
+from .log import abandon, explain_refusal, reconcile
 from .retention import bounds_threads, evict
 from .schema import migrate
+from .sqlite_users import FileUsers
 from .statement import Steps
 from .worker_threads import WorkerThreads
 
@@ -79,6 +80,7 @@ class SQLiteDatabase:
         self._outages = Outages(sqlite3.Error, _is_outage)
         self._opened: tuple[WorkerThreads[Any], WorkerThreads[Steps[Any]]] | None = None
         self._opening = asyncio.Lock()
+        self._users = FileUsers(path)
 
     async def begin(self, run: RunRecord) -> RunRecord:
         """See `Database.begin`."""
@@ -131,6 +133,8 @@ class SQLiteDatabase:
             opened, self._opened = self._opened, None
             for threads in opened or ():
                 await asyncio.to_thread(threads.close)
+            if opened:
+                self._users.leave()
         self._opening = asyncio.Lock()  # the next use may be on another loop
 
     async def _open(self) -> tuple[WorkerThreads[Any], WorkerThreads[Steps[Any]]]:
@@ -150,6 +154,7 @@ class SQLiteDatabase:
             try:
                 _use_wal(connection)
                 _transact(connection, migrate())
+                self._users.join(if_first=lambda: _transact(connection, abandon()))
             finally:
                 connection.close()
         except sqlite3.Error as error:

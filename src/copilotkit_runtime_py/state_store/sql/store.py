@@ -42,7 +42,7 @@ class SQLStateStore:
     def __init__(self, url: str, *, lease_seconds: float = 15.0, retention: Retention | None = None) -> None:
         self._url = normalize(url)
         self._lease_seconds = lease_seconds
-        retention = retention or Retention()
+        self._retention = retention = retention or Retention()
         self._database: Database
         if self._url.startswith("sqlite:"):
             from .sqlite import SQLiteDatabase
@@ -142,6 +142,10 @@ class SQLStateStore:
         """See `StateStore.delete_thread`."""
         await self._database.write(threads.delete_thread, owner, thread_id)
         self._database.give(thread_id, Signal.EVENTS)
+
+    def reopen(self) -> SQLStateStore:
+        """See `BatchStateStore.reopen`."""
+        return SQLStateStore(self._url, lease_seconds=self._lease_seconds, retention=self._retention)
 
     async def aclose(self) -> None:
         """See `StateStore.aclose`."""

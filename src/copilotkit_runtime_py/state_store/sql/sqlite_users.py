@@ -1,0 +1,70 @@
+"""Which processes use a SQLite file, as far as the operating system knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+class FileUsers:
+    """A lock that every process holds which uses a file, and which ends with the process, however it ends.
+
+    So whoever finds it free knows that the processes before are gone. It is a file beside the file.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = f"{path}-users"
+        self._descriptor: int | None = None
+
+    def join(self, if_first: Callable[[], None]) -> None:
+        """Takes the lock. Blocks while another process does so.
+
+        Args:
+            if_first: called if no other process uses the file. None can begin to meanwhile.
+        """
+        if fcntl is None:
+            return
+        with suppress(OSError):  # a file system without locks: leases run out by themselves
+            while self._descriptor is None:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+                try:
+                    first = _locked(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if not first:
+                        fcntl.flock(descriptor, fcntl.LOCK_SH)
+                    # Whoever left last may have removed the file before it was locked here.
+                    if os.path.exists(self._path) and os.path.samestat(
+                        os.fstat(descriptor), os.stat(self._path)
+                    ):
+                        if first:
+                            if_first()
+                            fcntl.flock(descriptor, fcntl.LOCK_SH)
+                        self._descriptor = descriptor
+                finally:
+                    if self._descriptor is None:
+                        os.close(descriptor)
+
+    def leave(self) -> None:
+        """Gives the lock back, and removes its file if no other process holds it."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with suppress(OSError):
+                if _locked(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    os.unlink(self._path)
+            os.close(descriptor)
+
+
+def _locked(descriptor: int, operation: int) -> bool:
+    try:
+        fcntl.flock(descriptor, operation)
+    except BlockingIOError:
+        return False
+    return True
