@@ -40,10 +40,6 @@ async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abando
         abandon: ends what the run's agent may still do outside of the process that is gone.
     """
     log = await _lost(store, owner, thread_id)
-    if log is not None and log.lease != -math.inf:
-        # While the store was away, or hung, no worker could renew its lease. They do so soon afterwards.
-        await asyncio.sleep(grace(store))
-        log = await _lost(store, owner, thread_id)
     if log is None:
         return
     run = dataclasses.replace(log.run, producer=uuid.uuid4().hex)
@@ -65,6 +61,18 @@ async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abando
 def grace(store: StateStore) -> float:
     """Returns how long after the end of an outage every worker has renewed its leases, in seconds."""
     return min(_GRACE, (store.lease_seconds or math.inf) / 4)
+
+
+async def recover_abandoned(store: StateStore, owner: str, thread_id: str, abandon: Abandon) -> None:
+    """Does what `recover` does, once it is sure that the worker is gone.
+
+    While the store was away, or hung, no worker could renew its leases. They do so soon afterwards.
+    """
+    log = await _lost(store, owner, thread_id)
+    if log is not None:
+        if log.lease != -math.inf:
+            await asyncio.sleep(grace(store))
+        await recover(store, owner, thread_id, abandon)
 
 
 async def _lost(store: StateStore, owner: str, thread_id: str) -> RunLog | None:

@@ -14,7 +14,7 @@ from ..errors import CopilotKitError, ShuttingDownError, StoreUnavailableError, 
 from ..state_store.base import RunLog, RunRecord, Signal, StateStore
 from .event_log import Entry, EventLog
 from .journal import SAVING
-from .recovery import Abandon, closing_events, recover
+from .recovery import Abandon, closing_events, recover_abandoned
 from .replay import replayed
 from .run import STOPPED_ANSWER
 
@@ -122,7 +122,7 @@ class RemoteRun(EventLog):
             self.end()
         self.show()
         if log.lease is not None and log.lease <= 0:
-            await recover(self._store, self.owner, self.thread_id, self._abandon)
+            await recover_abandoned(self._store, self.owner, self.thread_id, self._abandon)
             self._news.set()
         return log.lease
 

@@ -15,7 +15,7 @@ from ..limits import Limits
 from ..providers.base import AgentSnapshot, Provider
 from ..state_store.base import AgentState, RunLog, RunRecord, StateStore
 from .healing import load_state
-from .recovery import Abandon, recover
+from .recovery import Abandon, recover_abandoned
 from .remote_run import RemoteRun
 from .request import RunRequest
 from .run import Run
@@ -83,7 +83,7 @@ class ThreadLocks:
             logs = await self._store.read_runs(owner, thread_id, since=-1, position=_BEYOND)
             if not logs or logs[0].lease is None or logs[0].lease > 0 or self.here(owner, thread_id):
                 break
-            await recover(self._store, owner, thread_id, self._abandon)
+            await recover_abandoned(self._store, owner, thread_id, self._abandon)
         return logs[-1] if logs else None
 
     async def known(self, request: RunRequest) -> AgentState | None:
