@@ -14,7 +14,7 @@ from typing import Any
 
 import copilotkit_runtime_py.protocols.graphql as graphql
 from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache
-from copilotkit_runtime_py.protocols.graphql.executor.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.incremental import IncrementalExecution
 from copilotkit_runtime_py.protocols.graphql.executor.live import LiveList
 from copilotkit_runtime_py.protocols.graphql.inputs import GenerateCopilotResponseInput, LoadAgentStateInput
 from copilotkit_runtime_py.protocols.graphql.multipart import MultipartEncoder
@@ -56,24 +56,24 @@ class OneResponse:
         return self.response
 
 
-def start(documents: DocumentCache) -> tuple[Execution, CopilotResponse]:
+def start(documents: DocumentCache) -> tuple[IncrementalExecution, CopilotResponse]:
     operation = documents.document(OPERATIONS).operation("generateCopilotResponse", VARIABLES)
     resolvers = OneResponse()
-    execution = Execution(operation, resolvers)
+    execution = IncrementalExecution(operation, resolvers)
     asyncio.run(_start(execution))
     return execution, resolvers.response
 
 
-async def _start(execution: Execution) -> None:
+async def _start(execution: IncrementalExecution) -> None:
     await execution.start()
 
 
-def write(execution: Execution) -> int:
+def write(execution: IncrementalExecution) -> int:
     entries = execution.flush()
     return len(ENCODER.part({"incremental": entries, "hasNext": not execution.done}))
 
 
-def chunks(execution: Execution, content: LiveList[str], count: int, burst: int) -> float:
+def chunks(execution: IncrementalExecution, content: LiveList[str], count: int, burst: int) -> float:
     """Sends `count` chunks, `burst` of them at a time; returns µs of CPU for each."""
     began = time.process_time()
     for _ in range(count // burst):
@@ -83,7 +83,7 @@ def chunks(execution: Execution, content: LiveList[str], count: int, burst: int)
     return (time.process_time() - began) / count * 1e6
 
 
-def messages(execution: Execution, response: CopilotResponse, count: int) -> float:
+def messages(execution: IncrementalExecution, response: CopilotResponse, count: int) -> float:
     """Sends `count` messages of one chunk, each in a part of its own; returns µs of CPU for each."""
     began = time.process_time()
     for number in range(count):

@@ -10,7 +10,7 @@ from graphql import get_introspection_query
 
 from copilotkit_runtime_py import Limits
 from copilotkit_runtime_py.protocols.graphql.executor import document
-from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache, RequestError
+from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache, GraphQLRequestError
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 
 
@@ -18,7 +18,7 @@ def refusals(text: str, limits: Limits | None = None, *, introspection: bool = T
     """Why a document is refused; nothing if it is not."""
     try:
         DocumentCache(SCHEMA, limits=limits, introspection=introspection).document(text)
-    except RequestError as error:
+    except GraphQLRequestError as error:
         return [problem.message for problem in error.errors]
     return []
 
@@ -180,7 +180,7 @@ def test_names_are_not_suggested_for_variables_either() -> None:
     cache = DocumentCache(SCHEMA, introspection=False)
     text = "query ($data: LoadAgentStateInput!) { loadAgentState(data: $data) { state } }"
 
-    with pytest.raises(RequestError) as refused:
+    with pytest.raises(GraphQLRequestError) as refused:
         cache.document(text).operation(None, {"data": {"threadID": "t", "agentName": "a"}})
 
     assert [error.message.partition(";")[2] for error in refused.value.errors] == [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -75,6 +76,43 @@ def create_router(
     return endpoint.router(path.rstrip("/"))
 
 
+class _Route(APIRoute):
+    """A route that answers refusals of dependencies, too, in the form of a contract.
+
+    Attributes:
+        refuse: makes that answer; a subclass for each endpoint has it, since FastAPI makes routes anew when a
+            router is included.
+    """
+
+    refuse: Callable[[Request, Refusal], Awaitable[Response]]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # What the request does, and the answer that is sent meanwhile, are of one trace.
+        with logs.scope(), telemetry.request_span(scope["method"], self.path, scope["headers"]):
+            await super().handle(scope, receive, send)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return partial(_respond, super().get_route_handler(), self.refuse)
+
+
+async def _respond(
+    handle: Callable[[Request], Awaitable[Response]],
+    refuse: Callable[[Request, Refusal], Awaitable[Response]],
+    request: Request,
+) -> Response:
+    try:
+        try:
+            response = await handle(request)
+        except (HTTPException, RequestValidationError) as error:
+            response = await refuse(request, refusal_of(error))
+    except BodyError as error:
+        response = error.response(request)
+    except ClientDisconnect:  # it left while it was sending: nobody reads an answer
+        response = Response(status_code=400)
+    telemetry.answered(response.status_code)
+    return response
+
+
 class _Endpoint:
     """Hands each request to the contract that it speaks."""
 
@@ -97,54 +135,17 @@ class _Endpoint:
         self._agui = agui
 
     def router(self, path: str) -> APIRouter:
-        router = APIRouter(route_class=self._route_class())
+        router = APIRouter(route_class=type("_EndpointRoute", (_Route,), {"refuse": self._refuse}))
         identified: Any = Depends(self._identify or _nobody)
 
         async def answer(request: Request, user: Any = identified) -> Response:
             return await self._answer(request, user)
 
-        async def options(request: Request) -> Response:
-            allow = "GET, POST, PATCH, DELETE" if _is_below(request) else "GET, POST"
-            return Response(status_code=204, headers={"allow": allow})
-
         for variant in (path, f"{path}/", f"{path}/{{rest:path}}"):
             if variant:
                 router.add_api_route(variant, answer, methods=_METHODS, include_in_schema=False)
-                router.add_api_route(variant, options, methods=["OPTIONS"], include_in_schema=False)
+                router.add_api_route(variant, _options, methods=["OPTIONS"], include_in_schema=False)
         return router
-
-    def _route_class(self) -> type[APIRoute]:
-        """Returns routes whose dependencies' refusals, too, are answered in the form of a contract."""
-        refuse = self._refuse
-
-        class Route(APIRoute):
-            async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-                # What the request does, and the answer that is sent meanwhile, are of one trace.
-                with logs.scope(), telemetry.request_span(scope["method"], self.path, scope["headers"]):
-                    await super().handle(scope, receive, send)
-
-            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-                handle = super().get_route_handler()
-
-                async def respond(request: Request) -> Response:
-                    try:
-                        try:
-                            return await handle(request)
-                        except (HTTPException, RequestValidationError) as error:
-                            return await refuse(request, refusal_of(error))
-                    except BodyError as error:
-                        return error.response(request)
-                    except ClientDisconnect:  # it left while it was sending: nobody reads an answer
-                        return Response(status_code=400)
-
-                async def answer(request: Request) -> Response:
-                    response = await respond(request)
-                    telemetry.answered(response.status_code)
-                    return response
-
-                return answer
-
-        return Route
 
     def _context(self, request: Request, user: Any) -> RequestContext:
         headers = self._policy.forwarded(request.headers.items())
@@ -194,6 +195,11 @@ class _Endpoint:
                 response = self._graphql.refuse(request, error)
         response.headers.update(refusal.headers)
         return response
+
+
+async def _options(request: Request) -> Response:
+    allow = "GET, POST, PATCH, DELETE" if _is_below(request) else "GET, POST"
+    return Response(status_code=204, headers={"allow": allow})
 
 
 async def _nobody() -> None:

@@ -21,7 +21,7 @@ EVENT_STREAM_HEADERS: Final = {
 """The headers of an event stream that proxies must neither hold back nor compress."""
 
 
-class Feed(Protocol):
+class ResponseFeed(Protocol):
     """What an answer sends."""
 
     def take(self) -> bytes:
@@ -54,7 +54,7 @@ class StreamResponse(Response):
 
     def __init__(
         self,
-        open_feed: Callable[[Callable[[], None]], Feed],
+        open_feed: Callable[[Callable[[], None]], ResponseFeed],
         *,
         heartbeat_seconds: float,
         reader_seconds: float,
@@ -103,7 +103,7 @@ class StreamResponse(Response):
             return
         self._reader_timer = loop.call_at(due, self._check_reader, deadline)
 
-    async def _send(self, send: Send, feed: Feed) -> None:
+    async def _send(self, send: Send, feed: ResponseFeed) -> None:
         time, changed = asyncio.get_running_loop().time, self._changed
         sent_at = time()
         timer = self._schedule_beat(sent_at)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache, RequestError
+from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache, GraphQLRequestError
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 
 from .one_response import DATA
@@ -15,7 +15,7 @@ MUTATION = (
 def errors(
     text: str, variables: dict[str, Any] | None = None, operation_name: str | None = None
 ) -> list[dict[str, Any]]:
-    with pytest.raises(RequestError) as raised:
+    with pytest.raises(GraphQLRequestError) as raised:
         DocumentCache(SCHEMA).document(text).operation(operation_name, variables)
     return [dict(error.formatted) for error in raised.value.errors]
 

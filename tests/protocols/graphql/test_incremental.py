@@ -10,7 +10,7 @@ import pytest
 
 import copilotkit_runtime_py.protocols.graphql as package
 from copilotkit_runtime_py.protocols.graphql.executor.document import DocumentCache
-from copilotkit_runtime_py.protocols.graphql.executor.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.incremental import IncrementalExecution
 from copilotkit_runtime_py.protocols.graphql.executor.live import LiveList
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import (
@@ -36,9 +36,9 @@ ROOT = "generateCopilotResponse"
 
 async def started(
     selection: str, response: CopilotResponse, fragments: str = ""
-) -> tuple[Execution, dict[str, Any]]:
+) -> tuple[IncrementalExecution, dict[str, Any]]:
     """Starts an execution whose first payload is ready; returns it with the root field's value."""
-    execution = Execution(selecting(selection, fragments), OneResponse(response))
+    execution = IncrementalExecution(selecting(selection, fragments), OneResponse(response))
     payload = await execution.start()
     assert payload is not None
     assert list(payload) == ["data"]
@@ -59,7 +59,7 @@ def result_message(number: int = 1) -> ResultMessageOutput:
 async def test_the_clients_mutation_is_answered_as_the_wire_contract_says() -> None:
     response = CopilotResponse(thread_id="t1")
     node = DocumentCache(SCHEMA).document(OPERATIONS).operation("generateCopilotResponse", {"data": DATA})
-    execution = Execution(node, OneResponse(response))
+    execution = IncrementalExecution(node, OneResponse(response))
     messages, status = [ROOT, "messages"], {"code": "Success"}
 
     assert await execution.start() == {
@@ -173,7 +173,7 @@ async def test_items_that_are_ready_together_are_one_entry_each() -> None:
 async def test_a_document_without_directives_has_one_payload_when_all_is_over() -> None:
     message, response = text_message(), CopilotResponse(thread_id="t")
     text = "messages { ... on TextMessageOutput { content } status { __typename } }"
-    execution = Execution(selecting(text), OneResponse(response))
+    execution = IncrementalExecution(selecting(text), OneResponse(response))
     polls = [await execution.start()]
 
     steps: list[Callable[[], None]] = [
@@ -218,7 +218,7 @@ async def test_an_item_that_waits_holds_back_the_items_after_it() -> None:
 async def test_the_initial_count_is_waited_for() -> None:
     response = CopilotResponse(thread_id="t")
     text = "messages @stream(initialCount: 2) { id }"
-    execution = Execution(selecting(text), OneResponse(response))
+    execution = IncrementalExecution(selecting(text), OneResponse(response))
 
     assert await execution.start() is None
     response.messages.append(text_message(1))
@@ -241,7 +241,9 @@ async def test_a_list_that_closes_early_is_all_in_the_first_payload() -> None:
 
 
 async def test_a_negative_initial_count_is_an_error() -> None:
-    execution = Execution(selecting("metaEvents @stream(initialCount: -1) { name }"), OneResponse())
+    execution = IncrementalExecution(
+        selecting("metaEvents @stream(initialCount: -1) { name }"), OneResponse()
+    )
 
     payload = await execution.start()
 
@@ -252,7 +254,7 @@ async def test_a_negative_initial_count_is_an_error() -> None:
 
 async def test_a_plain_list_is_streamed_too() -> None:
     text = "{ availableAgents { agents @stream(initialCount: 1) { name } } }"
-    execution = Execution(operation(text), OneResponse())
+    execution = IncrementalExecution(operation(text), OneResponse())
 
     assert await execution.start() == {"data": {"availableAgents": {"agents": [{"name": "a"}]}}}
     assert execution.flush() == [
@@ -299,7 +301,7 @@ async def test_a_deferred_fragment_comes_once_however_many_ways_lead_to_it() -> 
 
 async def test_root_fields_may_be_deferred() -> None:
     text = "{ hello ... @defer { availableAgents { agents { name } } __typename } }"
-    execution = Execution(operation(text), OneResponse())
+    execution = IncrementalExecution(operation(text), OneResponse())
 
     assert await execution.start() == {"data": {"hello": "Hello World"}}
     assert execution.flush() == [
@@ -316,7 +318,7 @@ async def test_root_fields_may_be_deferred() -> None:
 
 async def test_introspection_may_stand_in_an_incremental_document() -> None:
     text = '{ __type(name: "Agent") { fields @stream(initialCount: 1) { name type { ofType { name } } } } }'
-    execution = Execution(operation(text), OneResponse())
+    execution = IncrementalExecution(operation(text), OneResponse())
 
     first = {"name": "id", "type": {"ofType": {"name": "String"}}}
     assert await execution.start() == {"data": {"__type": {"fields": [first]}}}
@@ -329,7 +331,7 @@ async def test_arguments_and_aliases_reach_the_resolvers() -> None:
         one: loadAgentState(data: $a) { threadId }
         two: loadAgentState(data: {threadId: "2", agentName: "b"}) { id: threadId }
     }"""
-    execution = Execution(operation(text, {"a": {"threadId": "1", "agentName": "a"}}), resolvers)
+    execution = IncrementalExecution(operation(text, {"a": {"threadId": "1", "agentName": "a"}}), resolvers)
 
     assert await execution.start() == {"data": {"one": {"threadId": "1"}, "two": {"id": "2"}}}
     assert [(call.agent_name, call.thread_id) for call in resolvers.calls] == [("a", "1"), ("b", "2")]
@@ -342,7 +344,7 @@ async def test_the_inputs_of_the_mutation_reach_the_resolver() -> None:
     }"""
     data = {**DATA, "messages": [{"id": "1", "createdAt": "2026-01-01T12:00:00Z"}], "threadId": "t"}
 
-    await Execution(operation(text, {"data": data, "p": {"a": [1]}}), resolvers).start()
+    await IncrementalExecution(operation(text, {"data": data, "p": {"a": [1]}}), resolvers).start()
 
     ((received, properties),) = resolvers.calls
     assert properties == {"a": [1]}
@@ -353,7 +355,9 @@ async def test_the_inputs_of_the_mutation_reach_the_resolver() -> None:
     assert not received.run_id
 
 
-def calls_of_a_flush(execution: Execution, message: TextMessageOutput) -> tuple[int, list[dict[str, Any]]]:
+def calls_of_a_flush(
+    execution: IncrementalExecution, message: TextMessageOutput
+) -> tuple[int, list[dict[str, Any]]]:
     """Appends a chunk; counts the Python functions that sending it calls."""
     message.content.append("chunk")
     calls = 0
@@ -374,7 +378,7 @@ def calls_of_a_flush(execution: Execution, message: TextMessageOutput) -> tuple[
 async def test_a_chunk_costs_the_same_however_many_messages_are_open(messages: int) -> None:
     response = CopilotResponse(thread_id="t")
     node = DocumentCache(SCHEMA).document(OPERATIONS).operation("generateCopilotResponse", {"data": DATA})
-    execution = Execution(node, OneResponse(response))
+    execution = IncrementalExecution(node, OneResponse(response))
     await execution.start()
     for number in range(messages):
         response.messages.append(text_message(number))

@@ -4,7 +4,7 @@ import pytest
 from graphql import GraphQLError
 
 from copilotkit_runtime_py.errors import AgentNotFoundError
-from copilotkit_runtime_py.protocols.graphql.executor.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.incremental import IncrementalExecution
 from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.inputs import LoadAgentStateInput
 from copilotkit_runtime_py.protocols.graphql.types import (
@@ -44,7 +44,7 @@ async def test_a_resolver_that_raises_makes_an_error_that_the_caller_formats() -
         return {"message": error.original_error.code, "path": error.path}
 
     text = '{ a: loadAgentState(data: {threadId: "t", agentName: "ghost"}) { state } }'
-    execution = Execution(operation(text), Unknown(), format_error=code)
+    execution = IncrementalExecution(operation(text), Unknown(), format_error=code)
 
     payload = await execution.start()
 
@@ -65,7 +65,7 @@ async def test_a_mutation_stops_at_the_first_field_that_fails() -> None:
         b: generateCopilotResponse(data: $data) { threadId }
     }"""
 
-    payload = await Execution(operation(text, {"data": DATA}), resolvers).start()
+    payload = await IncrementalExecution(operation(text, {"data": DATA}), resolvers).start()
 
     assert payload == {
         "errors": [{"message": "no", "locations": [{"line": 2, "column": 9}], "path": ["a"]}],
@@ -78,7 +78,7 @@ async def test_null_goes_up_to_the_nearest_position_that_may_be_null() -> None:
     response = CopilotResponse(thread_id="t", meta_events=LiveList([broken_event()], closed=True))
     text = "threadId metaEvents { name ... on LangGraphInterruptEvent { value } }"
 
-    payload = await Execution(selecting(text), OneResponse(response)).start()
+    payload = await IncrementalExecution(selecting(text), OneResponse(response)).start()
 
     assert payload is not None
     assert payload["data"] == {ROOT: {"threadId": "t", "metaEvents": None}}
@@ -100,7 +100,7 @@ async def test_what_null_has_replaced_is_not_waited_for() -> None:
         "{ ... on TextMessageOutput { content @stream } "
         "status { ... on FailedMessageStatus { reason } } } } } } threadId"
     )
-    execution = Execution(selecting(text), OneResponse(response))
+    execution = IncrementalExecution(selecting(text), OneResponse(response))
     assert await execution.start() is None
 
     late.status.set(FailedMessageStatus(reason=NOTHING))
@@ -120,7 +120,7 @@ async def test_what_null_has_replaced_is_not_waited_for() -> None:
 async def test_an_item_that_fails_ends_its_stream_and_no_other() -> None:
     response = CopilotResponse(thread_id="t")
     text = "messages @stream { id } metaEvents @stream { ... on LangGraphInterruptEvent { value } }"
-    execution = Execution(selecting(text), OneResponse(response))
+    execution = IncrementalExecution(selecting(text), OneResponse(response))
     await execution.start()
 
     for event in (LangGraphInterruptEvent(value="ok"), broken_event(), LangGraphInterruptEvent(value="late")):
@@ -142,7 +142,7 @@ async def test_an_item_that_fails_ends_its_stream_and_no_other() -> None:
 async def test_an_item_that_fails_late_ends_its_stream() -> None:
     response = CopilotResponse(thread_id="t")
     text = "messages @stream { id status { ... on FailedMessageStatus { reason } } }"
-    execution = Execution(selecting(text), OneResponse(response))
+    execution = IncrementalExecution(selecting(text), OneResponse(response))
     await execution.start()
     message = TextMessageOutput(id="m", role=MessageRole.user)
 
@@ -160,7 +160,7 @@ async def test_a_streamed_leaf_that_fails_ends_its_stream() -> None:
     message = TextMessageOutput(id="m", role=MessageRole.user, content=LiveList([NOTHING, "b"], closed=True))
     response = CopilotResponse(thread_id="t", messages=LiveList([message], closed=True))
     text = "messages { ... on TextMessageOutput { content @stream } }"
-    execution = Execution(selecting(text), OneResponse(response))
+    execution = IncrementalExecution(selecting(text), OneResponse(response))
     await execution.start()
 
     (entry,) = execution.flush()
@@ -171,7 +171,7 @@ async def test_a_streamed_leaf_that_fails_ends_its_stream() -> None:
 
 async def test_a_deferred_fragment_that_fails_is_null() -> None:
     response = CopilotResponse(thread_id=NOTHING)
-    execution = Execution(selecting("runId ... @defer { threadId }"), OneResponse(response))
+    execution = IncrementalExecution(selecting("runId ... @defer { threadId }"), OneResponse(response))
     assert await execution.start() == {"data": {ROOT: {"runId": None}}}
 
     (entry,) = execution.flush()
@@ -195,7 +195,7 @@ async def test_a_value_of_the_wrong_type_is_an_error(
     selection: str, response: dict[str, Any], message: str
 ) -> None:
     source = CopilotResponse(**{"thread_id": "t", **response})
-    execution = Execution(selecting(selection), OneResponse(source))
+    execution = IncrementalExecution(selecting(selection), OneResponse(source))
 
     payload = await execution.start()
 

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 from copilotkit_runtime_py.agui.events import encode
 from copilotkit_runtime_py.protocols.graphql.executor.document import Document
-from copilotkit_runtime_py.protocols.graphql.executor.incremental import Execution
+from copilotkit_runtime_py.protocols.graphql.executor.incremental import IncrementalExecution
 from copilotkit_runtime_py.protocols.graphql.executor.live import Deferred, LiveList
 from copilotkit_runtime_py.protocols.graphql.schema import SCHEMA
 from copilotkit_runtime_py.protocols.graphql.types import CopilotResponse
@@ -74,7 +74,7 @@ async def ours(
 ) -> list[dict[str, Any]]:
     """Executes a document while the steps are made; `looks` says after which the executor is polled."""
     operation = Document(SCHEMA, parse(text)).operation("run", variables(text))
-    execution = Execution(operation, OneResponse(response))
+    execution = IncrementalExecution(operation, OneResponse(response))
     first = await execution.start()
     payloads: list[dict[str, Any]] = [first] if first else []
     for number, step in enumerate(steps):

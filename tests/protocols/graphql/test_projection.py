@@ -17,11 +17,11 @@ from copilotkit_runtime_py.protocols.graphql.projection import (
     AddInterrupt,
     AddResult,
     AddState,
-    Append,
     End,
     Fail,
     Finish,
-    Operation,
+    Grow,
+    MessageChange,
     Projection,
     StartAction,
     StartText,
@@ -37,15 +37,15 @@ def entry(event: Event, *, cut: bool = False) -> Entry:
     return Entry(event, b"", cut)
 
 
-def project(*told: Event, state: Any = None, projection: Projection | None = None) -> list[Operation]:
+def project(*told: Event, state: Any = None, projection: Projection | None = None) -> list[MessageChange]:
     """What events amount to that come together."""
     return (projection or Projection(state)).project(entry(event) for event in told)
 
 
-def each(*told: Event, state: Any = None) -> list[Operation]:
+def each(*told: Event, state: Any = None) -> list[MessageChange]:
     """What events amount to that come one by one."""
     projection = Projection(state)
-    return [operation for event in told for operation in project(event, projection=projection)]
+    return [change for event in told for change in project(event, projection=projection)]
 
 
 def state_message(state: Any, node_name: str = "", *, active: bool = True, running: bool = True) -> AddState:
@@ -62,13 +62,13 @@ def test_a_text_is_a_message() -> None:
         events.text_content("m", "a"),
         events.text_content("m", "b"),
         events.text_end("m"),
-    ) == [StartText("m"), Append(TEXT, "m", "a"), Append(TEXT, "m", "b"), End(TEXT, "m", None)]
+    ) == [StartText("m"), Grow(TEXT, "m", "a"), Grow(TEXT, "m", "b"), End(TEXT, "m", None)]
 
 
 def test_a_tool_call_is_an_action_execution() -> None:
     assert each(
         events.tool_call_start("c", "f", "m"), events.tool_call_args("c", "{}"), events.tool_call_end("c")
-    ) == [StartAction("c", "f", "m"), Append(ACTION, "c", "{}"), End(ACTION, "c", None)]
+    ) == [StartAction("c", "f", "m"), Grow(ACTION, "c", "{}"), End(ACTION, "c", None)]
     assert each(events.tool_call_start("c", "f")) == [StartAction("c", "f", None)]
 
 
@@ -84,20 +84,20 @@ def test_deltas_that_come_together_are_one() -> None:
         events.text_content("m", "f"),
     ]
     assert project(*told) == [
-        Append(TEXT, "m", "ab"),
-        Append(TEXT, "n", "c"),
-        Append(TEXT, "m", "d"),
+        Grow(TEXT, "m", "ab"),
+        Grow(TEXT, "n", "c"),
+        Grow(TEXT, "m", "d"),
         StartAction("c", "f", None),
-        Append(ACTION, "c", "12"),
-        Append(TEXT, "m", "e"),
-        Append(TEXT, "m", "f"),
+        Grow(ACTION, "c", "12"),
+        Grow(TEXT, "m", "e"),
+        Grow(TEXT, "m", "f"),
     ]
 
 
 def test_a_text_and_a_call_of_one_id_are_two() -> None:
     assert project(events.text_content("x", "a"), events.tool_call_args("x", "b")) == [
-        Append(TEXT, "x", "a"),
-        Append(ACTION, "x", "b"),
+        Grow(TEXT, "x", "a"),
+        Grow(ACTION, "x", "b"),
     ]
 
 
@@ -263,10 +263,10 @@ def test_arguments_predict_the_state() -> None:
         events.state_snapshot({"a": 1}), predict(DOCUMENT), *call("c", "write", '{"te', 'xt":"He', 'llo"}')
     )[1:] == [
         StartAction("c", "write", None),
-        Append(ACTION, "c", '{"te'),
-        Append(ACTION, "c", 'xt":"He'),
+        Grow(ACTION, "c", '{"te'),
+        Grow(ACTION, "c", 'xt":"He'),
         state_message({"a": 1, "document": "He"}),
-        Append(ACTION, "c", 'llo"}'),
+        Grow(ACTION, "c", 'llo"}'),
         state_message({"a": 1, "document": "Hello"}),
     ]
 
@@ -285,7 +285,7 @@ def test_a_prediction_sees_the_beginning_of_the_call() -> None:
 @pytest.mark.parametrize("step", [events.step_started("s"), events.step_finished("s")])
 def test_a_step_ends_a_prediction(step: Event) -> None:
     told = each(predict(DOCUMENT), *call("c", "write"), step, events.tool_call_args("c", '{"text":"x"}'))
-    assert told[-1] == Append(ACTION, "c", '{"text":"x"}')
+    assert told[-1] == Grow(ACTION, "c", '{"text":"x"}')
 
 
 @pytest.mark.parametrize(
@@ -301,18 +301,18 @@ def test_a_step_ends_a_prediction(step: Event) -> None:
 )
 def test_a_prediction_of_something_else_says_nothing(entries: list[Any]) -> None:
     assert each(predict(*entries), *call("c", "write", '{"text":"x"}'))[1:] == [
-        Append(ACTION, "c", '{"text":"x"}')
+        Grow(ACTION, "c", '{"text":"x"}')
     ]
 
 
 def test_arguments_that_are_no_json_predict_nothing() -> None:
-    assert each(predict(DOCUMENT), *call("c", "write", "oops"))[1:] == [Append(ACTION, "c", "oops")]
+    assert each(predict(DOCUMENT), *call("c", "write", "oops"))[1:] == [Grow(ACTION, "c", "oops")]
 
 
 @pytest.mark.parametrize("value", [None, "x", {"state_key": "a"}])
 def test_a_prediction_that_is_no_list_is_none(value: Any) -> None:
     assert each(events.custom("PredictState", value), *call("c", "write", "{}"))[1:] == [
-        Append(ACTION, "c", "{}")
+        Grow(ACTION, "c", "{}")
     ]
 
 

@@ -1,4 +1,4 @@
-"""Message operations grow a `CopilotResponse`."""
+"""Message changes grow a `CopilotResponse`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from copilotkit_runtime_py.protocols.graphql.projection import (
     AddInterrupt,
     AddResult,
     AddState,
-    Append,
     End,
     Fail,
     Finish,
+    Grow,
     StartAction,
     StartText,
 )
@@ -68,9 +68,9 @@ def plain(value: Any) -> Any:
     return value
 
 
-def messages(*operations: Any) -> Any:
+def messages(*changes: Any) -> Any:
     growing = builder()
-    growing.apply(operations)
+    growing.apply(changes)
     return plain(growing.response.messages)
 
 
@@ -109,29 +109,29 @@ def test_a_response_begins_empty() -> None:
 
 
 def test_texts_and_actions_grow_side_by_side() -> None:
-    operations = [
+    changes = [
         StartText("x"),
         StartAction("x", "f", "x"),
-        Append(TEXT, "x", "a"),
-        Append(ACTION, "x", "{"),
-        Append(TEXT, "x", "b"),
+        Grow(TEXT, "x", "a"),
+        Grow(ACTION, "x", "{"),
+        Grow(TEXT, "x", "b"),
         End(TEXT, "x", None),
-        Append(ACTION, "x", "}"),
+        Grow(ACTION, "x", "}"),
     ]
-    assert messages(*operations[:5]) == [
+    assert messages(*changes[:5]) == [
         text("x", ["a", "b", ...], ...),
         action("x", ["{", ...], ..., "x"),
         ...,
     ]
-    assert messages(*operations, End(ACTION, "x", "cut"), Finish()) == [
+    assert messages(*changes, End(ACTION, "x", "cut"), Finish()) == [
         text("x", ["a", "b"], "Success"),
         action("x", ["{", "}"], "cut", "x"),
     ]
 
 
 def test_two_messages_of_one_id_are_two() -> None:
-    one = [StartText("m"), Append(TEXT, "m", "a"), End(TEXT, "m", None)]
-    two = [StartText("m"), Append(TEXT, "m", "b"), End(TEXT, "m", None)]
+    one = [StartText("m"), Grow(TEXT, "m", "a"), End(TEXT, "m", None)]
+    two = [StartText("m"), Grow(TEXT, "m", "b"), End(TEXT, "m", None)]
     assert messages(*one, *two) == [text("m", ["a"], "Success"), text("m", ["b"], "Success"), ...]
 
 

@@ -29,7 +29,7 @@ from ...runtime import CopilotRuntime
 from ...telemetry import annotate
 from ..request_body import RequestBody
 from ..responses import HTTPError, error_body, invalid_request, json_response, not_found
-from ..stream import EVENT_STREAM_HEADERS, Feed, StreamResponse
+from ..stream import EVENT_STREAM_HEADERS, ResponseFeed, StreamResponse
 from .call import Call
 from .debug import DebugFeed
 from .event_id import parse_event_id
@@ -283,7 +283,7 @@ class AGUIEndpoint:
             )
         )
 
-    def _stream(self, open_feed: Callable[[Callable[[], None]], Feed]) -> StreamResponse:
+    def _stream(self, open_feed: Callable[[Callable[[], None]], ResponseFeed]) -> StreamResponse:
         return StreamResponse(
             open_feed,
             heartbeat_seconds=self._heartbeat_seconds,

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from graphql import GraphQLError
 from starlette.datastructures import Headers
 
-from .executor.document import RequestError
+from .executor.document import GraphQLRequestError
 
 _CLIENT_VERSION: Final = "x-copilotkit-runtime-client-gql-version"
 _RUNTIME_VERSION: Final = "x-copilotkit-runtime-version"
@@ -51,11 +51,11 @@ class Client(NamedTuple):
         """Refuses a client of another generation.
 
         Raises:
-            RequestError: the client announces a version that this contract cannot serve.
+            GraphQLRequestError: the client announces a version that this contract cannot serve.
         """
         if self.version and not self.version.startswith("1."):
             message = (
                 f"This runtime serves @copilotkit/runtime-client-gql 1.x, and the client is version "
                 f"{self.version[:40]}. Use matching versions of the CopilotKit packages."
             )
-            raise RequestError([GraphQLError(message, extensions={"code": "VERSION_MISMATCH"})])
+            raise GraphQLRequestError([GraphQLError(message, extensions={"code": "VERSION_MISMATCH"})])

@@ -11,7 +11,7 @@ from ...context import RequestContext
 from ...runtime import CopilotRuntime
 from .client import Client
 from .executor.document import Operation
-from .executor.incremental import Execution
+from .executor.incremental import IncrementalExecution
 from .multipart import Encoder
 from .resolvers import RequestResolvers
 
@@ -44,7 +44,7 @@ class ExecutionFeed:
         self._encoder = encoder
         self._incremental = operation.is_incremental
         self._resolvers = RequestResolvers(runtime, context, client, wake=self._on_news)
-        self._execution = Execution(operation, self._resolvers, format_error=self._format_error)
+        self._execution = IncrementalExecution(operation, self._resolvers, format_error=self._format_error)
         self._wake: Callable[[], None] | None = None
         self._out = encoder.start()
         self._first_is_out = False

@@ -18,11 +18,11 @@ from ..off_loop import off_loop_if_long
 from ..request_body import RequestBody
 from ..stream import StreamResponse
 from .client import Client
-from .executor.document import DocumentCache, Operation, RequestError
+from .executor.document import DocumentCache, GraphQLRequestError, Operation
 from .feed import ExecutionFeed
 from .multipart import Encoder, JSONEncoder, MultipartEncoder, SSEEncoder
 from .negotiation import Form, negotiate
-from .request import GraphQLRequest, HTTPError, from_body, from_query_string
+from .request import GraphQLHTTPError, GraphQLRequest, from_body, from_query_string
 from .schema import SCHEMA
 
 _ENCODERS: Final[dict[Form, Encoder]] = {
@@ -73,11 +73,11 @@ class GraphQLEndpoint:
             elif request.method == "POST":
                 graphql_request = from_body(request.headers.get("content-type"), body)
             else:
-                raise HTTPError(405, "GraphQL only supports GET and POST requests.", allow=_METHODS)
+                raise GraphQLHTTPError(405, "GraphQL only supports GET and POST requests.", allow=_METHODS)
             operation = await self._operation(graphql_request, body, introspection=introspection)
-        except HTTPError as error:
+        except GraphQLHTTPError as error:
             return _refusal(error, accept, headers)
-        except RequestError as error:
+        except GraphQLRequestError as error:
             return _single({"errors": [e.formatted for e in error.errors]}, accept, headers)
         except InvalidRequestError as error:
             payload = {"errors": [{"message": error.message, "extensions": error.extensions()}]}
@@ -142,13 +142,15 @@ def refuse_mutation(request: GraphQLRequest, max_tokens: int) -> None:
     """Refuses a mutation that came by GET, whether it is valid or not.
 
     Raises:
-        HTTPError: the operation is a mutation.
+        GraphQLHTTPError: the operation is a mutation.
     """
     with contextlib.suppress(GraphQLSyntaxError):
         document = parse(request.query, no_location=True, max_lexical_tokens=max_tokens)
         operation = get_operation_ast(document, request.operation_name)
         if operation is not None and operation.operation is OperationType.MUTATION:
-            raise HTTPError(405, "Can only perform a mutation operation from a POST request.", allow="POST")
+            raise GraphQLHTTPError(
+                405, "Can only perform a mutation operation from a POST request.", allow="POST"
+            )
 
 
 def _form_headers(form: Form) -> dict[str, str]:
@@ -184,7 +186,7 @@ def _is_copilotkit(accept: str | None) -> bool:
     return "multipart/mixed" in (accept or "")
 
 
-def _refusal(error: HTTPError, accept: str | None, headers: Mapping[str, str]) -> Response:
+def _refusal(error: GraphQLHTTPError, accept: str | None, headers: Mapping[str, str]) -> Response:
     if not error.message:
         return Response(status_code=error.status_code, headers=dict(headers))
     form = negotiate(accept, incremental=False)

@@ -30,7 +30,7 @@ def check_document(ast: DocumentNode, limits: Limits) -> None:
     Raises:
         GraphQLError: it does.
     """
-    meter = _Meter(ast, limits.query_depth)
+    meter = _DocumentMeter(ast, limits.query_depth)
     cost = _Cost()
     for definition in ast.definitions:
         if isinstance(definition, OperationDefinitionNode):
@@ -68,7 +68,7 @@ class _Cost:
 _NOTHING: Final = _Cost()
 
 
-class _Meter:
+class _DocumentMeter:
     def __init__(self, ast: DocumentNode, max_depth: int) -> None:
         self._max_depth = max_depth
         self._definitions = {

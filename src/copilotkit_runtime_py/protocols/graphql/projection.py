@@ -1,4 +1,4 @@
-"""The GraphQL contract as a projection of AG-UI events: events in, message operations out.
+"""The GraphQL contract as a projection of AG-UI events: events in, message changes out.
 
 The mapping is that of CopilotRuntime 1.10.6 (`convertToLegacyEvents` of its AG-UI client and the resolver of
 `generateCopilotResponse`). It is pure: nothing here waits, and nothing knows GraphQL.
@@ -37,7 +37,7 @@ class StartAction(NamedTuple):
     parent_id: str | None
 
 
-class Append(NamedTuple):
+class Grow(NamedTuple):
     """The text or the arguments of the last message of that id grow."""
 
     kind: str
@@ -94,10 +94,10 @@ class Fail(NamedTuple):
     code: str | None
 
 
-Operation: TypeAlias = (
+MessageChange: TypeAlias = (
     StartText
     | StartAction
-    | Append
+    | Grow
     | End
     | AddResult
     | AddState
@@ -135,7 +135,7 @@ class Projection:
         self._names: dict[str, str] = {}
         self._arguments: dict[str, list[str]] = {}
         self._interrupted = False
-        self._handlers: dict[str, Callable[[Event, bool], Iterable[Operation]]] = {
+        self._handlers: dict[str, Callable[[Event, bool], Iterable[MessageChange]]] = {
             "TEXT_MESSAGE_START": self._text_start,
             "TEXT_MESSAGE_END": self._text_end,
             "TOOL_CALL_START": self._call_start,
@@ -151,13 +151,13 @@ class Projection:
             "RUN_ERROR": self._run_error,
         }
 
-    def project(self, entries: Iterable[Entry]) -> list[Operation]:
+    def project(self, entries: Iterable[Entry]) -> list[MessageChange]:
         """Returns what a batch of events amounts to.
 
         Deltas of one message that follow each other are joined: a client cannot tell, and each item costs
         it a copy of the whole list.
         """
-        operations: list[Operation] = []
+        changes: list[MessageChange] = []
         parts: list[str] = []
         growing: tuple[str, str] | None = None
         for entry in entries:
@@ -171,7 +171,7 @@ class Projection:
                 target = None
             if target != growing:
                 if growing is not None:
-                    operations.extend(self._grow(*growing, "".join(parts)))
+                    changes.extend(self._grow(*growing, "".join(parts)))
                     parts.clear()
                 growing = target
             if target is not None:
@@ -179,13 +179,13 @@ class Projection:
                 continue
             handler = self._handlers.get(kind)
             if handler is not None:
-                operations.extend(handler(event, entry.cut))
+                changes.extend(handler(event, entry.cut))
         if growing is not None:
-            operations.extend(self._grow(*growing, "".join(parts)))
-        return operations
+            changes.extend(self._grow(*growing, "".join(parts)))
+        return changes
 
-    def _grow(self, kind: str, id: str, delta: str) -> Iterable[Operation]:
-        yield Append(kind, id, delta)
+    def _grow(self, kind: str, id: str, delta: str) -> Iterable[MessageChange]:
+        yield Grow(kind, id, delta)
         if kind == ACTION:
             parts = self._arguments.setdefault(id, [])
             parts.append(delta)
@@ -194,35 +194,35 @@ class Projection:
                 if self._predict(self._names.get(id), parts[0]):
                     yield self._state_message(active=True)
 
-    def _text_start(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _text_start(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         yield StartText(event["messageId"])
 
-    def _text_end(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _text_end(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         yield End(TEXT, event["messageId"], TEXT_CUT if cut else None)
 
-    def _call_start(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _call_start(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         id = event["toolCallId"]
         self._names[id] = event["toolCallName"]
         yield StartAction(id, event["toolCallName"], event.get("parentMessageId"))
 
-    def _call_end(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _call_end(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         self._arguments.pop(event["toolCallId"], None)
         yield End(ACTION, event["toolCallId"], ARGUMENTS_CUT if cut else None)
 
-    def _call_result(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _call_result(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         if cut:
             return
         id = event["toolCallId"]
         yield AddResult(id, self._names.get(id, "unknown"), as_text(event.get("content", "")))
 
-    def _state_snapshot(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _state_snapshot(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         snapshot = event.get("snapshot")
         if isinstance(snapshot, dict | list):
             self._base = None
             self._state.replace(snapshot)
             yield self._state_message(active=True)
 
-    def _state_delta(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _state_delta(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         state = self._state if self._base is None else self._base
         if state.apply(event["delta"]):
             self._state, self._base = state, None
@@ -230,21 +230,21 @@ class Projection:
             if self._state_bytes <= _MAX_STATE_BYTES:
                 yield self._state_message(active=True)
 
-    def _messages_snapshot(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _messages_snapshot(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         self._synced = event["messages"]
         yield self._state_message(active=True, messages=self._synced)
 
-    def _step_started(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _step_started(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         self._node = event["stepName"]
         self._predicted = []
         yield self._state_message(active=True)
 
-    def _step_finished(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _step_finished(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         self._predicted = []
         if not cut:
             yield self._state_message(active=False)
 
-    def _custom(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _custom(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         name, value = event["name"], event.get("value")
         if name in GRAPH_INTERRUPTS:
             self._interrupted = True
@@ -265,7 +265,7 @@ class Projection:
             self._running = False
             self._exited = True
 
-    def _run_finished(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _run_finished(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         outcome = event.get("outcome")
         if not self._interrupted and isinstance(outcome, dict):
             for interrupt in outcome.get("interrupts") or ():
@@ -276,7 +276,7 @@ class Projection:
             yield self._state_message(active=False, messages=messages)
         yield Finish()
 
-    def _run_error(self, event: Event, cut: bool) -> Iterable[Operation]:
+    def _run_error(self, event: Event, cut: bool) -> Iterable[MessageChange]:
         code = event.get("code")
         yield Fail(event["message"], None if code == STREAM_FAULT else code)
 

@@ -21,7 +21,7 @@ class GraphQLRequest(NamedTuple):
     variables: dict[str, Any]
 
 
-class HTTPError(Exception):
+class GraphQLHTTPError(Exception):
     """The HTTP request is no GraphQL request.
 
     Attributes:
@@ -41,18 +41,18 @@ async def from_query_string(query_string: bytes, limits: Limits) -> GraphQLReque
     """Reads a GET request.
 
     Raises:
-        HTTPError: there is no query, or the variables are no JSON object.
+        GraphQLHTTPError: there is no query, or the variables are no JSON object.
         InvalidRequestError: the variables exceed the limits.
     """
     fields = {name: values[0] for name, values in parse_qs(query_string.decode("latin-1")).items()}
     if not fields.get("query"):
-        raise HTTPError(400, "Must provide query string.", allow="GET, POST")
+        raise GraphQLHTTPError(400, "Must provide query string.", allow="GET, POST")
     variables: Any = {}
     if fields.get("variables"):
         try:
             variables = await RequestJSON(limits).read(fields["variables"].encode())
         except ValueError as error:
-            raise HTTPError(400, "Variables are invalid JSON.") from error
+            raise GraphQLHTTPError(400, "Variables are invalid JSON.") from error
     return _request({**fields, "variables": variables})
 
 
@@ -62,38 +62,38 @@ def from_body(content_type: str | None, body: RequestBody) -> GraphQLRequest:
     Form-encoded bodies and plain text are refused: a foreign page could send them without asking first.
 
     Raises:
-        HTTPError: the content type is another, or the body is no GraphQL request.
+        GraphQLHTTPError: the content type is another, or the body is no GraphQL request.
         InvalidRequestError: the body exceeds the limits of JSON.
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == _GRAPHQL:
         return _request({"query": body.data.decode("utf-8", "replace")})
     if media_type != _JSON and not media_type.endswith("+json"):
-        raise HTTPError(415)
+        raise GraphQLHTTPError(415)
     try:
         params = body.json()
     except ValueError as error:
-        raise HTTPError(400, "POST body sent invalid JSON.") from error
+        raise GraphQLHTTPError(400, "POST body sent invalid JSON.") from error
     if isinstance(params, list):
-        raise HTTPError(400, "Batching is not supported.")
+        raise GraphQLHTTPError(400, "Batching is not supported.")
     if not isinstance(params, dict):
         kinds = {str: "string", bool: "boolean", int: "number", float: "number"}
         kind = kinds.get(type(params), "null")
-        raise HTTPError(400, f"POST body is expected to be object but received {kind}")
+        raise GraphQLHTTPError(400, f"POST body is expected to be object but received {kind}")
     return _request(params)
 
 
 def _request(params: dict[str, Any]) -> GraphQLRequest:
     query, variables = params.get("query"), params.get("variables")
     if query is None or query == "":
-        raise HTTPError(400, "Must provide query string.")
+        raise GraphQLHTTPError(400, "Must provide query string.")
     if not isinstance(query, str):
-        raise HTTPError(400, "Expected a text in the 'query' parameter.")
+        raise GraphQLHTTPError(400, "Expected a text in the 'query' parameter.")
     if variables is not None and not isinstance(variables, dict):
-        raise HTTPError(400, "Expected an object in the 'variables' parameter.")
+        raise GraphQLHTTPError(400, "Expected an object in the 'variables' parameter.")
     operation_name = params.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
-        raise HTTPError(400, "Expected a text in the 'operationName' parameter.")
+        raise GraphQLHTTPError(400, "Expected a text in the 'operationName' parameter.")
     return GraphQLRequest(query, operation_name or None, _with_config(variables or {}))
 
 

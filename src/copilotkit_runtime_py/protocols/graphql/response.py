@@ -1,4 +1,4 @@
-"""The `CopilotResponse` of one run: message operations applied to live GraphQL objects."""
+"""The `CopilotResponse` of one run: message changes applied to live GraphQL objects."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .projection import (
     AddInterrupt,
     AddResult,
     AddState,
-    Append,
     End,
     Fail,
     Finish,
-    Operation,
+    Grow,
+    MessageChange,
     StartAction,
     StartText,
 )
@@ -64,94 +64,94 @@ class ResponseBuilder:
         self._run = run
         self._open: dict[tuple[str, str], TextMessageOutput | ActionExecutionMessageOutput] = {}
 
-    def apply(self, operations: Iterable[Operation]) -> None:
-        """Applies operations in order."""
-        for operation in operations:
-            if isinstance(operation, Append):
-                message = self._open[operation.kind, operation.id]
+    def apply(self, changes: Iterable[MessageChange]) -> None:
+        """Applies changes in order."""
+        for change in changes:
+            if isinstance(change, Grow):
+                message = self._open[change.kind, change.id]
                 content = message.content if isinstance(message, TextMessageOutput) else message.arguments
-                content.append(operation.delta)
-            elif isinstance(operation, StartText):
-                self._start(TEXT, TextMessageOutput(id=operation.id, role=MessageRole.assistant))
-            elif isinstance(operation, StartAction):
+                content.append(change.delta)
+            elif isinstance(change, StartText):
+                self._start(TEXT, TextMessageOutput(id=change.id, role=MessageRole.assistant))
+            elif isinstance(change, StartAction):
                 self._start(
                     ACTION,
                     ActionExecutionMessageOutput(
-                        id=operation.id, name=operation.name, parent_message_id=operation.parent_id
+                        id=change.id, name=change.name, parent_message_id=change.parent_id
                     ),
                 )
-            elif isinstance(operation, End):
-                self._end(operation)
+            elif isinstance(change, End):
+                self._end(change)
             else:
-                self._apply_rare(operation)
+                self._apply_rare(change)
 
     def _start(self, kind: str, message: TextMessageOutput | ActionExecutionMessageOutput) -> None:
         self._open[kind, message.id] = message
         self.response.messages.append(message)
 
-    def _end(self, operation: End) -> None:
-        message = self._open.pop((operation.kind, operation.id))
+    def _end(self, change: End) -> None:
+        message = self._open.pop((change.kind, change.id))
         content = message.content if isinstance(message, TextMessageOutput) else message.arguments
         content.close()
-        if operation.reason is None:
+        if change.reason is None:
             message.status.set(SuccessMessageStatus())
         else:
-            message.status.set(FailedMessageStatus(reason=operation.reason))
+            message.status.set(FailedMessageStatus(reason=change.reason))
 
-    def _apply_rare(self, operation: Operation) -> None:
+    def _apply_rare(self, change: MessageChange) -> None:
         response = self.response
-        if isinstance(operation, AddState):
-            response.messages.append(self._state_message(operation))
-        elif isinstance(operation, AddResult):
+        if isinstance(change, AddState):
+            response.messages.append(self._state_message(change))
+        elif isinstance(change, AddResult):
             response.messages.append(
                 _complete(
                     ResultMessageOutput(
-                        id=f"result-{operation.call_id}",
-                        action_execution_id=operation.call_id,
-                        action_name=operation.action_name,
-                        result=operation.result,
+                        id=f"result-{change.call_id}",
+                        action_execution_id=change.call_id,
+                        action_name=change.action_name,
+                        result=change.result,
                     )
                 )
             )
-        elif isinstance(operation, AddInterrupt):
-            response.meta_events.append(LangGraphInterruptEvent(value=operation.value))
-        elif isinstance(operation, AddCopilotKitInterrupt):
-            messages = [message for flat in operation.messages for message in messages_from_flat(flat)]
-            data = CopilotKitLangGraphInterruptEventData(value=operation.value, messages=messages)
+        elif isinstance(change, AddInterrupt):
+            response.meta_events.append(LangGraphInterruptEvent(value=change.value))
+        elif isinstance(change, AddCopilotKitInterrupt):
+            messages = [message for flat in change.messages for message in messages_from_flat(flat)]
+            data = CopilotKitLangGraphInterruptEventData(value=change.value, messages=messages)
             response.meta_events.append(CopilotKitLangGraphInterruptEvent(data=data))
-        elif isinstance(operation, Fail):
-            self._fail(operation)
-        elif isinstance(operation, Finish):
+        elif isinstance(change, Fail):
+            self._fail(change)
+        elif isinstance(change, Finish):
             self._close(SuccessResponseStatus())
 
-    def _state_message(self, operation: AddState) -> AgentStateMessageOutput:
+    def _state_message(self, change: AddState) -> AgentStateMessageOutput:
         return _complete(
             AgentStateMessageOutput(
                 id=f"ck-{uuid.uuid4()}",
                 thread_id=self.response.thread_id,
                 agent_name=self._run.agent_name,
-                node_name=operation.node_name,
+                node_name=change.node_name,
                 run_id=self._run.id,
-                active=operation.active,
+                active=change.active,
                 role=MessageRole.assistant,
-                state=operation.state,
-                running=operation.running,
+                state=change.state,
+                running=change.running,
             )
         )
 
-    def _fail(self, operation: Fail) -> None:
+    def _fail(self, change: Fail) -> None:
         if not self._client.shows_failures:
-            content = LiveList([operation.message], closed=True)
+            content = LiveList([change.message], closed=True)
             message = TextMessageOutput(id=f"ck-{uuid.uuid4()}", role=MessageRole.assistant, content=content)
             self.response.messages.append(_complete(message))
-        self._close(self._failure(operation))
+        self._close(self._failure(change))
 
-    def _failure(self, operation: Fail) -> FailedResponseStatus:
-        if operation.code == GuardrailsDeniedError.code:
-            return denied_status(operation.message)
+    def _failure(self, change: Fail) -> FailedResponseStatus:
+        if change.code == GuardrailsDeniedError.code:
+            return denied_status(change.message)
         error = self._run.error
         status_code = error.status_code if isinstance(error, CopilotKitError) else 500
-        return failed_status(operation.message, operation.code, status_code)
+        return failed_status(change.message, change.code, status_code)
 
     def _close(self, status: SuccessResponseStatus | FailedResponseStatus) -> None:
         self.response.messages.close()

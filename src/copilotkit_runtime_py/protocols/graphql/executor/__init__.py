@@ -1,7 +1,6 @@
 """Incremental execution: `@stream` and `@defer` over values that grow while they are delivered.
 
-`document` parses and caches operations, `plan` turns one into a walk over its selection set,
-`incremental` executes it, `payload` collects what is to be sent, `live` is the values that grow, `feed`
-ties an execution to a response. Knows GraphQL alone, nothing of CopilotKit's schema but through its
-arguments.
+`document` parses and caches operations, `plan` turns one into a walk over its selection set, `incremental`
+executes it, `payload` completes what leaves as a whole, `live` has the values that grow. Imports go in the
+order incremental, payload, plan and live. Nothing here knows CopilotKit's schema, HTTP or the runtime.
 """

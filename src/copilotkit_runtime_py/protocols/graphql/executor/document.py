@@ -44,7 +44,7 @@ _MAX_PLANS = 16
 _CHARACTERS_PER_TOKEN = 32
 
 
-class RequestError(Exception):
+class GraphQLRequestError(Exception):
     """A request cannot be executed.
 
     Attributes:
@@ -118,21 +118,21 @@ class Document:
         """Selects an operation and coerces its variables.
 
         Raises:
-            RequestError: there is no such operation, or a variable is wrong.
+            GraphQLRequestError: there is no such operation, or a variable is wrong.
         """
         node = self._select(name)
         values = coerce_variables(self.schema, node, variables or {}, suggestions=self._suggestions)
         if isinstance(values, list):
-            raise RequestError(values)
+            raise GraphQLRequestError(values)
         try:
             return Operation(self, node, values)
         except GraphQLError as error:
-            raise RequestError([error]) from error
+            raise GraphQLRequestError([error]) from error
 
     def _select(self, name: str | None) -> OperationDefinitionNode:
         found = [node for node in self._operations if name is None or (node.name and node.name.value == name)]
         if len(found) != 1:
-            raise RequestError(
+            raise GraphQLRequestError(
                 [
                     GraphQLError(
                         "Could not determine what operation to execute.",
@@ -196,7 +196,7 @@ class DocumentCache:
         """The document of a text.
 
         Raises:
-            RequestError: it does not parse, or is not valid.
+            GraphQLRequestError: it does not parse, or is not valid.
         """
         document = self._documents.get(text)
         if document is not None:
@@ -224,14 +224,14 @@ class DocumentCache:
                 max_source_length=_CHARACTERS_PER_TOKEN * tokens,
             )
         except GraphQLSyntaxError as error:
-            raise RequestError([_with_code(error, PARSE_FAILED)]) from None
+            raise GraphQLRequestError([_with_code(error, PARSE_FAILED)]) from None
         try:
             check_document(ast, self._limits)
         except GraphQLError as error:
-            raise RequestError([_with_code(error, VALIDATION_FAILED)]) from None
+            raise GraphQLRequestError([_with_code(error, VALIDATION_FAILED)]) from None
         errors = validate(self.schema, ast, self._rules, hide_suggestions=not self._introspection)
         if errors:
-            raise RequestError(_with_code(error, VALIDATION_FAILED) for error in errors)
+            raise GraphQLRequestError(_with_code(error, VALIDATION_FAILED) for error in errors)
         return ast
 
 

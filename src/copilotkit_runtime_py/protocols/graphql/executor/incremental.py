@@ -3,7 +3,7 @@
 The executor does no input or output and starts no task. Its sources are plain objects whose `LiveList`s and
 `Deferred`s somebody else fills; it is told of each change, and works when it is asked to:
 
-    execution = Execution(operation, context)
+    execution = IncrementalExecution(operation, context)
     payload = await execution.start()         # calls the root resolvers
     while payload is None:                    # something in the first payload is not complete yet
         ...                                   # (wait until the sources have changed)
@@ -38,9 +38,8 @@ from graphql.pyutils import Path, is_awaitable
 from graphql.type import GraphQLResolveInfoHelpers
 
 from .document import Operation
-from .live import LiveList
-from .payload import Blocker, Entry, Key, Payload, Place, Raised
-from .plan import DeferredPlan, FieldPlan
+from .payload import Blocker, Entry, FragmentPart, Key, Payload, Raised, StreamPart
+from .plan import FieldPlan
 
 ErrorFormatter = Callable[[GraphQLError], Mapping[str, Any]]
 
@@ -56,7 +55,7 @@ def _no_async_work(*_: object) -> Any:
 _HELPERS = GraphQLResolveInfoHelpers(gather=_no_async_work, track=_no_async_work)
 
 
-class Execution:
+class IncrementalExecution:
     """One execution of an operation.
 
     Args:
@@ -119,7 +118,7 @@ class Execution:
         if initial.blockers:
             return None
         self._delivered = True
-        self.changed.extend(initial.release())
+        self.changed.extend(self.parts_of(initial))
         return {**self.errors_of(initial), "data": initial.value}
 
     def flush(self) -> list[Entry]:
@@ -165,13 +164,27 @@ class Execution:
         )
         return definition.resolve(source, info, **arguments)
 
-    def stream(self, field: FieldPlan, source: LiveList[Any], path: list[Key], place: Place) -> Stream:
-        """Makes the stream of a list whose first items are complete already."""
-        return Stream(self, field, source, path, place)
+    def add_changed(self, blocker: Blocker) -> None:
+        """Notes that what a payload waits for has changed."""
+        self.changed.append(blocker)
 
-    def fragment(self, plan: DeferredPlan, source: object, path: list[Key], place: Place) -> Fragment:
-        """Makes a deferred fragment of an object."""
-        return Fragment(self, plan, source, path, place)
+    def finish_entry(self, entry: Entry, label: str | None, payload: Payload, out: list[Entry]) -> None:
+        """Adds the entry of a payload, and after it those of what follows the payload."""
+        if label is not None:
+            entry["label"] = label
+        entry.update(self.errors_of(payload))
+        out.append(entry)
+        for part in self.parts_of(payload):
+            part.advance(out)
+
+    def parts_of(self, payload: Payload) -> list[Stream | Fragment]:
+        """Returns what may follow a payload that has left."""
+        parts: list[Stream | Fragment] = [
+            Stream(self, part) if isinstance(part, StreamPart) else Fragment(self, part)
+            for part in payload.take_parts()
+        ]
+        self.pending += len(parts)
+        return parts
 
 
 def _linked(path: list[Key]) -> Path:
@@ -196,30 +209,27 @@ class Stream:
         "index",
         "item",
         "label",
+        "next",
         "path",
         "payload",
-        "place",
-        "position",
         "source",
     )
 
-    def __init__(
-        self, execution: Execution, field: FieldPlan, source: LiveList[Any], path: list[Key], place: Place
-    ) -> None:
+    def __init__(self, execution: IncrementalExecution, part: StreamPart) -> None:
+        field = part.field
         assert field.stream is not None
         assert field.value.item is not None
         self.execution = execution
         self.field = field
         self.item = field.value.item
         self.label = field.stream.label
-        self.source = source
-        self.path = path
-        self.place = place
-        self.index = self.position = field.stream.initial_count
+        self.source = part.source
+        self.path = part.path
+        self.index = self.next = field.stream.initial_count
         self.payload: Payload | None = None
         self.finished = False
         self.changed = True
-        source.watch(self.touch)
+        self.source.watch(self.touch)
 
     def touch(self) -> None:
         """Notes that the list has changed."""
@@ -235,12 +245,12 @@ class Stream:
 
     def _pull(self, out: list[Entry]) -> None:
         items = self.source.items
-        position, end = self.position, len(items)
+        place, end = self.next, len(items)
         exact = self.item.exact
-        while position < end:
-            value = items[position]
-            position += 1
-            self.position = position
+        while place < end:
+            value = items[place]
+            place += 1
+            self.next = place
             if exact is not None and type(value) is exact:
                 self._add_item(value, out)
                 continue
@@ -265,7 +275,7 @@ class Stream:
     def _add(self, payload: Payload, out: list[Entry]) -> bool:
         """Adds the entry of a complete item; an item that must not be null and is ends the stream."""
         entry: Entry = {"items": None if payload.failed else [payload.value], "path": payload.path}
-        _finish_entry(entry, self.label, payload, out)
+        self.execution.finish_entry(entry, self.label, payload, out)
         if payload.failed:
             self._finish()
         return not payload.failed
@@ -285,35 +295,21 @@ class Stream:
 class Fragment:
     """A deferred fragment of one object."""
 
-    __slots__ = ("execution", "path", "payload", "place", "plan", "source")
+    __slots__ = ("execution", "part", "payload")
 
-    def __init__(
-        self, execution: Execution, plan: DeferredPlan, source: object, path: list[Key], place: Place
-    ) -> None:
+    def __init__(self, execution: IncrementalExecution, part: FragmentPart) -> None:
         self.execution = execution
-        self.plan = plan
-        self.source = source
-        self.path = path
-        self.place = place
-        self.payload = Payload(execution, path, self)
+        self.part = part
+        self.payload = Payload(execution, part.path, self)
 
     def advance(self, out: list[Entry]) -> None:
         """Starts to complete the fragment; it is called once, when the object it belongs to has left."""
-        self.payload.complete_object(self.plan.selection, self.source)
+        self.payload.complete_object(self.part.plan.selection, self.part.source)
         if not self.payload.blockers:
             self.complete(out)
 
     def complete(self, out: list[Entry]) -> None:
         """Adds the entry of the fragment."""
         self.execution.pending -= 1
-        _finish_entry({"data": self.payload.value, "path": self.path}, self.plan.label, self.payload, out)
-
-
-def _finish_entry(entry: Entry, label: str | None, payload: Payload, out: list[Entry]) -> None:
-    """Adds an entry, and after it those of its children."""
-    if label is not None:
-        entry["label"] = label
-    entry.update(payload.execution.errors_of(payload))
-    out.append(entry)
-    for child in payload.release():
-        child.advance(out)
+        entry: Entry = {"data": self.payload.value, "path": self.part.path}
+        self.execution.finish_entry(entry, self.part.plan.label, self.payload, out)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from graphql import GraphQLError, located_error
 
 from .live import Deferred, LiveList
-from .plan import FieldPlan, SelectionPlan, ValuePlan
-
-if TYPE_CHECKING:
-    from .incremental import Execution, Fragment, Stream
+from .plan import DeferredPlan, FieldPlan, SelectionPlan, ValuePlan
 
 Entry = dict[str, Any]
 Key = str | int
@@ -22,7 +19,7 @@ class NullError(Exception):
 
 
 class Raised:
-    """What a resolver raised, in place of its value."""
+    """What a resolver raised, in position of its value."""
 
     __slots__ = ("error",)
 
@@ -33,32 +30,60 @@ class Raised:
 _SPECIAL = frozenset({type(None), Deferred, LiveList, Raised})
 
 
-class Place:
+class Position:
     """A position in a payload: where a value goes, and what is around it."""
 
     __slots__ = ("container", "key", "nullable", "parent")
 
-    def __init__(self, parent: Place | None, container: Any, key: Key, nullable: bool) -> None:
+    def __init__(self, parent: Position | None, container: Any, key: Key, nullable: bool) -> None:
         self.parent = parent
         self.container = container
         self.key = key
         self.nullable = nullable
 
-    def is_within(self, other: Place) -> bool:
+    def is_within(self, other: Position) -> bool:
         """Whether this is the other position, or below it."""
-        place: Place | None = self
-        while place is not None:
-            if place is other:
+        position: Position | None = self
+        while position is not None:
+            if position is other:
                 return True
-            place = place.parent
+            position = position.parent
         return False
+
+
+class StreamPart(NamedTuple):
+    """The items of a list that follow its payload, one by one."""
+
+    field: FieldPlan
+    source: LiveList[Any]
+    path: list[Key]
+    position: Position
+
+
+class FragmentPart(NamedTuple):
+    """A deferred fragment of an object, which follows the object's payload."""
+
+    plan: DeferredPlan
+    source: object
+    path: list[Key]
+    position: Position
+
+
+class Sources(Protocol):
+    """Where the values of a payload come from."""
+
+    def value_of(self, field: FieldPlan, source: object, path: Callable[[], list[Key]]) -> Any:
+        """Returns the value of a field that has a resolver."""
+
+    def add_changed(self, blocker: Blocker) -> None:
+        """Notes that what a payload waits for has changed."""
 
 
 class Owner(Protocol):
     """What a payload belongs to."""
 
     def complete(self, out: list[Entry]) -> None:
-        """Adds the entries that the payload was waited for."""
+        """Adds the entries that waited for the payload."""
 
 
 class Payload:
@@ -71,31 +96,30 @@ class Payload:
         failed: whether null has reached a root that must not be null.
     """
 
-    __slots__ = ("_children", "_holder", "blockers", "errors", "execution", "failed", "owner", "path", "root")
+    __slots__ = ("_holder", "_parts", "blockers", "errors", "failed", "owner", "path", "root", "sources")
 
     def __init__(
-        self, execution: Execution, path: list[Key], owner: Owner | None = None, *, nullable: bool = False
+        self, sources: Sources, path: list[Key], owner: Owner | None = None, *, nullable: bool = False
     ) -> None:
-        self.execution = execution
+        self.sources = sources
         self.path = path
         self.owner = owner
         self.blockers: set[Blocker] = set()
         self.errors: list[GraphQLError] = []
         self.failed = False
-        self._children: list[Stream | Fragment] = []
+        self._parts: list[StreamPart | FragmentPart] = []
         self._holder: list[Any] = [None]
-        self.root = Place(None, self._holder, 0, nullable)
+        self.root = Position(None, self._holder, 0, nullable)
 
     @property
     def value(self) -> Any:
         """The value of the root."""
         return self._holder[0]
 
-    def release(self) -> list[Stream | Fragment]:
-        """Takes what may follow when the payload has left."""
-        children, self._children = self._children, []
-        self.execution.pending += len(children)
-        return children
+    def take_parts(self) -> list[StreamPart | FragmentPart]:
+        """Takes what may follow once the payload has left."""
+        parts, self._parts = self._parts, []
+        return parts
 
     def complete_object(self, selection: SelectionPlan, source: object) -> None:
         """Completes an object at the root."""
@@ -115,33 +139,33 @@ class Payload:
         """Completes a value that the payload has waited for."""
         self.blockers.discard(blocker)
         try:
-            self._put(blocker.field, blocker.plan, blocker.source, blocker.place)
+            self._put(blocker.field, blocker.plan, blocker.source, blocker.position)
         except NullError:
-            place = blocker.place.parent
-            while place is not None and not place.nullable:
-                place = place.parent
-            self._null(place)
+            position = blocker.position.parent
+            while position is not None and not position.nullable:
+                position = position.parent
+            self._null(position)
 
-    def _null(self, place: Place | None) -> None:
+    def _null(self, position: Position | None) -> None:
         """Puts null at a position, and forgets what is below. None: the whole payload."""
-        if place is None:
+        if position is None:
             self.failed = True
-            place = self.root
-        place.container[place.key] = None
+            position = self.root
+        position.container[position.key] = None
         if self.blockers:
-            self.blockers = {b for b in self.blockers if not b.place.is_within(place)}
-        if self._children:
-            self._children = [c for c in self._children if not c.place.is_within(place)]
+            self.blockers = {b for b in self.blockers if not b.position.is_within(position)}
+        if self._parts:
+            self._parts = [part for part in self._parts if not part.position.is_within(position)]
 
-    def _path(self, place: Place) -> list[Key]:
+    def _path(self, position: Position) -> list[Key]:
         keys: list[Key] = []
-        while place.parent is not None:
-            keys.append(place.key)
-            place = place.parent
+        while position.parent is not None:
+            keys.append(position.key)
+            position = position.parent
         keys.reverse()
         return [*self.path, *keys]
 
-    def _object(self, selection: SelectionPlan, source: object, place: Place) -> dict[str, Any]:
+    def _object(self, selection: SelectionPlan, source: object, position: Position) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for field in selection.fields:
             key = field.key
@@ -149,52 +173,50 @@ class Payload:
                 data[key] = field.constant
                 continue
             plan = field.value
-            value = self._read(field, source, data, place)
+            value = self._read(field, source, data, position)
             kind = type(value)
             if kind is plan.exact:
                 data[key] = value
                 continue
             data[key] = None  # the order of keys is that of the selection, whatever comes late
-            self._put(field, plan, value, Place(place, data, key, plan.nullable))
+            self._put(field, plan, value, Position(position, data, key, plan.nullable))
         if selection.deferred:
-            path = self._path(place)
-            self._children.extend(
-                self.execution.fragment(plan, source, path, place) for plan in selection.deferred
-            )
+            path = self._path(position)
+            self._parts.extend(FragmentPart(plan, source, path, position) for plan in selection.deferred)
         return data
 
-    def _read(self, field: FieldPlan, source: object, data: dict[str, Any], place: Place) -> Any:
+    def _read(self, field: FieldPlan, source: object, data: dict[str, Any], position: Position) -> Any:
         try:
             if field.attribute is not None:
                 return getattr(source, field.attribute)
-            return self.execution.value_of(
-                field, source, lambda: self._path(Place(place, data, field.key, nullable=False))
+            return self.sources.value_of(
+                field, source, lambda: self._path(Position(position, data, field.key, nullable=False))
             )
         except Exception as error:
             return Raised(error)
 
-    def _put(self, field: FieldPlan, plan: ValuePlan, value: Any, place: Place) -> None:
+    def _put(self, field: FieldPlan, plan: ValuePlan, value: Any, position: Position) -> None:
         """Completes a value at a position.
 
         Raises:
             NullError: there is no value, and the position must not be null.
         """
         try:
-            place.container[place.key] = self._complete(field, plan, value, place)
+            position.container[position.key] = self._complete(field, plan, value, position)
         except NullError:
-            if not place.nullable:
+            if not position.nullable:
                 raise
-            self._null(place)
+            self._null(position)
         except Exception as error:
-            self.errors.append(located_error(error, field.nodes, self._path(place)))
-            if not place.nullable:
+            self.errors.append(located_error(error, field.nodes, self._path(position)))
+            if not position.nullable:
                 raise NullError from None
-            self._null(place)
+            self._null(position)
 
-    def _complete(self, field: FieldPlan, plan: ValuePlan, value: Any, place: Place) -> Any:
+    def _complete(self, field: FieldPlan, plan: ValuePlan, value: Any, position: Position) -> Any:
         if isinstance(value, Deferred):
             if not value.done:
-                return self._wait(field, plan, value, place)
+                return self._wait(field, plan, value, position)
             value = value.value
         if isinstance(value, Raised):
             raise value.error
@@ -206,11 +228,13 @@ class Payload:
         if plan.coerce is not None:
             return plan.coerce(value)
         if plan.item is not None:
-            return self._list(field, plan, plan.item, value, place)
+            return self._list(field, plan, plan.item, value, position)
         assert plan.selections is not None
-        return self._object(plan.selections.of(value), value, place)
+        return self._object(plan.selections.of(value), value, position)
 
-    def _list(self, field: FieldPlan, plan: ValuePlan, item: ValuePlan, value: Any, place: Place) -> Any:
+    def _list(
+        self, field: FieldPlan, plan: ValuePlan, item: ValuePlan, value: Any, position: Position
+    ) -> Any:
         source: LiveList[Any] = value if isinstance(value, LiveList) else _plain_list(field, value)
         items = source.items
         if field.stream is not None and plan is field.value:
@@ -218,26 +242,26 @@ class Payload:
             if count < 0:
                 raise GraphQLError("initialCount must be a positive integer")
             if len(items) < count and not source.closed:
-                return self._wait(field, plan, source, place)
+                return self._wait(field, plan, source, position)
             if len(items) > count or not source.closed:
-                self._children.append(self.execution.stream(field, source, self._path(place), place))
+                self._parts.append(StreamPart(field, source, self._path(position), position))
             items = items[:count]
         elif not source.closed:
-            return self._wait(field, plan, source, place)
+            return self._wait(field, plan, source, position)
         result: list[Any] = list(items)
         for index, value in enumerate(items):
             if type(value) is not item.exact:
-                self._put(field, item, value, Place(place, result, index, item.nullable))
+                self._put(field, item, value, Position(position, result, index, item.nullable))
         return result
 
-    def _wait(self, field: FieldPlan, plan: ValuePlan, source: Any, place: Place) -> None:
-        self.blockers.add(Blocker(self, field, plan, source, place))
+    def _wait(self, field: FieldPlan, plan: ValuePlan, source: Any, position: Position) -> None:
+        self.blockers.add(Blocker(self, field, plan, source, position))
 
 
 class Blocker:
     """A value that is not there yet and that a payload waits for."""
 
-    __slots__ = ("changed", "field", "payload", "place", "plan", "source")
+    __slots__ = ("changed", "field", "payload", "plan", "position", "source")
 
     def __init__(
         self,
@@ -245,13 +269,13 @@ class Blocker:
         field: FieldPlan,
         plan: ValuePlan,
         source: Deferred[Any] | LiveList[Any],
-        place: Place,
+        position: Position,
     ) -> None:
         self.payload = payload
         self.field = field
         self.plan = plan
         self.source = source
-        self.place = place
+        self.position = position
         self.changed = False
         source.watch(self.touch)
 
@@ -259,7 +283,7 @@ class Blocker:
         """Notes that the source has changed."""
         if not self.changed:
             self.changed = True
-            self.payload.execution.changed.append(self)
+            self.payload.sources.add_changed(self)
 
     def advance(self, out: list[Entry]) -> None:
         """Lets the payload go on if the source has what is needed."""
