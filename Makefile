@@ -83,6 +83,13 @@ lowest: $(UV) ## Run the core tests with the oldest dependencies that are accept
 	$(TOOLS)/lowest/bin/python -m pytest -o filterwarnings= $(CORE_TESTS) --ignore tests/test_docs.py \
 		$(STARLETTE_1_TESTS:%=--deselect %) $(ARGS)
 
+.PHONY: mutation
+mutation: $(UV) ## Change the core line by line and see whether a test notices; takes an hour
+	UV_PROJECT_ENVIRONMENT=$(TOOLS)/mutation $(UV) sync --quiet --locked $(EXTRAS)
+	$(UV) pip install --quiet --python $(TOOLS)/mutation 'mutmut>=3.8,<4'
+	$(TOOLS)/mutation/bin/mutmut run $(ARGS)
+	$(TOOLS)/mutation/bin/mutmut results
+
 .PHONY: docs
 docs: .venv/.dev ## Write the API reference from the docstrings into site/
 	$(UV) run --no-sync --with 'pdoc>=16' pdoc --docformat google --output-directory site copilotkit_runtime_py
