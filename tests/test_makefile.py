@@ -22,6 +22,7 @@ TARGETS = [
     "soak",
     "compat",
     "lowest",
+    "mutation",
     "docs",
     "bench",
     "build",
