@@ -263,6 +263,29 @@ async def test_runs_are_counted_and_measured(reader: InMemoryMetricReader) -> No
     await runtime.aclose()
 
 
+async def test_the_tokens_of_a_run_are_counted_by_model(
+    reader: InMemoryMetricReader, spans: InMemorySpanExporter
+) -> None:
+    async def reporting(input: RunAgentInput) -> Stream:
+        yield events.text_start("m1")
+        usage = [
+            {"provider": "acme", "model": "small", "inputTokens": 10, "outputTokens": 5},
+            {"model": "large", "inputTokens": 1},
+        ]
+        yield {**events.run_finished(input.thread_id, input.run_id), "usage": usage}
+
+    runtime = CopilotRuntime({"counted": reporting})
+    await (await runtime.start("counted", asked(), ANN)).wait()
+    run = attributes(spans, "copilotkit.run")
+    assert (run["gen_ai.usage.input_tokens"], run["gen_ai.usage.output_tokens"]) == (11, 5)
+    counts = {
+        (point.attributes.get("gen_ai.request.model"), point.attributes["gen_ai.token.type"]): point.value
+        for point in measured(reader, "copilotkit.tokens", "counted")
+    }
+    assert counts == {("small", "input"): 10, ("small", "output"): 5, ("large", "input"): 1}
+    await runtime.aclose()
+
+
 async def test_the_time_to_keep_events_is_measured(reader: InMemoryMetricReader, tmp_path: Any) -> None:
     def count() -> int:
         return sum(point.count for point in measured(reader, "copilotkit.store.append"))

@@ -43,10 +43,13 @@ class AfterRequest:
     Attributes:
         request: what the run was asked.
         output_messages: what the run added to the conversation: whole AG-UI messages in JSON form.
+        usage: the tokens that models used, one AG-UI 1.0 `TokenUsage` in JSON form for each provider and
+            model; empty where none was reported.
     """
 
     request: BeforeRequest
     output_messages: list[dict[str, Any]]
+    usage: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +58,11 @@ class StopGeneration:
 
     Attributes:
         request: what the run was asked.
+        usage: the tokens that models had used; see `AfterRequest`.
     """
 
     request: BeforeRequest
+    usage: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,7 @@ class RequestFailed:
         run_id: the run's id, if the request got so far.
         agent_name: the agent, if the request got so far.
         context: what else the request says.
+        usage: the tokens that models had used; see `AfterRequest`.
     """
 
     error: BaseException
@@ -77,6 +83,7 @@ class RequestFailed:
     run_id: str | None = None
     agent_name: str | None = None
     context: RequestContext = field(default_factory=RequestContext)
+    usage: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,10 @@ class Limits:
         query_directives: the most directives that it may have.
         runs_per_minute_per_owner: how often one owner may start a run, have something suggested or a
             recording transcribed, or None for no bound. As many may come at once after a pause. This and
-            the next two are counted in each process, and those of an owner do not bind the anonymous user.
+            the next three are counted in each process, and those of an owner do not bind the anonymous user.
+        tokens_per_minute_per_owner: how many tokens models may use in the runs of one owner, or None for no
+            bound. As many may be used at once after a pause. Models report them when they have answered, so
+            a run that exceeds the bound goes on, and the next one is refused until the time has come.
         runs_per_owner: the most runs that one owner may have in progress, or None for no bound.
         runs_per_process: the most runs that may be in progress, or None for no bound.
         events_per_run: the most events that one run may emit.
@@ -62,6 +65,7 @@ class Limits:
     query_aliases: int = 50
     query_directives: int = 200
     runs_per_minute_per_owner: int | None = 120
+    tokens_per_minute_per_owner: int | None = None
     runs_per_owner: int | None = 20
     runs_per_process: int | None = 2_000
     events_per_run: int = 1_000_000

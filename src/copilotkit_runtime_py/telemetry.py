@@ -8,7 +8,7 @@ called for single events: a run is counted when it is over.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -65,6 +65,9 @@ if INSTALLED:
         unit="{event}",
         description="Events of a run.",
         explicit_bucket_boundaries_advisory=_COUNTS,
+    )
+    _tokens: Final = _meter.create_counter(
+        "copilotkit.tokens", unit="{token}", description="Tokens that models used in runs."
     )
     _errors: Final = _meter.create_counter(
         "copilotkit.errors", unit="{error}", description="Requests that were refused and runs that failed."
@@ -213,13 +216,20 @@ class RunTrace:
             yield
 
     def end(
-        self, *, status: str, events: int, first_event_after: float | None, error: BaseException | None
+        self,
+        *,
+        status: str,
+        events: int,
+        usage: Sequence[Mapping[str, Any]],
+        first_event_after: float | None,
+        error: BaseException | None,
     ) -> None:
         """Ends the span and counts the run.
 
         Args:
             status: how it ended.
             events: how many events it has.
+            usage: the tokens that models used, as AG-UI's `TokenUsage` in JSON form.
             first_event_after: the seconds to the agent's first event, if there was one.
             error: what ended it, if it failed.
         """
@@ -227,6 +237,14 @@ class RunTrace:
             return
         labels = {**self._labels, "copilotkit.run.status": status}
         self._span.set_attributes({"copilotkit.run.status": status, "copilotkit.run.events": events})
+        for kind, member in (("input", "inputTokens"), ("output", "outputTokens")):
+            counts = [(entry, entry[member]) for entry in usage if member in entry]
+            if counts:
+                self._span.set_attribute(f"gen_ai.usage.{kind}_tokens", sum(count for _, count in counts))
+            for entry, count in counts:
+                names = {"gen_ai.provider.name": "provider", "gen_ai.request.model": "model"}
+                model = {name: entry[member] for name, member in names.items() if member in entry}
+                _tokens.add(count, {**self._labels, **model, "gen_ai.token.type": kind})
         if error is not None:
             self._span.set_attribute("error.type", code_of(error))
             self._span.set_status(trace.StatusCode.ERROR)

@@ -16,6 +16,7 @@ from .events import Event
 from .json_patch import MAX_OPERATIONS
 from .message_events import BRACKETS, PARTS, REASONING, TEXT, TOOL
 from .message_ids import MessageIds
+from .usage import take_usage
 from .versions import SentMessage, Thinking, restore_client_messages
 
 logger = get_logger(__name__)
@@ -220,7 +221,7 @@ class EventSequence:
             ids = {"threadId": self.thread_id, "runId": self.run_id}
             event = {**event, **{name: id for name, id in ids.items() if event.get(name) is None}}
         self._count_operations(event)
-        event = checked(event)
+        event = checked(take_usage(event))
         kind = event["type"]
         if not self._begun and kind != "RUN_STARTED":
             if self._strict_stream and kind != "RUN_ERROR":

@@ -61,6 +61,8 @@ class ModelValidator:
             ValueError: the model gives none.
             Exception: whatever the model raises.
         """
+        from ..providers.langchain.usage import UsageCallbacks
+
         if not input.allow and not input.deny:
             return Verdict(allowed=True)
         question = {
@@ -70,7 +72,8 @@ class ModelValidator:
             "message": input.text,
         }
         judgement = await self._judge.ainvoke(
-            [("system", _INSTRUCTIONS), ("user", encode(question).decode())]
+            [("system", _INSTRUCTIONS), ("user", encode(question).decode())],
+            {"callbacks": [UsageCallbacks()]},
         )
         if not isinstance(judgement, Judgement):
             raise ValueError("the model gave no judgement")

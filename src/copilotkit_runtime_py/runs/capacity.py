@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from ..context import ANONYMOUS
 from ..errors import RateLimitError, ShuttingDownError
@@ -36,6 +38,7 @@ class Capacity:
         self._taken: Counter[str] = Counter()
         self._total = 0
         self._starts = StartRate(limits.runs_per_minute_per_owner)
+        self._tokens = StartRate(limits.tokens_per_minute_per_owner, "You may use {} tokens a minute.")
         self.closing = False
 
     @contextmanager
@@ -57,6 +60,8 @@ class Capacity:
             and self._taken[owner] >= limits.runs_per_owner
         ):
             raise RateLimitError(f"You have {limits.runs_per_owner} runs in progress, and may have no more.")
+        if owner != ANONYMOUS:
+            self._tokens.check(owner, time.monotonic())
         # Last, so that what is refused does not count.
         self.count_start(owner)
         self._taken[owner] += 1
@@ -75,7 +80,12 @@ class Capacity:
             RateLimitError: the owner has started too much in too short a time.
         """
         if owner != ANONYMOUS:
-            self._starts.count(owner, asyncio.get_running_loop().time())
+            self._starts.count(owner, time.monotonic())
+
+    def _count_tokens(self, owner: str, tokens: int) -> None:
+        """Counts tokens that models have used. They report from any thread."""
+        if owner != ANONYMOUS:
+            self._tokens.add(owner, time.monotonic(), tokens)
 
     async def drain(self, seconds: float) -> None:
         """Takes no new runs, and waits so long for the ends of the others; then they end with an error."""
@@ -132,6 +142,7 @@ class Slot:
         self.run = run
         self._trace = RunTrace(run.agent_name, run.thread_id, run.id, self.owner)
         self._capacity._slots[run] = self
+        run.meter.on_use = partial(self._capacity._count_tokens, self.owner)
         with self._trace.current():
             yield
 
@@ -145,6 +156,7 @@ class Slot:
         self._trace.end(
             status=run.status,
             events=len(run.entries),
+            usage=run.meter.used,
             first_event_after=run.first_event_after,
             error=run.error,
         )
@@ -157,14 +169,16 @@ class Slot:
 
 
 class StartRate:
-    """How often each owner may start something: a token bucket each, full at first.
+    """How much each owner may start in a minute: a token bucket each, full at first.
 
     Args:
         per_minute: how many tokens a bucket holds, and gets in a minute; None for no bound.
+        refusal: what an owner is told who has no token, with `{}` for the bound.
     """
 
-    def __init__(self, per_minute: int | None) -> None:
+    def __init__(self, per_minute: int | None, refusal: str = "You may start {} runs a minute.") -> None:
         self._per_minute = per_minute
+        self._refusal = refusal
         # For each owner, when the bucket is full again. Those that are full are as good as none.
         self._full_at: dict[str, float] = {}
         self._swept_at = 0.0
@@ -179,16 +193,28 @@ class StartRate:
         Raises:
             RateLimitError: there is none. It tells when there will be one.
         """
+        self.check(owner, now)
+        self.add(owner, now, 1)
+
+    def check(self, owner: str, now: float) -> None:
+        """Raises a `RateLimitError` if there is no token."""
         if self._per_minute is None:
             return
-        seconds = 60.0 / self._per_minute
-        full_at = max(self._full_at.get(owner, now), now) + seconds
+        full_at = self._full_after(owner, now, 1)
         if full_at > now + 60.0 + 1e-6:
             raise RateLimitError(
-                f"You may start {self._per_minute} runs a minute.",
-                retry_after=math.ceil(full_at - now - 60.0),
+                self._refusal.format(self._per_minute), retry_after=math.ceil(full_at - now - 60.0)
             )
-        self._full_at[owner] = full_at
+
+    def add(self, owner: str, now: float, tokens: int) -> None:
+        """Takes tokens, also if there are fewer: the owner then has to wait for longer."""
+        if self._per_minute is None:
+            return
+        self._full_at[owner] = self._full_after(owner, now, tokens)
         if now > self._swept_at + 60.0:
             self._swept_at = now
-            self._full_at = {owner: at for owner, at in self._full_at.items() if at > now}
+            self._full_at = {owner: at for owner, at in list(self._full_at.items()) if at > now}
+
+    def _full_after(self, owner: str, now: float, tokens: int) -> float:
+        assert self._per_minute is not None
+        return max(self._full_at.get(owner, now), now) + tokens * 60.0 / self._per_minute

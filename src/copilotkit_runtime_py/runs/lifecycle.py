@@ -99,11 +99,12 @@ class PersistedRun:
         hooks, request = self._hooks, self._request
         error = run.error or (None if self._journal.complete else StoreUnavailableError())
         if error is not None:
-            await tell_hook(hooks.on_error, request.failed(error))
+            await tell_hook(hooks.on_error, request.failed(error, usage=run.meter.used))
         elif run.status is RunStatus.STOPPED:
-            await tell_hook(hooks.on_stop_generation, StopGeneration(request=request.before()))
+            stopped = StopGeneration(request=request.before(), usage=run.meter.used)
+            await tell_hook(hooks.on_stop_generation, stopped)
         else:
-            after = AfterRequest(request=request.before(), output_messages=self._output)
+            after = AfterRequest(request=request.before(), output_messages=self._output, usage=run.meter.used)
             await tell_hook(hooks.on_after_request, after)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..agui.run_input import RunInput
 from ..agui.versions import SentMessage
@@ -62,14 +63,20 @@ class RunRequest:
             context=self.context,
         )
 
-    def failed(self, error: BaseException) -> RequestFailed:
-        """Returns what the hooks are told if the request fails."""
+    def failed(self, error: BaseException, *, usage: Sequence[dict[str, Any]] = ()) -> RequestFailed:
+        """Returns what the hooks are told if the request fails.
+
+        Args:
+            error: what it fails with.
+            usage: the tokens that models had used.
+        """
         return RequestFailed(
             error=error,
             thread_id=self.thread_id,
             run_id=self.input.run_id,
             agent_name=self.agent.name,
             context=self.context,
+            usage=list(usage),
         )
 
     @property

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from ..agui import events
 from ..agui.events import Event
 from ..agui.normalizer import EventSequence
+from ..agui.usage import CURRENT_METER, TokenMeter
 from ..errors import PROCESS_EXITS, AgentError, CopilotKitError, masked
 from ..generative_ui.features import EventTransform
 from ..limits import Limits
@@ -94,6 +95,7 @@ class Run(EventLog):
         error: the exception that ended the run, if one did.
         stopping: the run was asked to stop.
         first_event_after: the seconds from the start to the agent's first event, once there is one.
+        meter: adds up the tokens that models use in the run.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Run(EventLog):
         self.error: BaseException | None = None
         self.stopping = False
         self.first_event_after: float | None = None
+        self.meter = TokenMeter()
         self._source = source
         self._transforms: Sequence[EventTransform] = ()
         self._lifecycle = lifecycle
@@ -216,6 +219,7 @@ class Run(EventLog):
         return [*self.entries, self._terminal]
 
     async def _consume_traced(self) -> None:
+        CURRENT_METER.set(self.meter)
         with agent_span(self.agent_name):
             try:
                 await self._consume()
@@ -327,9 +331,12 @@ class Run(EventLog):
         self._publish(out, cut=self.status is RunStatus.FAILED)
         sequence.answer_calls(calls, answer, out)
         self._publish(out, cut=True)
-        assert sequence.terminal is not None
-        self._end_transforms(sequence.terminal)
-        self._terminal = Entry.of(sequence.terminal)
+        terminal = sequence.terminal
+        assert terminal is not None
+        self._end_transforms(terminal)
+        if used := self.meter.used:
+            terminal = {**terminal, "usage": used}
+        self._terminal = Entry.of(terminal)
 
     def _agent_failure(self) -> BaseException | None:
         task = self._agent_task

@@ -49,6 +49,7 @@ class ScriptedLLM(BaseLLM):
     tools: list[Any] = Field(default_factory=list)
     streams: bool = True
     knows_tools: bool = True
+    usage: dict[str, Any] | None = None
 
     def supports_function_calling(self) -> bool:
         return self.knows_tools
@@ -83,7 +84,8 @@ class ScriptedLLM(BaseLLM):
                 else:
                     await part()
             kind = LLMCallType.TOOL_CALL if called else LLMCallType.LLM_CALL
-            self._emit_call_completed_event(called or text, kind, messages=messages, **origin)
+            said = {"messages": messages, "usage": self.usage}
+            self._emit_call_completed_event(called or text, kind, **said, **origin)
             return called or text
 
     def _stream_call(self, call: Calling, index: int, origin: dict[str, Any]) -> dict[str, Any]:

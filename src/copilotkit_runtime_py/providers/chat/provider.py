@@ -11,7 +11,7 @@ from ag_ui.core import RunAgentInput
 from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from ...agui.events import Event
 from ...context import RequestContext
@@ -19,6 +19,7 @@ from ...errors import ConfigurationError
 from ...logs.records import get_logger
 from ..base import Provider
 from ..langchain.message_stream import MessageStream
+from ..langchain.usage import UsageCallbacks
 from ..unique_calls import with_unique_calls
 from .conversation import conversation
 from .failures import told_to_client
@@ -91,7 +92,8 @@ class ChatProvider(Provider):
             input, instructions=self._instructions, accept_instructions=self._accept_instructions
         )
         options = call_options(context, self._bounds(model))
-        stream = _with_tools(model, input, context).astream(messages, **options)
+        config: RunnableConfig = {"callbacks": [UsageCallbacks()]}
+        stream = _with_tools(model, input, context).astream(messages, config, **options)
         answer, id = MessageStream(()), str(uuid.uuid4())
         try:
             async with aclosing(cast(AsyncGenerator[AIMessage], stream)) as chunks:

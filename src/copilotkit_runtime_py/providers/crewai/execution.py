@@ -18,6 +18,7 @@ from .memory import ChatMemory
 from .messages import label
 from .state import conversation_of
 from .threads import MethodThreads
+from .usage import UsageSink
 
 
 class Execution:
@@ -80,7 +81,8 @@ class Execution:
         self._memory.enter()
         set_provider(NoConsole())
         set_suppress_console_output(True)
-        for sink in (self._memory, self._threads, self._run.answers, self._run.internal, self._run.feed):
+        run = self._run
+        for sink in (self._memory, self._threads, run.answers, run.internal, UsageSink(), run.feed):
             add_stream_sink(sink)
         result = await self._work()
         if self._memory.is_saving:  # what is saved after the end of the run would be stopped with it

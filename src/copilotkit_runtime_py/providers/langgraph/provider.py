@@ -29,6 +29,7 @@ from ...context import RequestContext
 from ...errors import AgentError, ConfigurationError, ThreadNotFoundError
 from ..base import AgentSnapshot, Provider, RememberedThread
 from ..function import takes_context
+from ..langchain.usage import UsageCallbacks
 from .callbacks import RunCallbacks
 from .checkpoint import Graph
 from .config import USER_KEY, forwarded_props, run_config, run_context
@@ -151,7 +152,7 @@ class LangGraphProvider(Provider):
                 self._base_config(graph, context),
                 input,
                 context,
-                [callbacks],
+                [callbacks, UsageCallbacks()],
                 forward_headers=self._forward_headers,
             )
             plan = await plan_run(graph, schema, input, config, await remembered(graph, config, context))

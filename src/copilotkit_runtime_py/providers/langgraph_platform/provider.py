@@ -14,6 +14,7 @@ from langgraph_sdk.client import LangGraphClient
 from ...agui.events import Event
 from ...context import RequestContext
 from ..base import AgentSnapshot, Provider, RememberedThread
+from ..langchain.usage import StreamedUsage
 from ..langgraph.config import forwarded_props, run_config
 from ..langgraph.mapper import GraphMapper
 from ..langgraph.plan import pause, plan_run
@@ -140,12 +141,20 @@ class LangGraphPlatform(Provider):
         for event in mapper.start():
             yield event
         run = ServerRun(self._server, input.thread_id, thread["thread_id"], headers, self._in_progress)
-        async with run.following(run_request(plan, graph.assistant_id, input)) as stream:
-            async for raw in stream:
-                part = parts.translate(raw)
-                if part is not None:
+        usage = StreamedUsage()
+        try:
+            async with run.following(run_request(plan, graph.assistant_id, input)) as stream:
+                async for raw in stream:
+                    part = parts.translate(raw)
+                    if part is None:
+                        continue
+                    _, mode, data = part
+                    if mode == "messages":
+                        usage.add(*data)
                     for event in mapper.feed(part):
                         yield event
+        finally:
+            usage.record()
         paused = pause(schema, await memory.aget_state()) if schema.breakpoints else None
         for event in mapper.finish(paused):
             yield event
