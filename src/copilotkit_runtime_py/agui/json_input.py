@@ -19,6 +19,7 @@ import orjson
 
 from ..errors import InvalidRequestError
 from ..limits import Limits
+from .events import well_formed
 
 # Any piece of this many bytes is measured within some milliseconds.
 _PIECE: Final = 32 * 1024
@@ -90,7 +91,7 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        data = well_formed(text).encode() if isinstance(text, str) else text
         return orjson.loads(b"".join(_repaired(data)))
 
 

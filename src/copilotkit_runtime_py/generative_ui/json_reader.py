@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-import orjson
-
-from ..agui.events import well_formed
+from ..agui.json_input import parse_json
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -265,13 +262,7 @@ class JSONReader:
         return "".join(pieces)
 
     def _value(self, start: int, end: int) -> Any:
-        text = self._text(start, end)
         try:
-            return orjson.loads(text)
-        except ValueError:
-            pass
-        try:
-            # orjson refuses half a surrogate pair.
-            return orjson.loads(well_formed(json.dumps(json.loads(text), ensure_ascii=False)))
-        except (ValueError, RecursionError) as error:
+            return parse_json(self._text(start, end))
+        except ValueError as error:
             raise MalformedJSONError("A value is malformed.") from error

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import aiohttp
 import orjson
@@ -23,7 +22,8 @@ from aiohttp.http import StreamWriter
 from yarl import URL
 
 from .. import telemetry
-from ..agui.events import Event, as_text, well_formed
+from ..agui.events import Event, as_text
+from ..agui.json_input import parse_json
 from ..agui.sse import EventStreamParser, EventTooLargeError
 from ..agui.versions import remote_input
 from ..backoff import pause_after
@@ -283,25 +283,12 @@ async def _read(content: aiohttp.StreamReader) -> bytes:
 
 def _event_from(data: bytes) -> Event:
     try:
-        event = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        event = _loads_leniently(data)
+        event = parse_json(data)
+    except ValueError:
+        raise AgentError("The agent sent an event that is not valid JSON", _FAULT) from None
     if not isinstance(event, dict):
         raise AgentError("The agent sent an event that is not a JSON object", _FAULT)
     return event
-
-
-def _loads_leniently(data: bytes) -> Any:
-    """Reads JSON that JavaScript accepts and orjson does not: lone surrogates and invalid UTF-8.
-
-    Agents that cut strings by UTF-16 units send half of a surrogate pair in a delta. A replacement character
-    there is better than a failed run.
-    """
-    try:
-        text = json.dumps(json.loads(data.decode("utf-8", "replace")), ensure_ascii=False)
-        return orjson.loads(well_formed(text))
-    except (ValueError, RecursionError):
-        raise AgentError("The agent sent an event that is not valid JSON", _FAULT) from None
 
 
 def _compact_json(text: str) -> str:
