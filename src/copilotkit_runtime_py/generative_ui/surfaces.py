@@ -106,6 +106,7 @@ class Surfaces:
             if kind == "MESSAGES_SNAPSHOT":
                 for message in event["messages"]:
                     self._unanswered.pop(message.get("toolCallId"), None)
+                event["messages"] = self._without_nested(event["messages"])
             yield event
 
     def end(self, terminal: Event) -> Iterator[Event]:
@@ -113,6 +114,17 @@ class Surfaces:
         if terminal["type"] == "RUN_FINISHED":
             for id in self._unanswered:
                 yield tool_call_result(f"result-{id}", id, as_text({"status": "rendered"}))
+
+    def _without_nested(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Returns a conversation without the render calls that are internal to tools."""
+        nested = {id for id, render in self._renders.items() if render.nested}
+        shown: list[dict[str, Any]] = []
+        for message in messages:
+            calls = message.get("toolCalls") or []
+            kept = [call for call in calls if call["id"] not in nested]
+            if kept or message.get("content") or not calls:
+                shown.append(message if len(kept) == len(calls) else {**message, "toolCalls": kept})
+        return shown
 
     def _start(self, event: Event) -> Iterator[Event]:
         id, name, message = event["toolCallId"], event["toolCallName"], event.get("parentMessageId")

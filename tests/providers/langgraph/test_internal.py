@@ -145,7 +145,8 @@ async def test_an_agent_inside_a_tool_shows_its_result_only() -> None:
         in_turn(calling("outer", "delegate", '{"task": "find"}'), ["Here it is."]), tools=[delegate]
     )
 
-    events = await collect(LangGraphProvider(agent), request(user("hi", "u1")))
+    provider = LangGraphProvider(agent, subagents="hidden")
+    events = await collect(provider, request(user("hi", "u1")))
 
     assert [event["toolCallId"] for event in of_type(events, "TOOL_CALL_START")] == ["outer"]
     assert [event["content"] for event in of_type(events, "TOOL_CALL_RESULT")] == ["I have found it."]
@@ -168,7 +169,8 @@ async def test_a_deep_agents_subagent_is_not_heard_and_its_state_not_seen() -> N
     )
     agent = create_deep_agent(model=model, subagents=[subagent])  # type: ignore[list-item]
 
-    events = await collect(LangGraphProvider(agent), request(user("hi", "u1")))
+    provider = LangGraphProvider(agent, subagents="hidden")
+    events = await collect(provider, request(user("hi", "u1")))
 
     assert text_of(events) == "Summary"
     assert [event["toolCallId"] for event in of_type(events, "TOOL_CALL_START")] == ["outer"]

@@ -16,7 +16,7 @@ from langgraph.types import Command
 
 from ..langchain.content import text_of
 from .repetition import Repetition
-from .visibility import INTERNAL
+from .visibility import INSIDE_TOOL, INTERNAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class RunCallbacks(BaseCallbackHandler):
         metadata = metadata if metadata is not None else {}
         if parent_run_id in self._inside_tools:
             self._inside_tools.add(run_id)
-            metadata[INTERNAL] = True
+            metadata[INTERNAL] = INSIDE_TOOL
         elif kwargs.get("name") is not None and kwargs["name"] == metadata.get("langgraph_node"):
             self._tasks[run_id] = str(metadata.get("langgraph_checkpoint_ns"))
 
@@ -119,7 +119,7 @@ class RunCallbacks(BaseCallbackHandler):
             return
         structured = (kwargs.get("options") or {}).get("ls_structured_output_format")
         if structured or parent_run_id in self._inside_tools:
-            metadata[INTERNAL] = True
+            metadata[INTERNAL] = "structured output" if structured else INSIDE_TOOL
         else:
             self._tasks[run_id] = str(metadata.get("langgraph_checkpoint_ns"))
 
@@ -176,7 +176,7 @@ class RunCallbacks(BaseCallbackHandler):
         metadata = metadata or {}
         if parent_run_id not in self._inside_tools:
             self._tools[run_id] = str(metadata.get("langgraph_node"))
-            self.tool_tasks.add(str(metadata.get("langgraph_checkpoint_ns")))
+        self.tool_tasks.add(str(metadata.get("langgraph_checkpoint_ns")))
         self._inside_tools.add(run_id)
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from ag_ui_a2ui_toolkit import RENDER_A2UI_TOOL_DEF
 from langchain_core.messages import AIMessageChunk, BaseMessage, ToolMessage
 from langgraph.types import Interrupt, StreamMode
 
@@ -21,6 +22,7 @@ from .interrupts import announcement, to_agui_interrupt
 from .repetition import Repetition
 from .schema import PLUMBING, GraphSchema
 from .state import to_json, visible_state
+from .subagents import SubagentMode, Subagents
 from .visibility import Visibility
 
 STREAM_MODES: list[StreamMode] = ["messages", "values", "custom", "tasks"]
@@ -30,6 +32,8 @@ WRITTEN: Final = "langgraph:custom"
 """The name of the CUSTOM events that hold what a node writes to its stream with `get_stream_writer()`."""
 
 _INTERRUPTS = "__interrupt__"
+_RENDER_TOOL: Final[str] = RENDER_A2UI_TOOL_DEF["function"]["name"]
+_ONLY_DRAWN: Final = {"copilotkit:emit-messages": False, "copilotkit:emit-tool-calls": _RENDER_TOOL}
 
 Namespace = tuple[str, ...]
 
@@ -54,6 +58,7 @@ class GraphMapper:
         view: the conversation as the client has it.
         repetition: what interrupted nodes say again.
         tool_tasks: the namespaces of tasks in which tools run; it may grow during the run.
+        subagents: what the client sees of agents inside tools.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class GraphMapper:
         view: ClientView | None = None,
         repetition: Repetition | None = None,
         tool_tasks: Collection[str] = (),
+        subagents: SubagentMode = "inline",
     ) -> None:
         self._thread_id = thread_id
         self._run_id = run_id
@@ -74,6 +80,9 @@ class GraphMapper:
         self._emit_outcome = emit_outcome
         self._messages = MessageStream(known)
         self._visibility = Visibility(schema, tool_tasks)
+        self._subagents = Subagents(subagents, schema, self._visibility, tool_tasks)
+        self._tags: dict[str, str] = {}
+        self._drawing: set[str | None] = set()
         self._shows: dict[str | None, bool] = {}
         self._view = view or ClientView()
         self._repetition = repetition or Repetition()
@@ -103,10 +112,12 @@ class GraphMapper:
                 found = self._state(namespace, data)
             case "tasks":
                 found = self._started(namespace, data) if "triggers" in data else self._ended(data)
+            case "custom" if self._subagents.mode == "hidden" and self._subagents.around(namespace):
+                found = []
             case "custom" if isinstance(data, DispatchedEvent):
                 found = self._dispatched(data.name, data.data)
             case "custom" if isinstance(data, ToolResult):
-                found = self._messages.feed(data.message, {})
+                found = self._stream(data.message, {})
             case "custom":
                 found = [events.custom(WRITTEN, to_json(data))]
             case _:
@@ -118,6 +129,8 @@ class GraphMapper:
         named = [self._view.call_ids.event(event) for event in found]
         for event in named:
             self._transcript.add(event)
+            if "subagentRunId" in event and (id := event.get("messageId") or event.get("parentMessageId")):
+                self._tags[id] = event["subagentRunId"]
         return named
 
     def finish(self, pause: Interrupt | None = None) -> list[Event]:
@@ -152,19 +165,41 @@ class GraphMapper:
     # Messages
 
     def _message(self, message: BaseMessage, metadata: Mapping[str, Any]) -> list[Event]:
+        subagent = self._subagents.owner(message, metadata)
         shows = self._shows.get(message.id) if isinstance(message, AIMessageChunk) else None
         if shows is None:
-            shows = self._shows[message.id] = self._visibility.shows(metadata)
+            shows = self._subagents.shows(message, metadata) if subagent else self._visibility.shows(metadata)
+            self._shows[message.id] = shows
         if not shows:
+            if self._draws(message, metadata):
+                return self._stream(message, {**metadata, **_ONLY_DRAWN})
             self._messages.hide(message)
             return []
         namespace = str(metadata.get("langgraph_checkpoint_ns"))
         if isinstance(message, AIMessageChunk) and self._repetition.concerns(namespace):
             return self._feed(self._repetition.feed(message, metadata))
-        return self._messages.feed(message, metadata)
+        return self._stream(message, metadata)
+
+    def _draws(self, message: BaseMessage, metadata: Mapping[str, Any]) -> bool:
+        """Whether a message is one in which a tool lets a model draw a surface, which shows as it grows."""
+        if message.id in self._drawing:
+            return True
+        calls = message.tool_call_chunks if isinstance(message, AIMessageChunk) else ()
+        if any(call["name"] == _RENDER_TOOL for call in calls) and self._subagents.is_inside_tool(metadata):
+            self._drawing.add(message.id)
+            return True
+        return False
 
     def _feed(self, streamed: Iterable[tuple[BaseMessage, Mapping[str, Any]]]) -> list[Event]:
-        return [event for message, metadata in streamed for event in self._messages.feed(message, metadata)]
+        return [event for message, metadata in streamed for event in self._stream(message, metadata)]
+
+    def _stream(self, message: BaseMessage, metadata: Mapping[str, Any]) -> list[Event]:
+        found = self._messages.feed(message, metadata)
+        if metadata:
+            found = self._subagents.bracketed(self._subagents.owner(message, metadata), found)
+        if isinstance(message, ToolMessage):
+            found = self._subagents.with_ends(found, failed=message.status == "error")
+        return found
 
     def _stores(self, namespace: Namespace, values: Any) -> list[Event]:
         """Returns the events of the messages that a superstep has added to a graph's conversation."""
@@ -186,12 +221,17 @@ class GraphMapper:
         dropped = self._stored - {message.id for message in messages}
         streamed = self._transcript.result().messages
         streamed = [message for message in streamed if message["id"] not in dropped]
-        return self._view.after(visible(messages), streamed, replaced=self._repetition.replaced)
+        whole = self._view.after(visible(messages), streamed, replaced=self._repetition.replaced)
+        if not self._tags:
+            return whole
+        tag = self._tags.get
+        return [m | {"subagentRunId": tag(m["id"])} if m["id"] in self._tags else m for m in whole]
 
     # Steps
 
     def _started(self, namespace: Namespace, task: Mapping[str, Any]) -> list[Event]:
         found = self._flush()
+        self._subagents.begin_task(namespace, task)
         name = task["name"]
         if not name.startswith("__") and self._visibility.shows_inside(namespace):
             self._tasks[task["id"]] = (namespace, name)
@@ -204,6 +244,7 @@ class GraphMapper:
         for interrupt in task["interrupts"]:
             self._interrupts.setdefault(interrupt["id"], Interrupt(**interrupt))
         found = self._feed(self._repetition.end(task["id"])) + self._messages.close(task["id"])
+        found += self._subagents.end_task(task)
         self._foresee()
         namespace, name = self._tasks.pop(task["id"], ((), None))
         if name is None:

@@ -42,6 +42,7 @@ from .savers import check_saver
 from .schema import GraphSchema, read_schema
 from .snapshot import agent_snapshot
 from .stored import StoredThreads
+from .subagents import SubagentMode
 
 GraphLike: TypeAlias = Graph | StateGraph[Any, Any, Any, Any]
 Made: TypeAlias = GraphLike | Awaitable[GraphLike] | AbstractAsyncContextManager[GraphLike]
@@ -86,6 +87,10 @@ class LangGraphProvider(Provider):
             also by the outcome of its RUN_FINISHED. None: only to clients that declare AG-UI 1.0. Where
             both are told, `useInterrupt` and `useLangGraphInterrupt` of `@copilotkit/react-core` (1.74)
             render the AG-UI interrupt as `event.value`, in the place of the value that the graph gave.
+        subagents: what clients see of named agents that run inside tools, such as those of `deepagents`.
+            "inline": their messages and tool calls, as if they were the agent's own. "attributed": the same,
+            with `SUBAGENT_*` events and `subagentRunId` for clients that declare AG-UI 1.0. "hidden": nothing
+            but the results of the tools that they run in.
         forward_headers: give nodes the request's headers that reach agents, by their names in lower case, as
             the dict `copilotkit_forwarded_headers` in `configurable`, and in the context if the graph's
             context schema declares it. `CopilotKitMiddleware` sends those that begin with `x-` on to the
@@ -107,6 +112,7 @@ class LangGraphProvider(Provider):
         store: BaseStore | None = None,
         configurable_headers: Callable[[str], bool] | None = None,
         emit_interrupt_outcome: bool | None = None,
+        subagents: SubagentMode = "inline",
         forward_headers: bool = False,
     ) -> None:
         self.description = description
@@ -116,6 +122,7 @@ class LangGraphProvider(Provider):
         self._store = store
         self._configurable_headers = configurable_headers
         self._emit_interrupt_outcome = emit_interrupt_outcome
+        self._subagents = subagents
         self._forward_headers = forward_headers
         self._memory: StoredThreads | None = None
         self._given = graph
@@ -166,6 +173,7 @@ class LangGraphProvider(Provider):
                 view=plan.view,
                 repetition=plan.repetition,
                 tool_tasks=callbacks.tool_tasks,
+                subagents=self._subagents,
             )
             for event in mapper.start():
                 yield event

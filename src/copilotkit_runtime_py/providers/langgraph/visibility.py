@@ -8,10 +8,13 @@ from typing import Any, Final
 from .schema import GraphSchema, Path
 
 INTERNAL: Final = "copilotkit:internal"
-"""The metadata key of what `RunCallbacks` knows to be internal."""
+"""The metadata key of what `RunCallbacks` knows to be internal; the value says why."""
 
-_MARKS: Final = (INTERNAL, "lc_source", "lc_internal_call")
-"""`lc_source` and `lc_internal_call` are how LangChain's middlewares mark their own calls."""
+INSIDE_TOOL: Final = "tool"
+"""The value of `INTERNAL` for what runs inside a tool, which may be a subagent."""
+
+_MARKS: Final = ("lc_source", "lc_internal_call")
+"""How LangChain's middlewares mark their own calls."""
 
 _CHOSEN: Final = (
     "copilotkit:emit-messages",
@@ -45,9 +48,9 @@ class Visibility:
 
     def shows(self, metadata: Mapping[str, Any]) -> bool:
         """Whether a client gets the messages of a model call or a node, given its metadata."""
-        if any(key in metadata for key in _CHOSEN):
+        if self.is_chosen(metadata):
             return True
-        if any(key in metadata for key in _MARKS):
+        if INTERNAL in metadata or not self.is_own(metadata):
             return False
         namespace = tuple(str(metadata.get("langgraph_checkpoint_ns", "")).split("|"))
         if not self.shows_inside(namespace[:-1]):
@@ -55,6 +58,17 @@ class Visibility:
         path: Sequence[Any] = metadata.get("langgraph_path") or ()
         sent = len(path) > 1 and path[0] == "__pregel_push" and path[-1] is not True
         return not (sent and _path(namespace) in self._schema.workers)
+
+    def is_chosen(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether the graph itself says what of a call a client gets."""
+        return any(key in metadata for key in _CHOSEN)
+
+    def is_own(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether a call is an agent's own, wherever it runs: no middleware's, and not structured output."""
+        if self.is_chosen(metadata):
+            return True
+        marked = any(key in metadata for key in _MARKS)
+        return not marked and metadata.get(INTERNAL, INSIDE_TOOL) == INSIDE_TOOL
 
     def shows_inside(self, namespace: Path) -> bool:
         """Whether a client gets what a graph inside the graph does."""

@@ -19,6 +19,7 @@ from ..langgraph.config import forwarded_props, run_config
 from ..langgraph.mapper import GraphMapper
 from ..langgraph.plan import pause, plan_run
 from ..langgraph.snapshot import agent_snapshot
+from ..langgraph.subagents import SubagentMode
 from .memory import Memory, snapshot_of
 from .parts import Parts
 from .request import run_request
@@ -56,6 +57,7 @@ class LangGraphPlatform(Provider):
         assistant_config: the operator's part of every run's configuration, such as `recursion_limit`.
         description: one sentence for frontends and other agents.
         emit_interrupt_outcome: see `LangGraphProvider`.
+        subagents: see `LangGraphProvider`.
         client: an SDK client to use instead of `api_key` and `headers`.
 
     Raises:
@@ -74,6 +76,7 @@ class LangGraphPlatform(Provider):
         assistant_config: RunnableConfig | None = None,
         description: str = "",
         emit_interrupt_outcome: bool | None = None,
+        subagents: SubagentMode = "inline",
         client: LangGraphClient | None = None,
     ) -> None:
         self.description = description
@@ -82,6 +85,7 @@ class LangGraphPlatform(Provider):
         self._graph = graph
         self._config = assistant_config
         self._emit_interrupt_outcome = emit_interrupt_outcome
+        self._subagents = subagents
         self._declarations = Declarations(self._server, graph)
         self._in_progress: set[str] = set()
 
