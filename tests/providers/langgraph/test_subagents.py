@@ -238,7 +238,7 @@ async def test_a_surface_that_a_tool_lets_a_model_draw_streams_and_its_call_is_h
 
 
 async def test_a_subagent_in_a_tool_that_reports_an_error_fails() -> None:
-    broken = create_agent(in_turn(["Trying"]), name="broken")
+    broken: Any = create_agent(in_turn(["Trying"]), name="broken")
 
     @tool
     async def attempt() -> str:

@@ -1,10 +1,12 @@
-"""A deep agent that looks at its files and delegates to a subagent; what that one does is its own affair."""
+"""A deep agent that looks at its files and delegates to a hidden subagent."""
 
 from typing import Any
 
 from deepagents import create_deep_agent
 from langchain_core.messages import BaseMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
+
+from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 
 from ..animal import say
 from ..models import Chunk, call, calling, model, react, words
@@ -24,7 +26,7 @@ def lead(messages: list[BaseMessage]) -> list[Chunk]:
     return list(words("Here is the summary."))
 
 
-def agent() -> Any:
+def graph() -> Any:
     inner = react(
         calling("write_file", file_path="/notes.txt", content="deep notes"), then="I have researched it."
     )
@@ -35,6 +37,10 @@ def agent() -> Any:
         "model": inner,
     }
     return create_deep_agent(model=model(lead), subagents=[subagent], checkpointer=InMemorySaver())
+
+
+def agent() -> Any:
+    return LangGraphProvider(graph(), subagents="hidden")
 
 
 hidden = ["write_file"]
