@@ -92,7 +92,8 @@ def request_span(method: str, route: str, headers: list[tuple[bytes, bytes]]) ->
         route: the path at which the router is.
         headers: the request's, as ASGI has them.
     """
-    if not INSTALLED:
+    # Without a tracer provider, a trace that a caller sends is still passed on to agents.
+    if not (_tracing() or (INSTALLED and any(name == b"traceparent" for name, _ in headers))):
         yield
         return
     context, kind = None, trace.SpanKind.INTERNAL
@@ -111,7 +112,7 @@ def request_span(method: str, route: str, headers: list[tuple[bytes, bytes]]) ->
 @contextmanager
 def agent_span(agent_name: str) -> Iterator[None]:
     """A span around everything that a provider does for a run, as the current one of its task."""
-    if not INSTALLED:
+    if not _tracing():
         yield
         return
     attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": agent_name}
@@ -122,7 +123,7 @@ def agent_span(agent_name: str) -> Iterator[None]:
 @contextmanager
 def tool_span(tool_name: str) -> Iterator[None]:
     """A span around the call of a backend action."""
-    if not INSTALLED:
+    if not _tracing():
         yield
         return
     attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool_name}
@@ -189,25 +190,27 @@ class RunTrace:
     """
 
     def __init__(self, agent_name: str, thread_id: str, run_id: str, owner: str) -> None:
+        self._span: Span | None = None
         if not INSTALLED:
             return
         self._labels = {"gen_ai.agent.name": agent_name}
         self._began = time.monotonic()
-        self._span = _tracer.start_span(
-            "copilotkit.run",
-            attributes={
-                **self._labels,
-                "gen_ai.conversation.id": thread_id[:_LONGEST_ID],
-                "copilotkit.run.id": run_id[:_LONGEST_ID],
-                "copilotkit.owner": owner_hash(owner),
-            },
-        )
         _active.add(1, self._labels)
+        if _tracing():
+            self._span = _tracer.start_span(
+                "copilotkit.run",
+                attributes={
+                    **self._labels,
+                    "gen_ai.conversation.id": thread_id[:_LONGEST_ID],
+                    "copilotkit.run.id": run_id[:_LONGEST_ID],
+                    "copilotkit.owner": owner_hash(owner),
+                },
+            )
 
     @contextmanager
     def current(self) -> Iterator[None]:
         """Has the tasks that are made in the block belong to the run's span."""
-        if not INSTALLED:
+        if self._span is None:
             yield
             return
         with trace.use_span(
@@ -236,24 +239,30 @@ class RunTrace:
         if not INSTALLED:
             return
         labels = {**self._labels, "copilotkit.run.status": status}
-        self._span.set_attributes({"copilotkit.run.status": status, "copilotkit.run.events": events})
         for kind, member in (("input", "inputTokens"), ("output", "outputTokens")):
             counts = [(entry, entry[member]) for entry in usage if member in entry]
-            if counts:
+            if counts and self._span is not None:
                 self._span.set_attribute(f"gen_ai.usage.{kind}_tokens", sum(count for _, count in counts))
             for entry, count in counts:
                 names = {"gen_ai.provider.name": "provider", "gen_ai.request.model": "model"}
                 model = {name: entry[member] for name, member in names.items() if member in entry}
                 _tokens.add(count, {**self._labels, **model, "gen_ai.token.type": kind})
-        if error is not None:
-            self._span.set_attribute("error.type", code_of(error))
-            self._span.set_status(trace.StatusCode.ERROR)
-        self._span.end()
+        if self._span is not None:
+            self._span.set_attributes({"copilotkit.run.status": status, "copilotkit.run.events": events})
+            if error is not None:
+                self._span.set_attribute("error.type", code_of(error))
+                self._span.set_status(trace.StatusCode.ERROR)
+            self._span.end()
         _active.add(-1, self._labels)
         _run_seconds.record(time.monotonic() - self._began, labels)
         _events.record(events, labels)
         if first_event_after is not None:
             _first_event.record(first_event_after, self._labels)
+
+
+def _tracing() -> bool:
+    """Whether spans are recorded. Without a tracer provider they would only cost time."""
+    return INSTALLED and not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 @contextmanager

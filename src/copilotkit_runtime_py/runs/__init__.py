@@ -1,8 +1,10 @@
-"""The life of a run: preparing its input, claiming its thread, producing its log, recording it, ending it.
+"""The life of a run: claiming its thread, opening its agent, producing its log, recording it, ending it.
 
-`request` is what a protocol asks for, `thread_locks` claims the thread, `capacity`
-counts runs, `run` consumes the agent's stream, `event_log` holds what readers see, `journal` writes it to
-the store, `completion` records the end, `remote_run` and `recovery` deal with runs of other workers,
-`thread_view` and `replay` serve readers that join later. May import `agui`, `guardrails`, `logs`,
-`providers.base`, `state_store` and `tools`; is imported by `runtime` and `protocols`.
+`request` is what a protocol asks for. `capacity` counts runs, `thread_locks` claims threads. `agent_run` is
+the agent's part of a run, `run` consumes its stream, `event_log` holds what readers see, `lifecycle` is what
+a run does besides, `journal` writes the log to the store, `completion` folds it. `remote_run` reads runs of
+other workers, `recovery` ends those whose worker died. `thread_view` and `replay` serve readers that join
+later, `healing` mends threads of earlier releases, `imports` takes threads from elsewhere. May import `agui`,
+`generative_ui`, `guardrails`, `hooks`, `logs`, `providers`, `state_store` and `tools`; is imported by
+`runtime` and `protocols`.
 """

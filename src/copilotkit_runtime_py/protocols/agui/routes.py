@@ -39,7 +39,11 @@ _ROUTES: Final[dict[tuple[str, ...], dict[str, str]]] = {
     ("inspector-learning",): {"GET": "inspector/learning"},
     ("cpk-debug-events",): {"GET": "debug/events"},
 }
-_LONGEST: Final = max(map(len, _ROUTES))
+# By the number of segments.
+_BY_LENGTH: Final[dict[int, list[tuple[tuple[str, ...], dict[str, str]]]]] = {
+    length: [(pattern, verbs) for pattern, verbs in _ROUTES.items() if len(pattern) == length]
+    for length in range(max(map(len, _ROUTES)), 0, -1)
+}
 
 # What a client may ask for by path in a `resource/request` envelope.
 _RESOURCES: Final = ("threads/", "annotate")
@@ -59,9 +63,11 @@ def match(path: str, method: str) -> Match:
         HTTPError: there is no such path, or it does not take the method.
     """
     segments = [unquote(segment) for segment in path.split("/") if segment]
-    for length in range(min(_LONGEST, len(segments)), 0, -1):
+    for length, routes in _BY_LENGTH.items():
+        if length > len(segments):
+            continue
         methods: dict[str, Match] = {}
-        for pattern, operations in _ROUTES.items():
+        for pattern, operations in routes:
             params = _params(pattern, segments[-length:])
             if params is not None:
                 for verb, operation in operations.items():
@@ -86,8 +92,6 @@ def match_resource(path: str, method: str) -> Match:
 
 
 def _params(pattern: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
-    if len(pattern) != len(segments):
-        return None
     params: dict[str, str] = {}
     for expected, segment in zip(pattern, segments, strict=True):
         if expected.startswith("{"):
