@@ -747,6 +747,10 @@ MALFORMED: dict[str, tuple[Event, str]] = {
         "The agent sent a malformed ACTIVITY_DELTA event: patch.0: Input should be an operation of JSON "
         "Patch",
     ),
+    "a value that is moved into itself": (
+        events.state_delta([{"op": "move", "from": "", "path": "/a"}]),
+        "The agent sent a malformed STATE_DELTA event: delta.0: A value cannot be moved into itself",
+    ),
     "a path that is no pointer": (
         events.state_delta([{"op": "remove", "path": "/a~2"}]),
         "The agent sent a malformed STATE_DELTA event: delta.0: Input should be an operation of JSON Patch",
@@ -824,6 +828,32 @@ def test_what_else_a_delta_says_is_kept() -> None:
 
 def test_an_enum_is_a_type() -> None:
     assert stream({"type": EventType.CUSTOM, "name": "x"})[1] == events.custom("x", None)
+
+
+def test_a_call_has_one_result_under_the_id_that_it_had_first() -> None:
+    snapshot = [{"id": "other", "role": "tool", "toolCallId": "c", "content": "found"}]
+    assert stream(
+        events.tool_call_start("c", "f"),
+        events.tool_call_end("c"),
+        events.tool_call_result("r", "c", "found"),
+        events.tool_call_result("again", "c", "found"),
+        events.messages_snapshot(snapshot),
+    )[3:5] == [
+        events.tool_call_result("r", "c", "found"),
+        events.messages_snapshot([{**snapshot[0], "id": "r"}]),
+    ]
+    assert stream(events.messages_snapshot(snapshot), events.tool_call_result("r", "c", "found"))[1:-1] == [
+        events.messages_snapshot(snapshot)
+    ]
+
+
+def test_results_of_one_id_are_separate_messages() -> None:
+    told = stream(
+        events.tool_call_result("r", "c1", "one"),
+        events.tool_call_result("r", "c2", "two"),
+        events.text_start("r"),
+    )
+    assert [event["messageId"] for event in told[1:4]] == ["r", "r-c2", "r-assistant"]
 
 
 def test_half_of_an_emoji_passes_in_every_kind_of_event() -> None:

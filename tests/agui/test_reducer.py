@@ -319,3 +319,62 @@ def test_deltas_are_joined_once() -> None:
     for event in say("m1", Delta("a"), Delta("b"), Delta("c")):
         transcript.add(event)
     assert transcript.result().messages == [said("m1", "abc")]
+
+
+def plan(content: Any, **more: Any) -> Message:
+    return {"id": "a", "role": "activity", "activityType": "plan", "content": content, **more}
+
+
+def change(value: Any, path: str = "/step") -> Event:
+    return events.activity_delta("a", "plan", [{"op": "replace", "path": path, "value": value}])
+
+
+def test_an_activity_is_a_message_with_its_patches_applied() -> None:
+    told = [events.activity_snapshot("a", "plan", {"step": 1}), change(2), change(3, "/missing")]
+    assert fold(*told).messages == [USER, plan({"step": 2})]
+    assert fold(change(2), messages=[plan({"step": 1})]).messages == [plan({"step": 2})]
+    assert fold(change(2)).messages == [USER]
+    ignored = {**events.activity_snapshot("a", "other", {}), "replace": False}
+    assert fold(*told, ignored).messages == [USER, plan({"step": 2})]
+    assert fold(*told, events.activity_snapshot("a", "plan", {})).messages == [USER, plan({})]
+
+
+def test_what_clients_keep_beside_a_snapshot_stays_in_its_place() -> None:
+    thought = {"id": "t", "role": "reasoning", "content": "hm"}
+    before = [USER, thought, said("m1", "yes"), plan({"step": 1})]
+    answered = [said("m0", "before"), USER, said("m1", "yes"), said("m2", "no")]
+    assert fold(events.messages_snapshot(answered), messages=before).messages == [
+        *answered[:2],
+        thought,
+        answered[2],
+        before[3],
+        answered[3],
+    ]
+    own = [{**thought, "id": "t2"}, {**plan({}), "id": "b"}]
+    assert fold(events.messages_snapshot(own), messages=before).messages == own
+
+
+def test_metadata_and_attribution_come_with_the_message_or_the_call_that_they_belong_to() -> None:
+    def stamped(event: Event, **metadata: Any) -> Event:
+        return {**event, "metadata": metadata}
+
+    mine = {"subagentRunId": "s1"}
+    assert fold(
+        stamped(events.text_start("m") | mine, a=1),
+        stamped(events.text_content("m", "x"), a=2, b=1),
+        stamped(events.text_end("m"), c=3),
+        stamped(events.tool_call_start("c", "f", "m"), a=1),
+        stamped(events.tool_call_args("c", "{}"), b=2),
+        stamped(events.tool_call_end("c"), c=3),
+        stamped(events.tool_call_result("r", "c", "found") | mine, a=1),
+        stamped(events.activity_snapshot("a", "plan", {}) | mine, a=1),
+        stamped(change(2, "/missing"), b=2),
+        messages=[],
+    ).messages == [
+        said("m", "x")
+        | mine
+        | {"metadata": {"a": 2, "b": 1, "c": 3}}
+        | {"toolCalls": [call("c", "f", "{}") | {"metadata": {"a": 1, "b": 2, "c": 3}}]},
+        result("r", "c", "found") | mine | {"metadata": {"a": 1}},
+        plan({}) | mine | {"metadata": {"a": 1, "b": 2}},
+    ]

@@ -62,5 +62,7 @@ class Oracles:
         assert self._process.stdout
         self._process.stdin.write(json.dumps(requests) + "\n")
         self._process.stdin.flush()
-        answers: list[Answer] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        assert line, f"the clients did not survive {requests}"
+        answers: list[Answer] = json.loads(line)
         return answers

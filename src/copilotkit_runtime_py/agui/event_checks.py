@@ -143,6 +143,9 @@ def _check_patch(kind: str, field: str, patch: list[dict[str, Any]]) -> None:
             name not in operation for name in values
         ):
             raise _malformed(kind, f"{field}.{place}: Input should be an operation of JSON Patch")
+        if operation["op"] == "move" and operation["path"].startswith(operation["from"] + "/"):
+            # A client that obeys ends up with a circle, and then without memory.
+            raise _malformed(kind, f"{field}.{place}: A value cannot be moved into itself")
 
 
 def _is_pointer(value: Any) -> bool:

@@ -43,6 +43,10 @@ class MessageIds:
         self._renamed[holder, id] = renamed
         return renamed
 
+    def has_result(self, call_id: str) -> bool:
+        """Whether clients have the result of a tool call."""
+        return call_id in self._results
+
     def of_result(self, id: str, call_id: str) -> str:
         """Returns the id of the result of a tool call."""
         known = self._results.get(call_id)
@@ -76,8 +80,12 @@ class MessageIds:
             self._holders.setdefault(id, (role, call_id))
 
     def read(self, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Returns the messages of a conversation under the ids that clients know or will know them by."""
-        return [self._with_own_id(message) for message in messages]
+        """Returns the messages of a conversation under the ids that clients know or will know them by.
+
+        Of several under one id, such as two results of one call, clients see the last, where the first was.
+        """
+        named = map(self._with_own_id, messages)
+        return list({message["id"]: message for message in named}.values())
 
     def _with_own_id(self, message: Mapping[str, Any]) -> dict[str, Any]:
         id, call_id = message["id"], message.get("toolCallId")

@@ -294,7 +294,8 @@ class EventSequence:
             parent = self._ids.of_parent(event.get("parentMessageId"), id)
             if parent is not None:
                 event["parentMessageId"] = parent
-            self._unanswered[id] = None
+            if not self._ids.has_result(id):
+                self._unanswered[id] = None
             self._attribution.open_call(id, event)
         else:
             role = event["role"]
@@ -331,6 +332,10 @@ class EventSequence:
             return
         elif kind == "TOOL_CALL_RESULT":
             call_id = event["toolCallId"]
+            if self._ids.has_result(call_id):
+                # A client would have two, which a model's vendor refuses. A snapshot may correct it.
+                logger.debug("left out another result of call %.80r in run %s", call_id, self.run_id)
+                return
             self._unanswered.pop(call_id, None)
             event["messageId"] = self._ids.of_result(event["messageId"], call_id)
             self._attribution.mint(TEXT, event["messageId"], event)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from ..state_store.base import AgentState
 from .events import Event, well_formed
 from .json_patch import PatchBudget, Patched
 from .message_events import PARTS, REASONING, TEXT, TOOL
+
+_TAG: Final = "subagentRunId"
 
 
 class StateFold:
@@ -41,7 +43,9 @@ class StateFold:
 
 
 class Transcript:
-    """Folds events into messages and state.
+    """Folds events into messages and state, as clients do (`defaultApplyEvents` of `@ag-ui/client` 1.0).
+
+    The order may differ: a snapshot of the conversation decides it here, and results follow when they come.
 
     Args:
         messages: the conversation before the run, as AG-UI messages in JSON form. Neither the list nor a
@@ -57,6 +61,7 @@ class Transcript:
         self.state = StateFold({} if state is None else state, self._budget)
         self.interrupts: list[dict[str, Any]] = []
         self._growing: dict[tuple[str, str], _Growing] = {}
+        self._activities: dict[str, Patched] = {}
         self._set_messages(messages)
 
     def add(self, event: Event) -> None:
@@ -64,9 +69,14 @@ class Transcript:
         kind = event["type"]
         action, part, field = PARTS.get(kind, ("", "", ""))
         if action == "grow":
-            self._growing[part, event[field]].parts.append(event["delta"])
+            growing = self._growing[part, event[field]]
+            growing.parts.append(event["delta"])
+            if "metadata" in event:
+                _add_metadata(growing.holder, event)
         elif action == "close":
-            self._growing.pop((part, event[field])).join()
+            growing = self._growing.pop((part, event[field]))
+            growing.join()
+            _add_metadata(growing.holder, event)
         else:
             handler = getattr(self, f"_on_{kind.lower()}", None)
             if handler is not None:
@@ -79,46 +89,68 @@ class Transcript:
         return AgentState(state=self.state.value, messages=list(self._messages), interrupts=self.interrupts)
 
     def _on_text_message_start(self, event: Event) -> None:
-        self._grow_text(TEXT, event["messageId"], event.get("role", "assistant"))
+        self._grow_text(TEXT, event, event.get("role", "assistant"))
 
     def _on_reasoning_message_start(self, event: Event) -> None:
-        self._grow_text(REASONING, event["messageId"], "reasoning")
+        self._grow_text(REASONING, event, "reasoning")
 
     def _on_tool_call_start(self, event: Event) -> None:
         id = event["toolCallId"]
-        parent_id = event.get("parentMessageId") or id
-        message = self._own(parent_id, "assistant", otherwise=id)
-        call = {"id": id, "type": "function", "function": {"name": event["toolCallName"], "arguments": ""}}
+        message = self._message(event.get("parentMessageId") or id, "assistant", event, otherwise=id)
+        function = {"name": event["toolCallName"], "arguments": ""}
+        call: dict[str, Any] = {"id": id, "type": "function", "function": function}
         message.setdefault("toolCalls", []).append(call)
-        self._growing[TOOL, id] = _Growing(message, call["function"], "arguments")
+        _add_metadata(call, event)
+        self._growing[TOOL, id] = _Growing(message, call, function, "arguments")
 
     def _on_tool_call_result(self, event: Event) -> None:
         # A call has one result. A second one is a correction.
-        place = self._results.get(event["toolCallId"])
-        if place is None:
-            place = self._results[event["toolCallId"]] = len(self._messages)
-            self._add({"id": event["messageId"], "role": "tool", "toolCallId": event["toolCallId"]})
-        self._owned(place)["content"] = event.get("content", "")
+        call_id = event["toolCallId"]
+        message = self._results.get(call_id)
+        if message is None:
+            message = {"id": event["messageId"], "role": "tool", "toolCallId": call_id}
+            message |= {name: event[name] for name in (_TAG,) if name in event}
+            self._results[call_id] = message
+            self._add(message)
+        message["content"] = event.get("content", "")
+        _add_metadata(message, event)
 
     def _on_reasoning_encrypted_value(self, event: Event) -> None:
         """Keeps what a model's vendor wants back with the message or the call that it reasoned about."""
-        id, value = event.get("entityId"), event.get("encryptedValue")
-        if event.get("subtype") == "message":
-            if (place := self._places.get(id)) is not None:
-                self._owned(place)["encryptedValue"] = value
-            return
-        for place, message in enumerate(self._messages):
-            for index, call in enumerate(message.get("toolCalls") or ()):
-                if call["id"] == id:
-                    self._owned(place)["toolCalls"][index] = {**call, "encryptedValue": value}
-                    return
+        id = event.get("entityId", "")
+        holder = self._by_id.get(id) if event.get("subtype") == "message" else self._call(id)
+        if holder is not None:
+            holder["encryptedValue"] = event.get("encryptedValue")
 
     def _on_messages_snapshot(self, event: Event) -> None:
         for growing in self._growing.values():
             growing.join()
-        self._set_messages(event["messages"])
+        self._set_messages(self._with_preserved(event["messages"]))
         for (part, id), growing in self._growing.items():
             self._move(growing, part, id)
+
+    def _on_activity_snapshot(self, event: Event) -> None:
+        id = event["messageId"]
+        message = self._by_id.get(id)
+        if message is None:
+            message = {"id": id, "role": "activity"}
+            self._add(message)
+        elif not event.get("replace", True):
+            _add_metadata(message, event)
+            return
+        self._activities[id] = Patched(event["content"], self._budget)
+        message.pop(_TAG, None)
+        message |= {name: event[name] for name in ("activityType", "content", _TAG) if name in event}
+        _add_metadata(message, event)
+
+    def _on_activity_delta(self, event: Event) -> None:
+        message = self._by_id.get(event["messageId"])
+        if message is None or message["role"] != "activity":
+            return
+        _add_metadata(message, event)
+        content = self._activities.setdefault(message["id"], Patched(message.get("content"), self._budget))
+        if content.apply(event["patch"]):
+            message |= {"content": content.value, "activityType": event["activityType"]}
 
     def _on_state_snapshot(self, event: Event) -> None:
         self.state.add(event)
@@ -131,84 +163,122 @@ class Transcript:
         if isinstance(outcome, dict) and outcome.get("type") == "interrupt":
             self.interrupts = list(outcome.get("interrupts", ()))
 
-    def _grow_text(self, part: str, id: str, role: str) -> None:
-        message = self._own(id, role, otherwise=id)
-        if not isinstance(message.setdefault("content", ""), str):
-            message["content"] = _text_of(message["content"])
-        self._growing[part, id] = _Growing(message, message, "content")
+    def _grow_text(self, part: str, event: Event, role: str) -> None:
+        id = event["messageId"]
+        message = self._message(id, role, event, otherwise=id)
+        if "name" in event:
+            message.setdefault("name", event["name"])
+        _add_metadata(message, event)
+        self._growing[part, id] = _Growing.text(message)
 
     def _move(self, growing: _Growing, part: str, id: str) -> None:
         """Lets what still grows go on in a conversation that was replaced."""
-        place = self._places.get(growing.message["id"])
-        if place is None or self._messages[place]["role"] != growing.message["role"]:
+        message = self._by_id.get(growing.message["id"])
+        if message is None or message["role"] != growing.message["role"]:
             self._add(growing.message)
         elif part != TOOL:
-            growing.message = growing.target = self._owned(place)
-            if not isinstance(growing.target.get("content"), str):
-                growing.target["content"] = _text_of(growing.target.get("content"))
+            self._growing[part, id] = _Growing.text(message)
         else:
-            message = self._owned(place)
             calls = message.setdefault("toolCalls", [])
-            known = next((i for i, call in enumerate(calls) if call["id"] == id), None)
-            if known is None:
-                calls.extend(call for call in growing.message["toolCalls"] if call["id"] == id)
+            call = next((call for call in calls if call["id"] == id), None)
+            if call is None:
+                calls.append(growing.holder)
             else:
-                calls[known] = {**calls[known], "function": dict(calls[known]["function"])}
-                growing.target = calls[known]["function"]
+                growing.holder = call
+                growing.target = call["function"] = dict(call["function"])
             growing.message = message
 
+    def _with_preserved(self, snapshot: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Returns a snapshot with the messages that clients keep although it does not have them.
+
+        These are activities, and reasoning, if it has none at all: then its agent does not remember them.
+        """
+        ids, roles = {message["id"] for message in snapshot}, {message["role"] for message in snapshot}
+        preserved: dict[str | None, list[dict[str, Any]]] = {}
+        before: str | None = None
+        for message in self._messages:
+            if message["id"] in ids:
+                before = message["id"]
+            elif message["role"] in {"activity", "reasoning"} - roles:
+                preserved.setdefault(before, []).append(message)
+        messages = preserved.get(None, [])
+        for message in snapshot:
+            messages += [message, *preserved.get(message["id"], ())]
+        return messages
+
     def _set_messages(self, messages: Iterable[dict[str, Any]]) -> None:
-        self._messages = list(messages)
-        self._places = {message["id"]: place for place, message in enumerate(self._messages)}
-        self._results = {
-            m["toolCallId"]: place for place, m in enumerate(self._messages) if "toolCallId" in m
-        }
-        self._changeable: set[int] = set()
+        self._messages = [_copied(message) for message in messages]
+        self._by_id = {message["id"]: message for message in self._messages}
+        self._results = {m["toolCallId"]: m for m in self._messages if "toolCallId" in m}
+        self._activities.clear()
 
     def _add(self, message: dict[str, Any]) -> None:
-        self._changeable.add(len(self._messages))
-        self._places[message["id"]] = len(self._messages)
+        self._by_id[message["id"]] = message
         self._messages.append(message)
 
-    def _own(self, id: str, role: str, *, otherwise: str) -> dict[str, Any]:
-        """Returns the message of that id and role for changing.
+    def _message(self, id: str, role: str, event: Event, *, otherwise: str) -> dict[str, Any]:
+        """Returns the message of that id and role.
 
-        If there is none, one is added; if the id belongs to a message of another role, one with the id
-        `otherwise` is.
+        If there is none, `event` brings it; if the id belongs to a message of another role, one with the id
+        `otherwise` is taken.
         """
         for candidate in (id, otherwise):
-            place = self._places.get(candidate)
-            if place is None:
+            message = self._by_id.get(candidate)
+            if message is None:
                 break
-            if self._messages[place]["role"] == role:
-                return self._owned(place)
-        self._add({"id": candidate, "role": role})
-        return self._messages[-1]
+            if message["role"] == role:
+                return message
+        message = {"id": candidate, "role": role}
+        if _TAG in event:
+            message[_TAG] = event[_TAG]
+        self._add(message)
+        return message
 
-    def _owned(self, place: int) -> dict[str, Any]:
-        if place not in self._changeable:
-            self._changeable.add(place)
-            message = self._messages[place] = dict(self._messages[place])
-            if "toolCalls" in message:
-                message["toolCalls"] = list(message["toolCalls"] or ())
-        return self._messages[place]
+    def _call(self, id: str) -> dict[str, Any] | None:
+        calls = (call for message in self._messages for call in message.get("toolCalls") or ())
+        return next((call for call in calls if call["id"] == id), None)
 
 
 class _Growing:
-    """A text that grows: the `member` of `target`, which is `message` or a part of it."""
+    """A text that grows: the `member` of `target`, in `message`.
 
-    __slots__ = ("member", "message", "parts", "target")
+    The metadata that comes with it goes to `holder`, which is the message or a call in it.
+    """
 
-    def __init__(self, message: dict[str, Any], target: dict[str, Any], member: str) -> None:
+    __slots__ = ("holder", "member", "message", "parts", "target")
+
+    def __init__(
+        self, message: dict[str, Any], holder: dict[str, Any], target: dict[str, Any], member: str
+    ) -> None:
         self.message = message
+        self.holder = holder
         self.target = target
         self.member = member
         self.parts: list[str] = []
+
+    @classmethod
+    def text(cls, message: dict[str, Any]) -> _Growing:
+        """Returns the content of a message."""
+        if not isinstance(message.get("content"), str):
+            message["content"] = _text_of(message.get("content"))
+        return cls(message, message, message, "content")
 
     def join(self) -> None:
         if self.parts:
             self.target[self.member] = well_formed(self.target[self.member] + "".join(self.parts))
             self.parts.clear()
+
+
+def _add_metadata(holder: dict[str, Any], event: Event) -> None:
+    if "metadata" in event:
+        holder["metadata"] = {**holder.get("metadata", {}), **event["metadata"]}
+
+
+def _copied(message: dict[str, Any]) -> dict[str, Any]:
+    copied = dict(message)
+    if copied.get("toolCalls"):
+        copied["toolCalls"] = [dict(call) for call in copied["toolCalls"]]
+    return copied
 
 
 def _text_of(content: Any) -> str:

@@ -144,8 +144,8 @@ class AgentTurn:
         return True
 
     def messages(self) -> list[Json]:
-        """Returns the conversation so far."""
-        return self._transcript().result().messages
+        """Returns the conversation so far. Activity messages are for frontends only."""
+        return [each for each in self._transcript().result().messages if each["role"] != "activity"]
 
     def next(self) -> AgentTurn:
         """Returns the turn in which the agent goes on with the results."""
@@ -185,7 +185,7 @@ class AgentTurn:
         if isinstance(properties, dict):
             properties = {name: value for name, value in properties.items() if name != "command"}
         return self.input.replace(
-            messages=left.messages,
+            messages=[each for each in left.messages if each["role"] != "activity"],
             state=left.state,
             runId=str(uuid.uuid4()),
             forwardedProps=properties,

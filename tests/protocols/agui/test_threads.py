@@ -126,6 +126,19 @@ async def test_a_thread_can_be_inspected(single: bool) -> None:
         assert await served.json(served.resource("GET", "/threads/t1/state")) == (200, {"state": {"n": 1}})
 
 
+async def test_the_activities_of_a_thread_can_be_inspected() -> None:
+    async def planning(input: RunAgentInput) -> AsyncIterator[Event]:
+        yield ev.activity_snapshot("a1", "plan", {"step": 1})
+        yield ev.activity_delta("a1", "plan", [{"op": "replace", "path": "/step", "value": 2}])
+        yield ev.messages_snapshot([{"id": "r1-u", "role": "user", "content": "hi"}])
+
+    async with serve({"agent": planning}) as served:
+        await served.events(served.run())
+        _, shown = await served.json(served.resource("GET", "/threads/t1/messages"))
+    activity = {"id": "a1", "role": "activity", "activityType": "plan", "content": {"step": 2}}
+    assert shown["messages"] == [{"id": "r1-u", "role": "user", "content": "hi"}, activity]
+
+
 async def test_an_unknown_thread_has_nothing_to_inspect() -> None:
     async with serve({"agent": talk}) as served:
         for name, nothing in (("messages", []), ("events", []), ("state", None)):

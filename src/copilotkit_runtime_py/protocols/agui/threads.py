@@ -166,7 +166,9 @@ def _timestamp(time: datetime) -> str:
 def _flat(message: dict[str, Any]) -> dict[str, Any]:
     """Returns a message as the inspector reads it: of a tool call only id, name and arguments."""
     flat: dict[str, Any] = {
-        name: message[name] for name in ("id", "role", "content", "toolCallId") if name in message
+        name: message[name]
+        for name in ("id", "role", "activityType", "content", "toolCallId")
+        if name in message
     }
     calls = message.get("toolCalls")
     if calls:

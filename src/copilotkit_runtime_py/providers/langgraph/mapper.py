@@ -219,8 +219,12 @@ class GraphMapper:
     def _conversation(self, messages: list[BaseMessage]) -> list[dict[str, Any]]:
         """Returns the conversation as the client has it after the run."""
         dropped = self._stored - {message.id for message in messages}
-        streamed = self._transcript.result().messages
-        streamed = [message for message in streamed if message["id"] not in dropped]
+        # Clients keep activities that a snapshot does not have, unless it has others.
+        streamed = [
+            message
+            for message in self._transcript.result().messages
+            if message["role"] != "activity" and message["id"] not in dropped
+        ]
         whole = self._view.after(visible(messages), streamed, replaced=self._repetition.replaced)
         if not self._tags:
             return whole
