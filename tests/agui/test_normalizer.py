@@ -602,6 +602,24 @@ def test_an_event_that_names_another_owner_than_its_message_has_loses_its_tag(
         assert stream(opening | one, goes_on | two)[2] == goes_on
 
 
+def test_a_snapshot_may_give_an_open_message_another_owner() -> None:
+    tag = {"subagentRunId": "s1"}
+    told = [{"id": "m", "role": "assistant", "content": ""}]
+    assert stream(
+        events.text_start("m") | tag,
+        events.tool_call_start("c", "f", "m") | tag,
+        events.messages_snapshot(told),
+        events.text_content("m", "x") | tag,
+        events.text_content("m", "y"),
+    )[4:] == [
+        events.text_content("m", "x"),
+        events.text_content("m", "y"),
+        events.text_end("m"),
+        events.tool_call_end("c") | tag,
+        FINISHED,
+    ]
+
+
 def test_a_call_belongs_to_the_owner_of_the_message_that_carries_it() -> None:
     one, two = {"subagentRunId": "s1"}, {"subagentRunId": "s2"}
     call = events.tool_call_start("c", "f", "m")

@@ -55,6 +55,10 @@ class Attribution:
         if _TAG in event and key in self._owners:
             self._correct(event, self._owners[key])
 
+    def owns(self, tag: str | None, kind: str, id: str) -> bool:
+        """Whether a subagent, or the agent itself, owns something."""
+        return self._owners.get((_shared(kind), id), tag) == tag
+
     def read(self, messages: Iterable[Mapping[str, Any]], *, authoritative: bool) -> None:
         """Records who owns the messages of a conversation, and the calls in them.
 

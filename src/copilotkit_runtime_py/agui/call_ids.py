@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
+from .chunks import lanes_ended_by
 from .events import Event
 
 Json: TypeAlias = dict[str, Any]
@@ -62,7 +63,8 @@ class CallIds:
         # Clients' ids by the message and the agent's id.
         self._placed: dict[tuple[Any, str], list[str]] = {}
         self._parents: dict[str, Any] = {}
-        self._chunk: str | None = None
+        # Subagent -> the call that its chunks grow.
+        self._chunks: dict[str | None, str] = {}
 
     def begin(self, run_id: str) -> None:
         """Goes on with the events of another run."""
@@ -70,7 +72,7 @@ class CallIds:
         self._live.clear()
         self._open.clear()
         self._parents.clear()
-        self._chunk = None
+        self._chunks.clear()
 
     def learn(self, messages: Iterable[Json]) -> list[Json]:
         """Takes note of messages as clients know them. Returns them, with unique ids where some repeat."""
@@ -127,7 +129,11 @@ class CallIds:
 
     def event(self, event: Event) -> Event:
         """Returns an agent's event with the ids by which clients know its calls."""
-        handler = _HANDLERS.get(event.get("type", ""))
+        kind = event.get("type", "")
+        handler = _HANDLERS.get(kind)
+        if self._chunks and kind != "TOOL_CALL_CHUNK":
+            for lane in lanes_ended_by(event, self._chunks):
+                del self._chunks[lane]
         return event if handler is None else handler(self, event)
 
     def latest(self, id: str) -> str:
@@ -207,7 +213,6 @@ class CallIds:
             self._unanswered[id] = []
         self._unanswered.setdefault(id, []).append(wire)
         self._open[id] = wire
-        self._chunk = None
         return _renamed(event, "toolCallId", wire)
 
     def _grow(self, event: Event) -> Event:
@@ -220,17 +225,18 @@ class CallIds:
 
     def _grow_by_chunk(self, event: Event) -> Event:
         id = event.get("toolCallId")
-        if id is None or id == self._chunk or not isinstance(event.get("toolCallName"), str):
-            return event if self._chunk is None or id is None else self._grow(event)
-        event = self._start(event)
-        self._chunk = id
-        return event
+        lane = event.get("subagentRunId")
+        if not isinstance(id, str) or not isinstance(lane, str | None):
+            return event
+        if id in self._chunks.values() or not isinstance(event.get("toolCallName"), str):
+            return self._grow(event)
+        self._chunks[lane] = id
+        return self._start(event)
 
     def _result(self, event: Event) -> Event:
         id = event.get("toolCallId")
         if not isinstance(id, str):
             return event
-        self._chunk = None
         wire = self._settle(id)
         self._results.setdefault(event.get("messageId"), wire)
         return _renamed(event, "toolCallId", wire)

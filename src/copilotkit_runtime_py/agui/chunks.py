@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, TypeAlias
 
 from ..errors import ProtocolViolationError
@@ -67,18 +68,10 @@ class ChunkLanes:
 
     def ended_by(self, event: Event) -> list[Key]:
         """Returns what an event that is no chunk ends, and forgets it."""
-        type = event["type"]
-        if type in _NEUTRAL:
-            return []
-        if type in _FOR_ALL:
-            return self.clear()
-        lane = event.get("subagentRunId")
-        action, kind, field = PARTS.get(type, ("", "", ""))
-        if lane not in self._lanes or (
-            action in ("grow", "close") and self._lanes[lane] == (kind, event[field])
-        ):
-            return []
-        return [self._lanes.pop(lane)]
+        action, kind, field = PARTS.get(event["type"], ("", "", ""))
+        continued = (kind, event[field]) if action in ("grow", "close") else None
+        lanes = [lane for lane in lanes_ended_by(event, self._lanes) if self._lanes[lane] != continued]
+        return [self._lanes.pop(lane) for lane in lanes]
 
     def end_call(self, event: Event) -> Key | None:
         """Returns the tool call that an event which begins a text ends, if it ends one, and forgets it."""
@@ -111,3 +104,18 @@ class ChunkLanes:
                 "INCOMPLETE_STREAM",
             )
         raise ProtocolViolationError(f"First {event['type']} must have a {field}", "INCOMPLETE_STREAM")
+
+
+def lanes_ended_by(event: Event, lanes: Collection[str | None]) -> list[str | None]:
+    """Returns the subagents for which an event that is no chunk ends what their chunks continue.
+
+    Args:
+        event: the event.
+        lanes: the subagents for which chunks continue something, and None for the agent itself.
+    """
+    type, lane = event["type"], event.get("subagentRunId")
+    if type in _FOR_ALL:
+        return list(lanes)
+    if type in _NEUTRAL or not isinstance(lane, str | None) or lane not in lanes:
+        return []
+    return [lane]

@@ -340,10 +340,7 @@ class EventSequence:
             event["messageId"] = self._ids.of_result(event["messageId"], call_id)
             self._attribution.mint(TEXT, event["messageId"], event)
         elif kind == "MESSAGES_SNAPSHOT":
-            event["messages"] = self._ids.read(event["messages"])
-            self._attribution.read(event["messages"], authoritative=True)
-            if self._sent:
-                event["messages"] = restore_client_messages(event["messages"], self._sent)
+            self._push_snapshot(event)
         elif kind in ("ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA"):
             id = event["messageId"] = self._ids.of("activity", event["messageId"])
             if kind == "ACTIVITY_DELTA":
@@ -364,6 +361,15 @@ class EventSequence:
         self._begun = True
         if not self.started:
             self._announce(event, out)
+
+    def _push_snapshot(self, event: Event) -> None:
+        event["messages"] = self._ids.read(event["messages"])
+        self._attribution.read(event["messages"], authoritative=True)
+        for (kind, _), opened in self._open.items():
+            if not self._attribution.owns(opened.tag, kind, opened.id):
+                opened.tag = None
+        if self._sent:
+            event["messages"] = restore_client_messages(event["messages"], self._sent)
 
     def _push_to_entity(self, event: Event) -> None:
         if event["subtype"] == "tool-call":

@@ -229,6 +229,8 @@ class Transcript:
             if message["role"] == role:
                 return message
         message = {"id": candidate, "role": role}
+        if event["type"] != "TOOL_CALL_START":
+            message["content"] = ""
         if _TAG in event:
             message[_TAG] = event[_TAG]
         self._add(message)
@@ -259,13 +261,13 @@ class _Growing:
     @classmethod
     def text(cls, message: dict[str, Any]) -> _Growing:
         """Returns the content of a message."""
-        if not isinstance(message.get("content"), str):
-            message["content"] = _text_of(message.get("content"))
+        if not isinstance(message.get("content", ""), str):
+            message["content"] = _text_of(message["content"])
         return cls(message, message, message, "content")
 
     def join(self) -> None:
         if self.parts:
-            self.target[self.member] = well_formed(self.target[self.member] + "".join(self.parts))
+            self.target[self.member] = well_formed("".join((self.target.get(self.member, ""), *self.parts)))
             self.parts.clear()
 
 
