@@ -152,10 +152,10 @@ async def test_signals_are_given_once_each_after_the_listening_connection_was_lo
 
 
 async def test_a_signal_that_could_not_be_given_is_given_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_signals, "_LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(postgres_signals, "_FIRST_PAUSE", 0.0)
     monkeypatch.setattr(postgres_signals, "_INTERVAL", 0.0)
     sent: list[list[str]] = []
-    outages = [StoreUnavailableError(), StoreUnavailableError()]
+    outages = [StoreUnavailableError(), RuntimeError("of another kind")]
 
     async def send(payloads: list[str]) -> None:
         if outages:
@@ -163,11 +163,62 @@ async def test_a_signal_that_could_not_be_given_is_given_later(monkeypatch: pyte
         sent.append(payloads)
 
     sender = postgres_signals.SignalSender(send)
-    for key, signal in (("t", Signal.EVENTS), ("u", Signal.STOP), ("t", Signal.EVENTS)):
-        sender.give(key, signal)
+    for payload in ("events t", "stop u", "events t"):
+        sender.send(payload)
     await sender.aclose()
 
     assert sent == [["events t", "stop u"]]
+
+
+async def test_where_signals_are_not_heard_that_is_logged_and_everybody_looks_often(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So it is behind a pooler that shares connections by transaction."""
+    monkeypatch.setattr(postgres_signals, "_ECHO", 0.1)
+    monkeypatch.setattr(postgres_signals, "_POLL", 0.05)
+    heard = Heard()
+
+    async def lose(payloads: list[str]) -> None: ...
+
+    signals = postgres_signals.PostgresSignals(postgres_url, lose)
+    async with aclosing(signals), signals.board.watch("t", heard):
+        await signals.listen("t")
+        for _ in range(3):
+            heard.times.clear()
+            await heard.both()
+    told = [message for message in caplog.messages if "signals of other workers are not heard" in message]
+    assert len(told) == 1
+
+
+async def test_other_workers_are_told_of_the_threads_that_they_watch_and_of_no_others(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_signals, "_ECHO", 0.5)
+    sent: list[str] = []
+    send = postgres.PostgresDatabase._send
+
+    async def note(self: postgres.PostgresDatabase, payloads: list[str]) -> None:
+        sent.extend(payload for payload in payloads if payload.startswith("events"))
+        await send(self, payloads)
+
+    monkeypatch.setattr(postgres.PostgresDatabase, "_send", note)
+    async with (
+        opened(postgres_url) as store,
+        opened(postgres_url) as other,
+        store.watch_stops(lambda _: None),
+    ):
+        watched, unwatched = await store.begin_run(record("t")), await store.begin_run(record("u"))
+        await asyncio.sleep(1)
+        for position in range(3):
+            await store.append(unwatched, position, [b"1"])
+        heard = asyncio.Event()
+        async with other.watch("t", lambda _: heard.set()):
+            for position in range(3):
+                heard.clear()
+                await store.append(watched, position, [b"1"])
+                async with asyncio.timeout(20):
+                    await heard.wait()
+    assert set(sent) == {f"events {postgres._key('t')}"}
 
 
 async def test_what_others_say_on_the_channel_does_no_harm(postgres_url: str) -> None:

@@ -29,7 +29,7 @@ logger = get_logger(__name__)
 # A write costs much more than an event. So many events are worth one; fewer wait for each other, but not
 # longer than this, in seconds. After a pause the first few writes do not wait: what begins is seen at once.
 _WORTH_A_WRITE: Final = 8
-_INTERVAL: Final = 0.01
+_INTERVAL: Final = 0.02
 _WRITES_AT_ONCE: Final = 4.0
 # How much is written at once, at most.
 _RUNS: Final = 500

@@ -13,11 +13,10 @@ from ...errors import ConfigurationError
 from ...logs.records import get_logger
 from ..base import Append, AppendResult, Retention, RunRecord, Signal
 from ..group_commit import GroupCommit
-from ..signals import SignalBoard
 from . import postgres_batches as batches
 from .database import Outages
 from .log import explain_refusal, reconcile
-from .postgres_signals import CHANNEL, SignalListener, SignalSender
+from .postgres_signals import CHANNEL, PostgresSignals
 from .retention import bounds_threads, evict
 from .schema import is_current, migrate
 from .statement import Steps
@@ -74,9 +73,7 @@ class PostgresDatabase:
         self._lease_seconds = lease_seconds
         self._retention = retention
         self._outages = Outages(psycopg.Error, _is_outage)
-        self._board = SignalBoard()
-        self._listener: SignalListener | None = None
-        self._sender = SignalSender(self._send)
+        self._signals = PostgresSignals(url, self._send)
         self._commits: GroupCommit[RunRecord | Append] = GroupCommit(
             self._write, at_once=_AT_ONCE, seconds=_SECONDS
         )
@@ -118,35 +115,29 @@ class PostgresDatabase:
 
     def give(self, thread_id: str, signal: Signal, producer: str = "") -> None:
         """See `Database.give`."""
-        self._sender.give(_key(thread_id), signal, producer)
+        self._signals.give(_key(thread_id), signal, producer)
 
     @asynccontextmanager
     async def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
         """See `Database.watch`."""
-        async with self._board.watch(_key(thread_id), listener):
-            await self._listen()
+        key = _key(thread_id)
+        async with self._signals.board.watch(key, listener):
+            with self._outages.noticed():
+                await self._signals.listen(key)
             yield
 
     @asynccontextmanager
     async def watch_stops(self, listener: Callable[[str | None], None]) -> AsyncIterator[None]:
         """See `Database.watch_stops`."""
-        async with self._board.watch_stops(listener):
-            await self._listen()
+        async with self._signals.board.watch_stops(listener):
+            with self._outages.noticed():
+                await self._signals.listen()
             yield
-
-    async def _listen(self) -> None:
-        if self._listener is None:
-            self._listener = SignalListener(self._url, self._board)
-        with self._outages.noticed():
-            await self._listener.ready()
 
     async def aclose(self) -> None:
         """See `Database.aclose`."""
         await self._commits.aclose()
-        await self._sender.aclose()
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            await listener.aclose()
+        await self._signals.aclose()
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._close_idle()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
 from ...backoff import pause_after
-from ...errors import StoreUnavailableError
 from ...logs.records import get_logger
 from ..base import Signal
 from ..signals import SignalBoard
@@ -22,9 +22,19 @@ CHANNEL: Final = "copilotkit"
 _INTERVAL: Final = 0.01
 _CLOSING_SECONDS: Final = 1.0
 
-# How long to wait before connecting is tried again, in seconds: the first time, and at most.
+# How long to wait before connecting or sending is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
+
+# How often a worker says what it watches, and how long others remember it, in seconds.
+_ANNOUNCEMENT: Final = 20.0
+_MEMORY: Final = 60.0
+# How long a worker waits to hear itself and the others after it has connected, in seconds.
+_ECHO: Final = 3.0
+# How often those who watch look for themselves where signals are not heard, in seconds.
+_POLL: Final = 1.0
+# How many threads there may be of which nobody was told because nobody watched them.
+_UNTOLD: Final = 10_000
 
 # A connection that only listens learns from these probes, in seconds, that the server's machine is gone.
 _CONNECTION: Final[dict[str, Any]] = {
@@ -34,22 +44,84 @@ _CONNECTION: Final[dict[str, Any]] = {
     "keepalives_count": 3,
 }
 
+_WATCH: Final = "watch"
+_WHO: Final = "who"
+
 
 class SignalSender:
     """Gives signals to all workers, those of a short while together.
 
-    Not within the transactions that they tell of: those that notify are committed one by one, and each has
+    Not within the transactions that they are about: those that notify are committed one by one, and each has
     its own wait for the disk. A signal that is lost with the process is made up for by the lease, at the end
     of which everybody looks again.
 
     Args:
-        send: notifies of payloads. It raises `StoreUnavailableError` where that cannot be done.
+        send: notifies of payloads.
     """
 
     def __init__(self, send: Callable[[list[str]], Awaitable[None]]) -> None:
         self._send = send
         # A dictionary, as a set that keeps the order.
         self._payloads: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def send(self, payload: str) -> None:
+        """Sends a payload, soon."""
+        self._payloads[payload] = None
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name="sender of signals")
+
+    async def aclose(self) -> None:
+        """Sends what is left, if that is possible at once."""
+        if self._task is not None:
+            _, late = await asyncio.wait({self._task}, timeout=_CLOSING_SECONDS)
+            for task in late:
+                task.cancel()
+                await asyncio.wait({task})
+        self._payloads.clear()
+
+    async def _work(self) -> None:
+        failures = 0
+        try:
+            while self._payloads:
+                payloads, self._payloads = self._payloads, {}
+                try:
+                    await self._send(list(payloads))
+                    failures = 0
+                    await asyncio.sleep(_INTERVAL)
+                except Exception as error:
+                    if failures == 0:
+                        logger.warning("signals cannot be given to other workers for now: %r", error)
+                    self._payloads = payloads | self._payloads
+                    await asyncio.sleep(pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
+                    failures += 1
+        finally:
+            self._task = None
+
+
+class PostgresSignals:
+    """Gives signals, and listens for them on a connection of its own.
+
+    Most runs are read on their own worker only, and a notification costs as much as a write. So workers say
+    which threads they watch, and others hear that a log has grown only of those.
+
+    Args:
+        url: the server.
+        send: notifies of payloads, on another connection.
+    """
+
+    def __init__(self, url: str, send: Callable[[list[str]], Awaitable[None]]) -> None:
+        self.board = SignalBoard()
+        self._url = url
+        self._sender = SignalSender(send)
+        self._id = uuid.uuid4().hex
+        # Until when others are known to watch a thread, by the loop's clock; and what they were not told of.
+        self._watched: dict[str, float] = {}
+        self._untold: dict[str, None] = {}
+        # Since when signals of others are heard.
+        self._hearing_since: float | None = None
+        self._is_deaf = False
+        self._listening: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def give(self, key: str, signal: Signal, producer: str = "") -> None:
@@ -60,61 +132,45 @@ class SignalSender:
             signal: the signal.
             producer: for a request to stop, the run's producer.
         """
-        self._payloads[f"{signal.value} {key} {producer}".rstrip()] = None
-        if self._task is None:
-            self._task = asyncio.create_task(self._work(), name="sender of signals")
+        self._receive(key, signal, producer)
+        if signal is Signal.STOP or self._may_be_watched(key):
+            self._sender.send(f"{signal.value} {key} {producer}".rstrip())
+        else:
+            self._untold[key] = None
+            if len(self._untold) > _UNTOLD:
+                del self._untold[next(iter(self._untold))]
 
-    async def aclose(self) -> None:
-        """Gives what is left, if that is possible at once."""
-        if self._task is not None:
-            _, late = await asyncio.wait({self._task}, timeout=_CLOSING_SECONDS)
-            for task in late:
-                task.cancel()
-                await asyncio.wait({task})
-        self._payloads.clear()
-
-    async def _work(self) -> None:
-        try:
-            while self._payloads:
-                payloads, self._payloads = self._payloads, {}
-                try:
-                    await self._send(list(payloads))
-                    await asyncio.sleep(_INTERVAL)
-                except StoreUnavailableError:
-                    self._payloads = payloads | self._payloads
-                    await asyncio.sleep(_LONGEST_PAUSE)
-        finally:
-            self._task = None
-
-
-class SignalListener:
-    """Listens, on a connection of its own, for the signals that any worker gives.
-
-    Args:
-        url: the server.
-        board: where those who watch are told.
-    """
-
-    def __init__(self, url: str, board: SignalBoard) -> None:
-        self._url = url
-        self._board = board
-        self._listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._listen(), name="signals of PostgreSQL")
-
-    async def ready(self) -> None:
-        """Waits until signals are heard.
+    async def listen(self, key: str | None = None) -> None:
+        """Waits until signals are heard, for `key` if one is given.
 
         Raises:
             ConnectionError: the server cannot be reached.
         """
+        if self._task is None:
+            self._listening = asyncio.get_running_loop().create_future()
+            self._task = asyncio.create_task(self._listen(), name="signals of PostgreSQL")
+        if key is not None:
+            self._sender.send(f"{_WATCH} {key} {self._id}")
+        assert self._listening is not None
         await asyncio.shield(self._listening)
 
     async def aclose(self) -> None:
-        """Stops to listen."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-        self._fail("the store is being closed")
+        """Stops listening."""
+        await self._sender.aclose()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            self._fail("the store is being closed")
+        self._hearing_since = None
+        self._watched.clear()
+        self._untold.clear()
+
+    def _may_be_watched(self, key: str) -> bool:
+        """Whether somebody elsewhere may watch a thread: whoever does says so soon."""
+        now, since = asyncio.get_running_loop().time(), self._hearing_since
+        return since is None or self._is_deaf or now < since + _ECHO or self._watched.get(key, now) > now
 
     async def _listen(self) -> None:
         import psycopg
@@ -128,9 +184,9 @@ class SignalListener:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     failures = 0
                     self._ready()
-                    async for notice in connection.notifies():
-                        self._give(notice.payload)
+                    await self._hear_from(connection)
                 finally:
+                    self._hearing_since = None
                     await connection.close()
             except (psycopg.Error, OSError) as error:
                 if failures == 0:
@@ -140,25 +196,66 @@ class SignalListener:
             pause = pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
             await asyncio.sleep(pause * random.uniform(0.5, 1))
 
+    async def _hear_from(self, connection: Any) -> None:
+        period = _ECHO
+        while True:
+            heard_itself = False
+            self._sender.send(f"{_WHO} {self._id}")
+            async for notice in connection.notifies(timeout=period):
+                heard_itself = self._hear(notice.payload) or heard_itself
+            if not heard_itself and not self._is_deaf:
+                logger.error(
+                    "signals of other workers are not heard, so runs are read every second: if a pooler such "
+                    "as PgBouncer shares connections by transaction, give the address of the server itself"
+                )
+            elif heard_itself and self._is_deaf:
+                logger.warning("signals of other workers are heard again")
+            self._is_deaf = not heard_itself
+            if self._is_deaf:
+                self.board.give_all()
+            now = asyncio.get_running_loop().time()
+            self._watched = {key: until for key, until in self._watched.items() if until > now}
+            period = _POLL if self._is_deaf else _ANNOUNCEMENT
+
     def _ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._hearing_since = loop.time()
+        assert self._listening is not None
         if self._listening.done():  # again, after an outage
-            self._listening = asyncio.get_running_loop().create_future()
-            self._board.give_all()
+            self._listening = loop.create_future()
+            self.board.give_all()
         self._listening.set_result(None)
 
     def _fail(self, cause: str) -> None:
+        assert self._listening is not None
         if self._listening.done():
             self._listening = asyncio.get_running_loop().create_future()
         self._listening.set_exception(ConnectionError(cause))
         self._listening.exception()  # there may be nobody who waits
 
-    def _give(self, payload: str) -> None:
-        signal, _, rest = payload.partition(" ")
-        key, _, producer = rest.partition(" ")
+    def _hear(self, payload: str) -> bool:
+        """Does what a payload says, and returns whether it is this worker's question who is there."""
+        what, _, rest = payload.partition(" ")
+        key, _, who = rest.partition(" ")
+        if what == _WHO:
+            for watched in self.board.watched():
+                self._sender.send(f"{_WATCH} {watched} {self._id}")
+            return key == self._id
+        if what == _WATCH:
+            if who != self._id:
+                self._watched[key] = asyncio.get_running_loop().time() + _MEMORY
+                if key in self._untold:
+                    del self._untold[key]
+                    self._sender.send(f"{Signal.EVENTS.value} {key}")
+            return False
         with suppress(ValueError):  # another program's
-            self._board.give(key, Signal(signal))
-            if producer:
-                self._board.give_stop(producer)
+            self._receive(key, Signal(what), who)
+        return False
+
+    def _receive(self, key: str, signal: Signal, producer: str) -> None:
+        self.board.give(key, signal)
+        if producer:
+            self.board.give_stop(producer)
 
 
 def _line(error: Exception) -> str:
