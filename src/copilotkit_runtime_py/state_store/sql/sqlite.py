@@ -37,6 +37,13 @@ _BUSY_SECONDS: Final = 5.0
 _READERS: Final = 4
 # How many writes share a transaction at most.
 _AT_ONCE: Final = 500
+# After so many bytes, about, the write-ahead log is copied into the file.
+_CHECKPOINT: Final = 4 * 1024 * 1024
+# What a write adds to the log besides its data.
+_OVERHEAD: Final = 8 * 1024
+# A log of more pages than this is brought to its end, for which writers wait; a larger one's file is cut.
+_LONGEST_LOG: Final = 16_000
+_LARGEST_LOG_FILE: Final = 16 * 1024 * 1024
 # RETURNING came with this version.
 _OLDEST: Final = (3, 35)
 
@@ -79,6 +86,8 @@ class SQLiteDatabase:
         self._board = _boards.setdefault(path, SignalBoard())
         self._outages = Outages(sqlite3.Error, _is_outage)
         self._opened: tuple[WorkerThreads[Any], WorkerThreads[Steps[Any]]] | None = None
+        self._checkpoints: WorkerThreads[None] | None = None
+        self._unchecked = 0
         self._opening = asyncio.Lock()
         self._users = FileUsers(path)
 
@@ -97,7 +106,15 @@ class SQLiteDatabase:
             results = await writer.submit(appends)
         except Exception as error:
             results = [error] * len(appends)
+        self._count(sum(_OVERHEAD + sum(map(len, append.events)) for append in appends))
         return self._outages.reported_all(results)
+
+    def _count(self, written: int) -> None:
+        """Has the write-ahead log copied when it has grown by enough."""
+        self._unchecked += written
+        if self._unchecked > _CHECKPOINT and self._checkpoints is not None:
+            self._unchecked = 0
+            self._checkpoints.submit(None)
 
     async def read(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `Database.read`."""
@@ -131,8 +148,9 @@ class SQLiteDatabase:
         """See `Database.aclose`."""
         async with self._opening:
             opened, self._opened = self._opened, None
-            for threads in opened or ():
+            for threads in (*(opened or ()), *((self._checkpoints,) if self._checkpoints else ())):
                 await asyncio.to_thread(threads.close)
+            self._checkpoints = None
             if opened:
                 self._users.leave()
         self._opening = asyncio.Lock()  # the next use may be on another loop
@@ -144,6 +162,9 @@ class SQLiteDatabase:
                 self._opened = (
                     WorkerThreads(1, _AT_ONCE, self._writer, name="copilotkit-sqlite-writer"),
                     WorkerThreads(_READERS, 1, self._reader, name="copilotkit-sqlite-reader"),
+                )
+                self._checkpoints = WorkerThreads(
+                    1, 100, self._checkpointer, name="copilotkit-sqlite-checkpoints"
                 )
             return self._opened
 
@@ -179,6 +200,9 @@ class SQLiteDatabase:
     def _reader(self) -> _Reader:
         return _Reader(self._connect())
 
+    def _checkpointer(self) -> _Checkpointer:
+        return _Checkpointer(self._connect())
+
     def _writer(self) -> _Writer:
         return _Writer(self._connect(), self._lease_seconds, self._retention)
 
@@ -192,6 +216,30 @@ class _Reader:
     def work(self, items: Sequence[Steps[Any]]) -> list[Any]:
         """Returns what the steps read."""
         return [_outcome(partial(_run, self._connection, steps)) for steps in items]
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+
+class _Checkpointer:
+    """Copies the write-ahead log into the file, beside those who write and read.
+
+    SQLite would do so at the end of a transaction, and have it wait for the disk twice.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def work(self, items: Sequence[None]) -> list[None]:
+        """Does it once, for all that asked."""
+        try:
+            ((_, pages, _),) = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            if pages > _LONGEST_LOG:
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        except sqlite3.Error as error:
+            logger.warning("the write-ahead log could not be copied for now: %s", error)
+        return [None] * len(items)
 
     def close(self) -> None:
         """Closes the connection."""
@@ -351,6 +399,8 @@ def _configure(connection: sqlite3.Connection) -> None:
     # With a write-ahead log, nothing is lost when the process dies; a power cut may take the last writes.
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA wal_autocheckpoint=0")  # see `_Checkpointer`
+    connection.execute(f"PRAGMA journal_size_limit={_LARGEST_LOG_FILE}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
