@@ -136,6 +136,8 @@ class AGUIChat(Chat):
             transcript.add(event)
         self.conversation = transcript.result().messages
         heard = _heard(events)
+        if any(event["type"] == "STATE_DELTA" for event in events):
+            heard.state = transcript.result().state
         self.state = self.state if heard.state is None else heard.state
         return heard
 

@@ -16,7 +16,7 @@ _NO_RESULT = "The call was not answered; there is no result."
 
 
 def conversation(
-    input: RunAgentInput, *, instructions: str | None, accept_instructions: bool
+    input: RunAgentInput, *, instructions: str | None, accept_instructions: bool, state: str | None = None
 ) -> list[BaseMessage]:
     """Returns the messages for the model.
 
@@ -28,6 +28,7 @@ def conversation(
         input: the run's input.
         instructions: the server's.
         accept_instructions: the model is given the frontend's instructions and context.
+        state: what the model is told of the shared state; it comes last, as it changes most.
 
     Raises:
         AgentError: there is nothing to answer.
@@ -41,7 +42,7 @@ def conversation(
     system = [instructions] if instructions else []
     if not turns:
         raise AgentError("The request has no message to answer.", "BAD_REQUEST", status_code=400)
-    system += asked
+    system += [*asked, *([state] if state is not None else [])]
     return [SystemMessage("\n\n".join(system)), *turns] if system else turns
 
 
