@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from ..agui import events
 from ..errors import RunDataLostError, RunLostError
 from ..logs.records import get_logger
-from ..state_store.base import Append, AppendResult, RunEnding, RunLog, RunRecord
+from ..state_store.base import Append, AppendResult, RunEnding, RunLog, RunRecord, StateStore
 from .event_log import Entry
 from .run import Run
-
-if TYPE_CHECKING:
-    from .journal_writer import JournalWriter
 
 logger = get_logger(__name__)
 
@@ -24,6 +22,37 @@ SAVING: Final = "saving"
 """The name of the CUSTOM event for readers who wait because the store is slow."""
 UNSAVED: Final = "unsaved"
 """The name of the CUSTOM event for readers who see events that could not be saved so far."""
+
+
+class Writer(Protocol):
+    """Writes what the journals of the process have ready; see `JournalWriter`."""
+
+    store: StateStore
+    patience: float
+    closed: bool
+
+    @property
+    def writes_ahead(self) -> bool:
+        """Whether events are written before readers see them."""
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a run belongs to its worker after a write."""
+
+    def add(self, journal: Journal) -> None:
+        """Begins to write a journal."""
+
+    def remove(self, journal: Journal) -> None:
+        """Writes a journal no more."""
+
+    def mark(self, journal: Journal, events: int) -> None:
+        """Notes that a journal has events ready."""
+
+    def write_now(self, journal: Journal) -> None:
+        """Has a journal written without waiting for others."""
+
+    async def write_once(self, record: RunRecord, data: Sequence[bytes], ending: RunEnding) -> None:
+        """Writes a whole run."""
 
 
 class Journal:
@@ -47,7 +76,7 @@ class Journal:
         stored: how many events of the log are in the store.
     """
 
-    def __init__(self, writer: JournalWriter, record: RunRecord) -> None:
+    def __init__(self, writer: Writer, record: RunRecord) -> None:
         self.record = record
         self.orphaned = False
         self.written_at = 0.0
