@@ -8,8 +8,9 @@ from hypothesis import settings
 
 from .servers import Postgres, Redis
 
-# A machine that is busy takes long for the simplest example.
-settings.register_profile("patient", deadline=None)
+# A machine that is busy takes long for the simplest example. A continuous integration run tries
+# the same examples each time, so that it fails because of a change.
+settings.register_profile("patient", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("patient")
 
 

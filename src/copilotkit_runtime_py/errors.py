@@ -11,6 +11,7 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── ThreadBusyError             the thread has a run in progress
 ├── ThreadNotFoundError         the caller has no such thread
 ├── RunLostError                the run is over, or another worker has it
+│   └── RunDataLostError        the store has lost the data of a run in progress
 ├── StoreUnavailableError       the state store cannot be reached
 ├── ShuttingDownError           the server is about to end
 ├── RateLimitError              the caller, or all together, ask for too much at once

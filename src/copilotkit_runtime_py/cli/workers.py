@@ -42,7 +42,9 @@ class Supervisor(Multiprocess):
             self.processes.append(self._start())
 
     def keep_subprocess_alive(self) -> None:
-        """Replaces the workers that have died."""
+        """Replaces the workers that have died, unless the server is stopping."""
+        if self.should_exit.is_set():
+            return
         for place, worker in enumerate(self.processes):
             assert isinstance(worker, Worker)
             if worker.process.is_alive():
