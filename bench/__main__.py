@@ -65,7 +65,7 @@ async def measure(quick: bool) -> str:
         noise = others.cpus()
     tables.append(await measure_ceiling(20_000))
     agui_tables, agui_noise = await agui.measure(quick)
-    parts = [about((noise + agui_noise) / 2), "## GraphQL", *tables, "## AG-UI", *agui_tables]
+    parts = [about((noise + agui_noise) / 2, quick), "## GraphQL", *tables, "## AG-UI", *agui_tables]
     parts += ["## An agent in the server's process", *await in_process.measure(quick)]
     parts += ["## The whole stack", WHOLE_STACK, *await whole_stack.measure(quick)]
     parts += ["## Stores", *await stores.measure(quick)]
@@ -82,11 +82,12 @@ def commit() -> str:
     ).stdout.strip()
 
 
-def about(noise: float) -> str:
+def about(noise: float, quick: bool) -> str:
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     machine = f"{psutil.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
     versions = f"Python {platform.python_version()}, Node {node}"
-    return f"Commit {commit()}. {machine}; {versions}; other load: {noise:.1f} CPUs."
+    effort = " Measured with `--quick`: few repetitions." if quick else ""
+    return f"Commit {commit()}. {machine}; {versions}; other load: {noise:.1f} CPUs.{effort}"
 
 
 def main() -> None:
