@@ -10,15 +10,21 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langgraph.types import Interrupt
 
 from copilotkit_runtime_py.providers.langgraph.callbacks import DispatchedEvent
+from copilotkit_runtime_py.providers.langgraph.repetition import Repetition
 from copilotkit_runtime_py.providers.langgraph_platform.memory import snapshot_from
+from copilotkit_runtime_py.providers.langgraph_platform.message_ids import MessageIds
 from copilotkit_runtime_py.providers.langgraph_platform.parts import Part, Parts, interrupt_from
 from copilotkit_runtime_py.providers.langgraph_platform.request import to_server
 
 METADATA = {"langgraph_checkpoint_ns": "chat:1"}
 
 
+def new_parts() -> Parts:
+    return Parts(MessageIds(None), Repetition())
+
+
 def translated(name: str, data: Any, parts: Parts | None = None) -> Part | None:
-    return (parts or Parts()).translate((name, orjson.dumps(data)))
+    return (parts or new_parts()).translate((name, orjson.dumps(data)))
 
 
 def chunk(content: str, id: str, **fields: Any) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def test_a_malformed_message_is_left_out(message: Any) -> None:
 
 
 def test_every_chunk_of_a_model_call_has_the_id_of_the_first() -> None:
-    parts = Parts()
+    parts = new_parts()
     ids = ["resp_1", "lc_run--1", "lc_run--1"]
     found = [translated("messages", [chunk("x", id), METADATA], parts) for id in ids]
     last = translated("messages", [chunk("x", "lc_run--1", chunk_position="last"), METADATA], parts)
@@ -104,7 +110,7 @@ def test_of_the_events_only_those_that_a_node_dispatches_count() -> None:
 def test_a_thread_that_has_not_run_yet_has_an_empty_state() -> None:
     empty: Any = {"values": None, "next": [], "tasks": [], "checkpoint": None, "created_at": None}
 
-    found = snapshot_from(empty)
+    found = snapshot_from(empty, MessageIds(None))
 
     assert (found.values, found.metadata, found.interrupts, found.tasks) == ({}, None, (), ())
 
@@ -116,7 +122,7 @@ def test_messages_travel_without_what_a_graph_would_take_for_more() -> None:
         ToolMessage("3", id="t", tool_call_id="c"),
     ]
 
-    assert to_server(messages) == [
+    assert to_server(messages, MessageIds(None)) == [
         {"type": "human", "content": "hi", "id": "u"},
         {
             "type": "ai",
@@ -129,7 +135,7 @@ def test_messages_travel_without_what_a_graph_would_take_for_more() -> None:
 
 
 def test_the_tasks_in_which_tools_run_are_known() -> None:
-    parts = Parts()
+    parts = new_parts()
     started = {"event": "on_tool_start", "name": "add", "metadata": {"langgraph_checkpoint_ns": "tools:1"}}
 
     assert translated("events", started, parts) is None

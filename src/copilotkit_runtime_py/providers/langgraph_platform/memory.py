@@ -10,6 +10,7 @@ from langgraph.checkpoint.base import CheckpointMetadata
 from langgraph.types import Interrupt, Overwrite, PregelTask, StateSnapshot
 from langgraph_sdk.schema import Thread, ThreadState
 
+from .message_ids import MessageIds
 from .parts import interrupt_from, messages_from
 from .request import to_server
 from .server import Server
@@ -25,16 +26,18 @@ class Memory:
         server: the server.
         thread: the thread.
         headers: sent with every request.
+        ids: the ids by which clients know the thread's messages.
 
     Attributes:
         reduced: the channels that have a reducer.
     """
 
-    def __init__(self, server: Server, thread: Thread, headers: Mapping[str, str]) -> None:
+    def __init__(self, server: Server, thread: Thread, headers: Mapping[str, str], ids: MessageIds) -> None:
         self._server = server
         self._thread = thread
         self._id = thread["thread_id"]
         self._headers = headers
+        self._ids = ids
         self._checkpoint_id: str | None = None
         self.reduced: frozenset[str] = frozenset()
 
@@ -42,7 +45,7 @@ class Memory:
         """Returns the present state."""
         client = self._server.client
         state = await self._server.ask(lambda: client.threads.get_state(self._id, headers=self._headers))
-        found = snapshot_from(state)
+        found = snapshot_from(state, self._ids)
         self._checkpoint_id = found.config["configurable"].get("checkpoint_id")
         return found
 
@@ -67,11 +70,11 @@ class Memory:
             )
         )
         for state in states:
-            yield snapshot_from(state)
+            yield snapshot_from(state, self._ids)
 
     async def aupdate_state(self, config: RunnableConfig, values: dict[str, Any]) -> None:
         """Writes to the channels of a paused thread. See `Pregel.aupdate_state`."""
-        client, sent = self._server.client, to_server(values)
+        client, sent = self._server.client, to_server(values, self._ids)
         await self._server.ask(lambda: client.threads.update_state(self._id, sent, headers=self._headers))
 
     async def amend(self, config: RunnableConfig, update: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,12 +105,12 @@ class Memory:
         return added | once
 
 
-def snapshot_from(state: ThreadState) -> StateSnapshot:
+def snapshot_from(state: ThreadState, ids: MessageIds) -> StateSnapshot:
     """Returns a state that the server sent as the graph itself would have it."""
     values: Any = state.get("values") or {}
     if isinstance(values, dict) and isinstance(values.get("messages"), list):
-        values = {**values, "messages": messages_from(values["messages"])}
-    tasks = tuple(_task(task) for task in state.get("tasks") or ())
+        values = {**values, "messages": ids.outside(messages_from(values["messages"]))}
+    tasks = tuple(_task(task, ids) for task in state.get("tasks") or ())
     metadata = state.get("metadata")
     return StateSnapshot(
         values=values,
@@ -134,14 +137,14 @@ def snapshot_of(thread: Thread) -> StateSnapshot:
         "metadata": thread["metadata"],
         "created_at": None,
     }
-    return snapshot_from(state)
+    return snapshot_from(state, MessageIds(thread["metadata"]))
 
 
-def _task(task: Mapping[str, Any]) -> PregelTask:
+def _task(task: Mapping[str, Any], ids: MessageIds) -> PregelTask:
     error = task.get("error")
     result = task.get("result")
     if isinstance(result, dict) and isinstance(result.get("messages"), list):
-        result = {**result, "messages": messages_from(result["messages"])}
+        result = {**result, "messages": ids.outside(messages_from(result["messages"]))}
     return PregelTask(
         id=task["id"],
         name=task["name"],

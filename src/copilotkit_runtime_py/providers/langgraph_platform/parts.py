@@ -20,12 +20,15 @@ from langgraph.types import Interrupt
 from pydantic import ValidationError
 
 from ..langgraph.callbacks import DispatchedEvent
+from ..langgraph.repetition import Repetition
+from ..langgraph.visibility import INTERNAL
+from .message_ids import MessageIds
+from .observed import Observed
 from .run import RawPart
 
 STREAM_MODES: Final = ["messages-tuple", "values", "custom", "tasks", "events"]
 """The modes to ask the server for. Custom events that a node dispatches are among `events` alone."""
 
-_READ_EVENTS: Final = (b'"on_custom_event"', b'"on_tool_start"')
 _MESSAGES: Final[dict[str, type[BaseMessage]]] = {
     "AIMessageChunk": AIMessageChunk,
     "ai": AIMessage,
@@ -42,12 +45,19 @@ Part = tuple[tuple[str, ...], str, Any]
 class Parts:
     """Translates the parts of one run.
 
+    Args:
+        ids: the ids by which clients know the thread's messages; it learns those of this run.
+        repetition: what interrupted tasks have said before.
+
     Attributes:
         tool_tasks: the namespaces of tasks in which tools run.
     """
 
-    def __init__(self) -> None:
-        self.tool_tasks: set[str] = set()
+    def __init__(self, ids: MessageIds, repetition: Repetition) -> None:
+        self._ids = ids
+        self._repetition = repetition
+        self._observed = Observed()
+        self.tool_tasks = self._observed.tool_tasks
         self._first_ids: dict[str, str] = {}
 
     def translate(self, part: RawPart) -> Part | None:
@@ -59,30 +69,40 @@ class Parts:
             case "messages":
                 message, metadata = orjson.loads(data)
                 read = message_from(_chunk(message))
-                return (
-                    None if read is None else (where, mode, (self._with_first_id(read, metadata), metadata))
-                )
+                if read is None:
+                    return None
+                if self._observed.is_internal(str(read.id), metadata):
+                    metadata[INTERNAL] = True
+                return where, mode, (self._with_first_id(read, metadata), metadata)
             case "values":
-                values = _values(orjson.loads(data))
+                values = self._values(orjson.loads(data))
                 return None if values is None else (where, mode, values)
             case "tasks":
-                task = orjson.loads(data)
-                if "interrupts" in task:
-                    task["interrupts"] = [interrupt_from(each) for each in task["interrupts"]]
-                return where, mode, task
+                return where, mode, self._task(where, orjson.loads(data))
             case "custom":
                 return where, mode, orjson.loads(data)
-            case "events" if any(name in data for name in _READ_EVENTS):
-                return self._event(where, orjson.loads(data))
+            case "events":
+                event = self._observed.event(data)
+                if event is not None:
+                    return where, "custom", DispatchedEvent(str(event.get("name")), event.get("data"))
         return None
 
-    def _event(self, where: tuple[str, ...], event: Mapping[str, Any]) -> Part | None:
-        match event.get("event"):
-            case "on_custom_event":
-                return where, "custom", DispatchedEvent(str(event.get("name")), event.get("data"))
-            case "on_tool_start":
-                self.tool_tasks.add(str((event.get("metadata") or {}).get("langgraph_checkpoint_ns")))
-        return None
+    def _values(self, values: Any) -> Any:
+        """Returns the values of a graph; None if there are only interrupts, as of the JavaScript server."""
+        if isinstance(values, dict) and values.keys() == {"__interrupt__"}:
+            return None
+        if isinstance(values, dict) and isinstance(values.get("messages"), list):
+            values["messages"] = self._ids.outside(messages_from(values["messages"]))
+        return values
+
+    def _task(self, where: tuple[str, ...], task: dict[str, Any]) -> dict[str, Any]:
+        if "triggers" in task:
+            self._observed.task(task)
+            return task
+        namespace = "|".join((*where, f"{task['name']}:{task['id']}"))
+        self._ids.learn(namespace, _with_messages(task.get("result")), self._repetition)
+        task["interrupts"] = [interrupt_from(each) for each in task.get("interrupts") or ()]
+        return task
 
     def _with_first_id(self, message: BaseMessage, metadata: Mapping[str, Any]) -> BaseMessage:
         """Gives every chunk of one model call the id of its first.
@@ -132,10 +152,9 @@ def _chunk(message: Any) -> Any:
     return message
 
 
-def _values(values: Any) -> Any:
-    """Returns the values of a graph; None if there are only interrupts, as of the JavaScript server."""
-    if isinstance(values, dict) and values.keys() == {"__interrupt__"}:
-        return None
-    if isinstance(values, dict) and isinstance(values.get("messages"), list):
-        values["messages"] = messages_from(values["messages"])
-    return values
+def _with_messages(value: Any) -> Any:
+    """Returns JSON with what has the form of a message as one."""
+    if isinstance(value, dict):
+        message = message_from(value) if "content" in value else None
+        return message or {name: _with_messages(each) for name, each in value.items()}
+    return [_with_messages(each) for each in value] if isinstance(value, list) else value

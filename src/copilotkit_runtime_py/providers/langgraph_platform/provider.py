@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from ag_ui.core import RunAgentInput
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk.client import LangGraphClient
@@ -17,10 +19,11 @@ from ..base import AgentSnapshot, Provider, RememberedThread
 from ..langchain.usage import StreamedUsage
 from ..langgraph.config import forwarded_props, run_config
 from ..langgraph.mapper import GraphMapper
-from ..langgraph.plan import pause, plan_run
+from ..langgraph.plan import messages_of, pause, plan_run
 from ..langgraph.snapshot import agent_snapshot
 from ..langgraph.subagents import SubagentMode
 from .memory import Memory, snapshot_of
+from .message_ids import MESSAGE_IDS, MessageIds
 from .parts import Parts
 from .request import run_request
 from .run import ServerRun, cancel_leftovers
@@ -122,16 +125,21 @@ class LangGraphPlatform(Provider):
         graph = await self._declarations.read(context)
         headers = self._server.headers(context)
         metadata = forwarded_props(input).get("threadMetadata")
-        thread = await Threads(self._server, graph.graph_id).open(
+        threads = Threads(self._server, graph.graph_id)
+        thread = await threads.open(
             input.thread_id, context, metadata if isinstance(metadata, Mapping) else None
         )
-        memory = Memory(self._server, thread, headers)
+        ids = MessageIds(thread["metadata"])
+        memory = Memory(self._server, thread, headers, ids)
         state = await memory.aget_state()
         schema = await self._declarations.with_reducers(graph, context) if state.values else graph.schema
+        # A function whose result holds what the user said goes on with it.
+        if any(isinstance(message, HumanMessage) for message in messages_of(state)):
+            schema = replace(schema, remembers=True)
         memory.reduced = schema.reduced
         config = run_config(self._config, input, context, [])
         plan = await plan_run(memory, schema, input, config, state)
-        parts = Parts()
+        parts = Parts(ids, plan.repetition)
         mapper = GraphMapper(
             input.thread_id,
             input.run_id,
@@ -147,7 +155,7 @@ class LangGraphPlatform(Provider):
         run = ServerRun(self._server, input.thread_id, thread["thread_id"], headers, self._in_progress)
         usage = StreamedUsage()
         try:
-            async with run.following(run_request(plan, graph.assistant_id, input)) as stream:
+            async with run.following(run_request(plan, graph.assistant_id, input, ids)) as stream:
                 async for raw in stream:
                     part = parts.translate(raw)
                     if part is None:
@@ -159,6 +167,8 @@ class LangGraphPlatform(Provider):
                         yield event
         finally:
             usage.record()
+        if ids.added:
+            await threads.note(thread, {MESSAGE_IDS: ids.all}, context)
         paused = pause(schema, await memory.aget_state()) if schema.breakpoints else None
         for event in mapper.finish(paused):
             yield event
@@ -174,7 +184,8 @@ class LangGraphPlatform(Provider):
         thread = await Threads(self._server, graph.graph_id).find(thread_id, context)
         if thread is None:
             return None
-        state = await Memory(self._server, thread, self._server.headers(context)).aget_state()
+        ids = MessageIds(thread["metadata"])
+        state = await Memory(self._server, thread, self._server.headers(context), ids).aget_state()
         if state.metadata is None:
             return None
         return agent_snapshot(state, graph.schema, owner_of(thread))

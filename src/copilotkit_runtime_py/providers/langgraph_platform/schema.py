@@ -83,7 +83,10 @@ class Declarations:
         No server tells which these are. So a thread is made, LangGraph's `Overwrite` is written to every
         channel, and those that took it for an instruction, not for a value, have one. It is done once for
         each version of the graph. Where the server does not allow it, only `messages` is taken to have one.
+        The functional API has none.
         """
+        if not graph.schema.remembers:
+            return graph.schema
         if self._probed is None or self._probed[0] != graph.declared:
             try:
                 reduced = await self._probe(graph, context)
@@ -145,6 +148,7 @@ class Declarations:
 
 def _schema(declared: Mapping[str, Any], drawn: Mapping[str, Any]) -> GraphSchema:
     nodes = drawn.get("nodes") or ()
+    states = _properties(declared.get("state_schema")) or frozenset({"messages"})
     context = _properties(declared.get("context_schema"))
     return GraphSchema(
         inputs=_properties(declared.get("input_schema")),
@@ -152,6 +156,8 @@ def _schema(declared: Mapping[str, Any], drawn: Mapping[str, Any]) -> GraphSchem
         reduced=frozenset(),
         context_keys=context,
         context_required=frozenset(),
+        # The only channel of a function is its result.
+        remembers=states != {"__end__"},
         breakpoints=any("__interrupt" in (node.get("metadata") or {}) for node in nodes),
     )
 

@@ -117,6 +117,17 @@ class Threads:
         assert checked is not None
         return checked
 
+    async def note(self, thread: Thread, metadata: Mapping[str, Any], context: RequestContext) -> None:
+        """Adds to the metadata of a thread.
+
+        Raises:
+            AgentError: the server refuses, or cannot be reached.
+        """
+        client, headers = self.server.client, self.server.headers(context)
+        await self.server.ask(
+            lambda: client.threads.update(thread["thread_id"], metadata=dict(metadata), headers=headers)
+        )
+
     async def delete(self, thread_id: str, context: RequestContext) -> None:
         """Deletes a thread, if there is one that is the caller's.
 

@@ -1,0 +1,78 @@
+"""The ids by which clients know messages that the server has under others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from ..langchain.content import text_of
+from ..langgraph.repetition import Repetition
+
+MESSAGE_IDS: Final = "copilotkit_message_ids"
+"""The key of a thread's metadata for the ids that clients know, by the server's."""
+
+
+class MessageIds:
+    """Translates the ids of a thread's messages.
+
+    A node that said something and then asked says it again when it goes on with the answer. The server has it
+    under the id of the second time, and clients under that of the first.
+
+    Args:
+        metadata: the thread's metadata.
+
+    Attributes:
+        added: the ids that were added since.
+    """
+
+    def __init__(self, metadata: Mapping[str, Any] | None) -> None:
+        self.added: dict[str, str] = {}
+        known = (metadata or {}).get(MESSAGE_IDS)
+        self._outside: dict[str, str] = dict(known) if isinstance(known, Mapping) else {}
+        self._inside = {outside: inside for inside, outside in self._outside.items()}
+
+    @property
+    def all(self) -> dict[str, str]:
+        """The ids that clients know, by the server's."""
+        return self._outside
+
+    def outside(self, messages: Iterable[BaseMessage]) -> list[BaseMessage]:
+        """Gives messages of the server the ids that clients know."""
+        named = list(messages)
+        if self._outside:
+            for message in named:
+                message.id = self._outside.get(message.id or "", message.id)
+        return named
+
+    def inside(self, id: str | None) -> str | None:
+        """Returns the id that the server has for a message."""
+        return self._inside.get(id or "", id)
+
+    def learn(self, namespace: str, result: Any, repetition: Repetition) -> None:
+        """Takes what a task has returned, and finds in it what the task has said before.
+
+        Args:
+            namespace: the task's.
+            result: what it has returned; the messages in it are those of LangChain.
+            repetition: what interrupted tasks have said.
+        """
+        if not repetition.concerns(namespace):
+            return
+        for message in _answers(result):
+            id = repetition.take_id(namespace, text_of(message.content))
+            if id is not None and message.id is not None and id != message.id:
+                self.added[message.id] = self._outside[message.id] = id
+                self._inside[id] = message.id
+
+
+def _answers(result: Any) -> Iterable[AIMessage]:
+    if isinstance(result, AIMessage):
+        yield result
+    elif isinstance(result, Mapping):
+        for value in result.values():
+            yield from _answers(value)
+    elif isinstance(result, list | tuple):
+        for value in result:
+            yield from _answers(value)

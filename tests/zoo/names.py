@@ -1,0 +1,8 @@
+"""What the animals are called on LangGraph's own server."""
+
+from __future__ import annotations
+
+
+def graph_name(animal: str, contract: str) -> str:
+    """Returns the name of an animal's graph for one contract."""
+    return f"{animal}_on_{contract}".replace("-", "_").replace(".", "_")
