@@ -24,7 +24,9 @@ def new_parts() -> Parts:
 
 
 def translated(name: str, data: Any, parts: Parts | None = None) -> Part | None:
-    return (parts or new_parts()).translate((name, orjson.dumps(data)))
+    found = (parts or new_parts()).translate((name, orjson.dumps(data)))
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def chunk(content: str, id: str, **fields: Any) -> dict[str, Any]:

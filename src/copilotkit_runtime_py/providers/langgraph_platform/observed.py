@@ -6,16 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
 _GENERATED: Final = ("lc_run--", "run-")
 """What the ids begin with that LangChain gives to messages: the id of the model call follows."""
 
-_FIRST: Final = b'{"event":"'
 _TOOL_ENDS: Final = ("on_tool_end", "on_tool_error")
-_READ: Final = frozenset(
-    {b"on_custom_event", b"on_tool_start", b"on_chat_model_start", b"on_tool_end", b"on_tool_error"}
-)
 
 
 class Observed:
@@ -32,21 +26,12 @@ class Observed:
         self._calls: set[str] = set()
         self._workers: set[str] = set()
 
-    def event(self, data: bytes) -> Mapping[str, Any] | None:
-        """Takes an event of LangChain, and returns it if a node has dispatched it.
-
-        Most events say nothing here, and hold a whole state: they are not decoded.
-        """
-        if data.startswith(_FIRST) and data[len(_FIRST) : data.find(b'"', len(_FIRST))] not in _READ:
-            return None
-        event = orjson.loads(data)
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Takes an event of LangChain."""
         metadata, id = event.get("metadata") or {}, str(event.get("run_id"))
         namespace = str(metadata.get("langgraph_checkpoint_ns"))
         inside = not self._tools.isdisjoint(event.get("parent_ids") or ())
         match event.get("event"):
-            case "on_custom_event":
-                found: Mapping[str, Any] = event
-                return found
             case "on_tool_start":
                 self._tools.add(id)
                 self._running[namespace] += 1
@@ -56,7 +41,6 @@ class Observed:
                 self._calls.add(id)
             case name if name in _TOOL_ENDS:
                 self._running[namespace] -= 1
-        return None
 
     def task(self, task: Mapping[str, Any]) -> None:
         """Takes a task that begins. A worker that `Send` starts without messages has its own input."""

@@ -25,6 +25,7 @@ from ..langgraph.visibility import INTERNAL
 from .message_ids import MessageIds
 from .observed import Observed
 from .run import RawPart
+from .structured import StructuredOutput
 
 STREAM_MODES: Final = ["messages-tuple", "values", "custom", "tasks", "events"]
 """The modes to ask the server for. Custom events that a node dispatches are among `events` alone."""
@@ -37,6 +38,19 @@ _MESSAGES: Final[dict[str, type[BaseMessage]]] = {
     "system": SystemMessage,
     "tool": ToolMessage,
 }
+_FIRST: Final = b'{"event":"'
+_READ: Final = frozenset(
+    {
+        None,
+        b"on_custom_event",
+        b"on_chat_model_start",
+        b"on_parser_start",
+        b"on_tool_start",
+        b"on_tool_end",
+        b"on_tool_error",
+    }
+)
+"""The names of LangChain's events that are read."""
 _INTERRUPT_FIELDS: Final = {field.name for field in dataclasses.fields(Interrupt)}
 
 Part = tuple[tuple[str, ...], str, Any]
@@ -57,35 +71,50 @@ class Parts:
         self._ids = ids
         self._repetition = repetition
         self._observed = Observed()
+        self._structured = StructuredOutput()
         self.tool_tasks = self._observed.tool_tasks
         self._first_ids: dict[str, str] = {}
 
-    def translate(self, part: RawPart) -> Part | None:
-        """Returns a part as `graph.astream` yields it with subgraphs, or None for one that it has not."""
+    def translate(self, part: RawPart) -> list[Part]:
+        """Returns what `graph.astream` yields with subgraphs for a part; nothing for one that it has not."""
         name, data = part
         mode, *namespace = name.split("|")
         where = tuple(namespace)
         match mode:
             case "messages":
                 message, metadata = orjson.loads(data)
-                read = message_from(_chunk(message))
-                if read is None:
-                    return None
-                if self._observed.is_internal(str(read.id), metadata):
-                    metadata[INTERNAL] = True
-                return where, mode, (self._with_first_id(read, metadata), metadata)
+                return self._message(where, message_from(_chunk(message)), metadata)
             case "values":
                 values = self._values(orjson.loads(data))
-                return None if values is None else (where, mode, values)
+                return [(where, mode, values)] if values is not None else []
             case "tasks":
-                return where, mode, self._task(where, orjson.loads(data))
+                return self._task(where, orjson.loads(data))
             case "custom":
-                return where, mode, orjson.loads(data)
+                return [(where, mode, orjson.loads(data))]
             case "events":
-                event = self._observed.event(data)
-                if event is not None:
-                    return where, "custom", DispatchedEvent(str(event.get("name")), event.get("data"))
-        return None
+                return self._event(where, data)
+        return []
+
+    def _message(
+        self, where: tuple[str, ...], message: BaseMessage | None, metadata: dict[str, Any]
+    ) -> list[Part]:
+        if message is None:
+            return []
+        if self._observed.is_internal(str(message.id), metadata):
+            metadata[INTERNAL] = True
+        named = self._with_first_id(message, metadata)
+        return [(where, "messages", each) for each in self._structured.message(named, metadata)]
+
+    def _event(self, where: tuple[str, ...], data: bytes) -> list[Part]:
+        """Most events say nothing here, and hold a whole state: they are not decoded."""
+        name = data[len(_FIRST) : data.find(b'"', len(_FIRST))] if data.startswith(_FIRST) else None
+        if name not in _READ and not (name == b"on_chain_start" and self._structured.reads(data)):
+            return []
+        event = orjson.loads(data)
+        if event.get("event") == "on_custom_event":
+            return [(where, "custom", DispatchedEvent(str(event.get("name")), event.get("data")))]
+        self._observed.event(event)
+        return [(where, "messages", each) for each in self._structured.event(event)]
 
     def _values(self, values: Any) -> Any:
         """Returns the values of a graph; None if there are only interrupts, as of the JavaScript server."""
@@ -95,14 +124,15 @@ class Parts:
             values["messages"] = self._ids.outside(messages_from(values["messages"]))
         return values
 
-    def _task(self, where: tuple[str, ...], task: dict[str, Any]) -> dict[str, Any]:
+    def _task(self, where: tuple[str, ...], task: dict[str, Any]) -> list[Part]:
         if "triggers" in task:
             self._observed.task(task)
-            return task
+            return [(where, "tasks", task)]
         namespace = "|".join((*where, f"{task['name']}:{task['id']}"))
         self._ids.learn(namespace, _with_messages(task.get("result")), self._repetition)
         task["interrupts"] = [interrupt_from(each) for each in task.get("interrupts") or ()]
-        return task
+        held = self._structured.end(namespace)
+        return [*((where, "messages", each) for each in held), (where, "tasks", task)]
 
     def _with_first_id(self, message: BaseMessage, metadata: Mapping[str, Any]) -> BaseMessage:
         """Gives every chunk of one model call the id of its first.

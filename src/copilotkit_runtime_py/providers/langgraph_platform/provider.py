@@ -157,14 +157,12 @@ class LangGraphPlatform(Provider):
         try:
             async with run.following(run_request(plan, graph.assistant_id, input, ids)) as stream:
                 async for raw in stream:
-                    part = parts.translate(raw)
-                    if part is None:
-                        continue
-                    _, mode, data = part
-                    if mode == "messages":
-                        usage.add(*data)
-                    for event in mapper.feed(part):
-                        yield event
+                    for part in parts.translate(raw):
+                        _, mode, data = part
+                        if mode == "messages":
+                            usage.add(*data)
+                        for event in mapper.feed(part):
+                            yield event
         finally:
             usage.record()
         if ids.added:
