@@ -37,7 +37,7 @@ CREWAI_TESTS := tests/providers/crewai tests/providers/parity tests/clients/test
 
 .PHONY: test
 test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test ARGS="-k abort")
-	$(PYTHON) -m pytest $(PARALLEL) -m "not older_pages" $(CREWAI_TESTS:%=--ignore %) $(ARGS) || [ $$? = 5 ]
+	$(PYTHON) -m pytest $(PARALLEL) -m "not older_pages and not served_zoo" $(CREWAI_TESTS:%=--ignore %) $(ARGS) || [ $$? = 5 ]
 	$(PYTHON) -m pytest $(PARALLEL) $(CREWAI_TESTS) $(ARGS) || [ $$? = 5 ]
 
 .PHONY: unit
@@ -47,6 +47,10 @@ unit: .venv/.dev ## Run the tests that need only Python, in under a minute
 .PHONY: pages
 pages: .venv/.dev $(NODE_MODULES) chromium ## Run every test of the 1.10 page on CopilotKit 1.8 to 1.10
 	$(PYTHON) -m pytest $(PARALLEL) -m older_pages $(ARGS)
+
+.PHONY: served-zoo
+served-zoo: .venv/.dev $(NODE_MODULES) ## Run the graphs of the zoo on LangGraph's own server
+	$(PYTHON) -m pytest $(PARALLEL) -m served_zoo $(ARGS)
 
 .PHONY: frameworks
 frameworks: .venv/.dev ## Run the recipes for agent frameworks with the newest packages

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+ELSEWHERE = ("made_for_each_run", "deep_agent", "deep_agent_attributed")
+"""Animals that are no graphs: functions of the request, and providers with options of their own."""
+
 
 def graph_name(animal: str, contract: str) -> str:
     """Returns the name of an animal's graph for one contract."""

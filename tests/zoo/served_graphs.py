@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from .animal import all_animals
-from .names import graph_name
+from .names import ELSEWHERE, graph_name
 from .page import CONTRACTS
 
 for animal in all_animals():
+    if animal.name in ELSEWHERE:
+        continue
     for contract in CONTRACTS:
         made = animal.agent()
         # The server has a checkpointer and a store of its own.

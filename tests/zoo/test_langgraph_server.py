@@ -15,15 +15,23 @@ from tests.protocols.agui.served import Served
 from .animal import Animal, all_animals
 from .judge import Judge
 from .laws import Laws
-from .names import graph_name
+from .names import ELSEWHERE, graph_name
 from .page import AGENT, CONTRACTS, opened
 from .test_zoo import follow_up
 
-pytestmark = [pytest.mark.anyio, pytest.mark.clients, pytest.mark.processes]
+pytestmark = [pytest.mark.anyio, pytest.mark.clients, pytest.mark.processes, pytest.mark.served_zoo]
 
-# The server has factories of its own.
-SERVED = [animal for animal in all_animals() if animal.name != "made_for_each_run"]
-ANIMALS = [pytest.param(animal, id=animal.name, marks=animal.marks) for animal in SERVED]
+SERVED = [animal for animal in all_animals() if animal.name not in ELSEWHERE]
+# What does not obey the laws on a server yet.
+REASONS = {
+    "deep_agent_inline": "A server does not say which subagent inside a tool speaks.",
+    "two_questions": "A node that asks twice shows less on a server than in this process.",
+}
+MARKS = {name: [pytest.mark.xfail(reason=reason)] for name, reason in REASONS.items()}
+ANIMALS = [
+    pytest.param(animal, id=animal.name, marks=[*animal.marks, *MARKS.get(animal.name, [])])
+    for animal in SERVED
+]
 
 
 @pytest.fixture(scope="module")

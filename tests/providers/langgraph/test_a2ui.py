@@ -11,6 +11,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
 from copilotkit_runtime_py.providers.langgraph.plan import plan_run
 from copilotkit_runtime_py.providers.langgraph.schema import read_schema
+from copilotkit_runtime_py.providers.langgraph_platform.message_ids import MessageIds
 from copilotkit_runtime_py.providers.langgraph_platform.request import run_request
 from tests.providers.emitted import collect
 
@@ -67,4 +68,4 @@ async def test_a_server_is_sent_the_same_channel(context: Any, props: Any, chann
 
     plan = await plan_run(graph, read_schema(graph), input, {"configurable": {"thread_id": "t"}}, None)
 
-    assert run_request(plan, "assistant", input)["input"]["ag-ui"] == channel
+    assert run_request(plan, "assistant", input, MessageIds({}))["input"]["ag-ui"] == channel
