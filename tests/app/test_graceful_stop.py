@@ -301,6 +301,7 @@ async def test_workers_stop_when_their_parent_is_gone(tmp_path: Path, postgres_u
     assert ends(readers) == [BROKEN_OFF]
 
 
+@pytest.mark.skipif(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, reason="nohup ignores the signal")
 async def test_a_lost_terminal_drains_the_runs(tmp_path: Path) -> None:
     command = [*SERVE, "--agent", "chat=slow.py:agent", "--drain-seconds", "20"]
     with served(tmp_path, command) as server:
