@@ -13,6 +13,9 @@ from ..langgraph.repetition import Repetition
 MESSAGE_IDS: Final = "copilotkit_message_ids"
 """The key of a thread's metadata for the ids that clients know, by the server's."""
 
+GENERATED: Final = "lc_run-"
+"""What the ids begin with that LangChain gives to the messages of models, and not the provider."""
+
 
 class MessageIds:
     """Translates the ids of a thread's messages.
@@ -24,11 +27,11 @@ class MessageIds:
         metadata: the thread's metadata.
 
     Attributes:
-        added: the ids that were added since.
+        changed: whether there are ids that the metadata has not.
     """
 
     def __init__(self, metadata: Mapping[str, Any] | None) -> None:
-        self.added: dict[str, str] = {}
+        self.changed = False
         known = (metadata or {}).get(MESSAGE_IDS)
         self._outside: dict[str, str] = dict(known) if isinstance(known, Mapping) else {}
         self._inside = {outside: inside for inside, outside in self._outside.items()}
@@ -63,8 +66,9 @@ class MessageIds:
         for message in _answers(result):
             id = repetition.take_id(namespace, text_of(message.content))
             if id is not None and message.id is not None and id != message.id:
-                self.added[message.id] = self._outside[message.id] = id
+                self._outside[message.id] = id
                 self._inside[id] = message.id
+                self.changed = True
 
 
 def _answers(result: Any) -> Iterable[AIMessage]:

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-_GENERATED: Final = ("lc_run--", "run-")
-"""What the ids begin with that LangChain gives to messages: the id of the model call follows."""
+from .message_ids import GENERATED
+
+_CALL_PREFIXES: Final = (f"{GENERATED}-", "run-")
+"""What stands before the id of a model call in the ids that LangChain gives to messages, now and formerly."""
 
 _TOOL_ENDS: Final = ("on_tool_end", "on_tool_error")
 
@@ -56,11 +58,10 @@ class Observed:
         """Whether a message belongs to a model call that is internal."""
         namespace = str(metadata.get("langgraph_checkpoint_ns"))
         path = metadata.get("langgraph_path") or (None,)
-        if (
-            path[-1] is not True and namespace.rpartition(":")[2] in self._workers
-        ):  # True: a task of a function
+        is_function = path[-1] is True
+        if not is_function and namespace.rpartition(":")[2] in self._workers:
             return True
-        for prefix in _GENERATED:
+        for prefix in _CALL_PREFIXES:
             if message_id.startswith(prefix):
                 return message_id.removeprefix(prefix) in self._calls
         return self._running[namespace] > 0

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from ..langgraph.callbacks import DispatchedEvent
 from ..langgraph.repetition import Repetition
 from ..langgraph.visibility import INTERNAL
-from .message_ids import MessageIds
+from .message_ids import GENERATED, MessageIds
 from .observed import Observed
 from .run import RawPart
 from .structured import StructuredOutput
@@ -143,7 +143,7 @@ class Parts:
             return message
         task = str(metadata.get("langgraph_checkpoint_ns"))
         first = self._first_ids.get(task)
-        generated = (first or "").startswith("lc_run-") != message.id.startswith("lc_run-")
+        generated = (first or "").startswith(GENERATED) != message.id.startswith(GENERATED)
         if first is None or not generated:
             first = self._first_ids[task] = message.id
         message.id = first

@@ -165,7 +165,7 @@ class LangGraphPlatform(Provider):
                             yield event
         finally:
             usage.record()
-        if ids.added:
+        if ids.changed:
             await threads.note(thread, {MESSAGE_IDS: ids.all}, context)
         paused = pause(schema, await memory.aget_state()) if schema.breakpoints else None
         for event in mapper.finish(paused):

@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from ..langchain.content import reasoning_of, text_of
 from ..langgraph.visibility import INTERNAL
+from .message_ids import GENERATED
 
 Streamed: TypeAlias = tuple[BaseMessage, dict[str, Any]]
 """A message and its metadata."""
@@ -18,7 +19,6 @@ _SEQUENCE: Final = b'"RunnableSequence"'
 _STEP: Final = b'"seq:step:'
 _RAW: Final = "map:key:raw"
 """The tag of a model that `with_structured_output(include_raw=True)` calls."""
-_GENERATED: Final = "lc_run-"
 _JSON: Final = ("{", "[", "```json")
 
 
@@ -110,7 +110,7 @@ class StructuredOutput:
 def _is_of(message: AIMessageChunk, call: _Call) -> bool:
     """Whether a message is a model call's. The id of one that the provider has named does not tell."""
     id = message.id or ""
-    return not id.startswith(_GENERATED) or id.endswith(call.run)
+    return not id.startswith(GENERATED) or id.endswith(call.run)
 
 
 def _is_parser(name: str, call: _Call) -> bool:
