@@ -30,11 +30,19 @@ def route(state: MessagesState) -> str:
     return "trips" if getattr(state["messages"][-1], "tool_calls", None) else END
 
 
-def agent() -> Any:
+def trip_graph(*, before: str | None = None, after: str | None = None) -> Any:
     builder = StateGraph(MessagesState).add_node(chat_node).add_node(trips).add_node(perform)
     builder.add_edge(START, "chat_node").add_conditional_edges("chat_node", route, ["trips", END])
     builder.add_edge("trips", "perform")
-    return builder.compile(InMemorySaver(), interrupt_before=["perform"])
+    return builder.compile(
+        InMemorySaver(),
+        interrupt_before=[before] if before else None,
+        interrupt_after=[after] if after else None,
+    )
+
+
+def agent() -> Any:
+    return trip_graph(before="perform")
 
 
 tools = {"add_trips": lambda arguments: "SEND"}
