@@ -15,6 +15,7 @@ TARGETS = [
     "test",
     "unit",
     "pages",
+    "served-zoo",
     "frameworks",
     "check",
     "format",
