@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 
 from .. import CopilotRuntime, create_router
@@ -21,13 +20,11 @@ from ..state_store.base import Retention
 from ..state_store.from_url import MEMORY, open_state_store
 from ..state_store.memory import MEMORY_RETENTION
 from .access_log import AccessLog
+from .cors import add_cors
 from .graceful_stop import drain_on_signal
 from .health import create_health_router
 from .hosts import LoopbackHosts
-from .settings import ANY_ORIGIN, DEMO_AGENT, LOCALHOST, Settings, SettingsError, find_config
-
-LOCALHOST_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
-VERSION_HEADER = "x-copilotkit-runtime-version"
+from .settings import DEMO_AGENT, Settings, SettingsError, find_config
 
 logger = get_logger(__name__)
 
@@ -63,11 +60,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     # FastAPI's own documentation pages load scripts from another host.
     app = FastAPI(title="CopilotKit runtime", lifespan=lifespan, openapi_url=None)
-    add_cors(app, settings.cors)
+    add_cors(app, settings.cors or ())
     app.add_middleware(LoopbackHosts, allowed=settings.allowed_hosts)
     app.add_middleware(AccessLog)
     app.include_router(create_health_router(runtime))
-    app.include_router(create_router(runtime, path=settings.endpoint))
+    app.include_router(
+        create_router(runtime, path=settings.endpoint, allow_local_pages=settings.cors is None)
+    )
     if settings.endpoint != "/":
 
         @app.get("/")
@@ -127,22 +126,3 @@ def with_agents(settings: Settings) -> Settings:
         return settings
     name, target = DEMO_AGENT
     return dataclasses.replace(settings, agents={name: target})
-
-
-def add_cors(app: FastAPI, origins: tuple[str, ...]) -> None:
-    """Lets pages of other origins call the app; see `Settings.cors`.
-
-    Credentials (cookies, TLS certificates) are allowed only for origins that are named one by one.
-    """
-    if not origins:
-        return
-    named = origins not in ((ANY_ORIGIN,), (LOCALHOST,))
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=() if origins == (LOCALHOST,) else origins,
-        allow_origin_regex=LOCALHOST_ORIGIN if origins == (LOCALHOST,) else None,
-        allow_credentials=named,
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=[VERSION_HEADER],
-    )

@@ -25,7 +25,7 @@ from ..protocols.graphql.http import GraphQLEndpoint
 from ..protocols.request_body import RequestBody
 from ..protocols.responses import json_response
 from ..runtime import CopilotRuntime
-from . import playground
+from . import cors, playground
 from .headers import HeaderPolicy
 from .hosts import is_local
 from .identity import Identify, Refusal, is_exposed, owner_of, refusal_of
@@ -45,6 +45,7 @@ def create_router(
     introspection: bool | None = None,
     keep_alive_seconds: float | None = None,
     stop_unread_runs: bool = False,
+    allow_local_pages: bool = True,
 ) -> APIRouter:
     """Returns the routes of a runtime, for `FastAPI.include_router` or any application in between.
 
@@ -64,6 +65,9 @@ def create_router(
             proxies keep it open. By default 15, and 12 with GraphQL.
         stop_unread_runs: a run stops when its last reader leaves, as plain AG-UI clients expect. By default
             it goes on, so that a page that is loaded again finds the rest.
+        allow_local_pages: pages that a browser loaded from this machine, such as those of a development
+            server, may call the endpoint over loopback, without credentials. If the application has CORS
+            middleware, that decides instead. Pages of other origins need such middleware.
     """
     endpoint = _Endpoint(
         runtime,
@@ -73,23 +77,28 @@ def create_router(
         GraphQLEndpoint(runtime, heartbeat_seconds=keep_alive_seconds),
         AGUIEndpoint(runtime, heartbeat_seconds=keep_alive_seconds, stop_unread_runs=stop_unread_runs),
     )
-    return endpoint.router(path.rstrip("/"))
+    return endpoint.router(path.rstrip("/"), allow_local_pages=allow_local_pages)
 
 
 class _Route(APIRoute):
     """A route that answers refusals of dependencies, too, in the form of a contract.
 
+    A subclass for each endpoint has the attributes: FastAPI makes routes anew when a router is included.
+
     Attributes:
-        refuse: makes that answer; a subclass for each endpoint has it, since FastAPI makes routes anew when a
-            router is included.
+        refuse: makes that answer.
+        allow_local_pages: see `create_router`.
     """
 
     refuse: Callable[[Request, Refusal], Awaitable[Response]]
+    allow_local_pages: bool
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         # What the request does, and the answer that is sent meanwhile, are of one trace.
         with logs.scope(), telemetry.request_span(scope["method"], self.path, scope["headers"]):
-            await super().handle(scope, receive, send)
+            local = self.allow_local_pages and cors.is_local_page(scope)
+            handle = cors.allow_local_pages(super().handle) if local else super().handle
+            await handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return partial(_respond, super().get_route_handler(), self.refuse)
@@ -129,13 +138,15 @@ class _Endpoint:
         self._identify = identify
         self._policy = policy
         self._warned = False
+        self._refused_origins = cors.RefusedOrigins()
         self._limits = runtime.limits
         self._introspection = True if runtime.development and introspection is None else introspection
         self._graphql = graphql
         self._agui = agui
 
-    def router(self, path: str) -> APIRouter:
-        router = APIRouter(route_class=type("_EndpointRoute", (_Route,), {"refuse": self._refuse}))
+    def router(self, path: str, *, allow_local_pages: bool) -> APIRouter:
+        attributes = {"refuse": self._refuse, "allow_local_pages": allow_local_pages}
+        router = APIRouter(route_class=type("_EndpointRoute", (_Route,), attributes))
         identified: Any = Depends(self._identify or _nobody)
 
         async def answer(request: Request, user: Any = identified) -> Response:
@@ -144,7 +155,7 @@ class _Endpoint:
         for variant in (path, f"{path}/", f"{path}/{{rest:path}}"):
             if variant:
                 router.add_api_route(variant, answer, methods=_METHODS, include_in_schema=False)
-                router.add_api_route(variant, _options, methods=["OPTIONS"], include_in_schema=False)
+                router.add_api_route(variant, self._options, methods=["OPTIONS"], include_in_schema=False)
         return router
 
     def _context(self, request: Request, user: Any) -> RequestContext:
@@ -181,6 +192,12 @@ class _Endpoint:
             return await self._graphql.handle(request, body, context, introspection=allowed)
         return _of_neither_contract(problem)
 
+    async def _options(self, request: Request) -> Response:
+        if cors.is_preflight(request.headers):
+            self._refused_origins.log(request.headers["origin"])
+        allow = "GET, POST, PATCH, DELETE" if _is_below(request) else "GET, POST"
+        return Response(status_code=204, headers={"allow": allow})
+
     async def _refuse(self, request: Request, refusal: Refusal) -> Response:
         error = refusal.error
         if _is_page(request):
@@ -195,11 +212,6 @@ class _Endpoint:
                 response = self._graphql.refuse(request, error)
         response.headers.update(refusal.headers)
         return response
-
-
-async def _options(request: Request) -> Response:
-    allow = "GET, POST, PATCH, DELETE" if _is_below(request) else "GET, POST"
-    return Response(status_code=204, headers={"allow": allow})
 
 
 async def _nobody() -> None:

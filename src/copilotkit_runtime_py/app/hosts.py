@@ -16,13 +16,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..logs.records import get_logger
+
 ANY_HOST: Final = "*"
 
-# What proxies add to the requests that they pass on.
-_FORWARDED: Final = {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"}
+# What proxies add to the requests that they pass on, besides `X-Forwarded-…`.
+_FORWARDED: Final = {"forwarded", "via", "x-real-ip"}
 
 # A name or an address, and perhaps a port: nothing else that the authority of a URL can have.
 _HOST: Final = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f.]*:[0-9a-f:.]*\])(:[0-9]{1,5})?")
+
+# Each refused name is logged once, and no more than so many.
+_LOGGED_NAMES: Final = 20
+
+logger = get_logger(__name__)
 
 
 class LoopbackHosts:
@@ -40,12 +47,14 @@ class LoopbackHosts:
     def __init__(self, app: ASGIApp, allowed: Collection[str] = ()) -> None:
         self._app = app
         self._allowed = {name.lower() for name in allowed}
+        self._logged: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers 421."""
         if scope["type"] not in ("http", "websocket") or self._is_welcome(scope):
             await self._app(scope, receive, send)
             return
+        self._log_once(host_name(scope))
         message = "The request is not addressed to this machine. If it should be let in, allow its host name."
         body = {"error": "misdirected_request", "message": message, "errors": [{"message": message}]}
         await JSONResponse(body, 421)(scope, receive, send)
@@ -54,14 +63,28 @@ class LoopbackHosts:
         server = scope.get("server")
         if ANY_HOST in self._allowed or server is None or not is_loopback(server[0]):
             return True
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1:
-            return False
-        matched = _HOST.fullmatch(hosts[0].decode("latin-1").lower())
-        if matched is None:
-            return False
-        name = matched["name"]
-        return name in self._allowed or is_loopback(name.removeprefix("[").removesuffix("]"))
+        name = host_name(scope)
+        return name is not None and (name in self._allowed or is_loopback(name))
+
+    def _log_once(self, name: str | None) -> None:
+        if name is not None and name not in self._logged and len(self._logged) < _LOGGED_NAMES:
+            self._logged.add(name)
+            logger.warning(
+                "Refused a request for the host %s over loopback. To allow it, as behind a proxy or a "
+                "tunnel, start with --allowed-host %s.",
+                name,
+                name,
+            )
+
+
+def host_name(scope: Scope) -> str | None:
+    """Returns the host to which a request is addressed: in lower case, without port and brackets.
+
+    It is None unless there is exactly one `Host` header, and that is a name or an address.
+    """
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    matched = _HOST.fullmatch(hosts[0].decode("latin-1").lower()) if len(hosts) == 1 else None
+    return matched["name"].removeprefix("[").removesuffix("]") if matched is not None else None
 
 
 def is_loopback(host: str) -> bool:
@@ -69,14 +92,18 @@ def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = getattr(address, "ipv4_mapped", None)  # what comes in over IPv4 on a socket for both
+    return (mapped or address).is_loopback
 
 
 def is_local(request: Request) -> bool:
     """Whether a client on this machine has sent a request itself: no proxy says that it passed it on."""
     client, server = request.client, request.scope.get("server")
-    if client is None or server is None or not _FORWARDED.isdisjoint(request.headers):
+    if client is None or server is None:
+        return False
+    if any(name in _FORWARDED or name.startswith("x-forwarded-") for name in request.headers):
         return False
     return is_loopback(client.host) and is_loopback(server[0])

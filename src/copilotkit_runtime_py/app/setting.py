@@ -139,8 +139,8 @@ SETTINGS: Final = (
         "cors",
         str,
         "Origin whose pages may call the server, with credentials; repeatable. '*': any origin, and "
-        "'localhost': any port of this machine, both without credentials. On a loopback host the default is "
-        "'localhost'.",
+        "'localhost': any port of this machine, both without credentials.  [default: pages of this machine, "
+        "over loopback]",
         metavar="ORIGIN",
         many=True,
     ),

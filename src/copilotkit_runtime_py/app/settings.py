@@ -34,7 +34,8 @@ class Settings:
         default_agent: the agent that answers a request that names none.
         endpoint: the path of the one URL.
         cors: the origins whose pages may call the server. `localhost` stands for every port of this machine
-            and `*` for any origin; both go without credentials and stand alone.
+            and `*` for any origin; both go without credentials and stand alone. None: pages of this machine,
+            over loopback; see `copilotkit_runtime_py.app.cors`.
         allowed_hosts: the names besides this machine's own under which requests may come in over loopback;
             see `copilotkit_runtime_py.app.hosts`.
         store: where threads are kept; see `copilotkit_runtime_py.state_store.from_url`.
@@ -52,7 +53,7 @@ class Settings:
     config: Path | None = None
     default_agent: str | None = None
     endpoint: str = DEFAULT_ENDPOINT
-    cors: tuple[str, ...] = ()
+    cors: tuple[str, ...] | None = None
     allowed_hosts: tuple[str, ...] = ()
     store: str = "memory"
     keep_days: float | None = None
@@ -67,13 +68,13 @@ class Settings:
         path = self.endpoint
         if not path.startswith("/") or any(mark in path for mark in "?#{} ") or "//" in path:
             raise SettingsError(f"'{path}' is not a valid path: write one such as {DEFAULT_ENDPOINT}.")
-        for origin in self.cors:
+        for origin in self.cors or ():
             check_origin(origin)
         for name in self.allowed_hosts:
             if not re.fullmatch(r"\*|[A-Za-z0-9._-]+", name):
                 raise SettingsError(f"'{name}' is no host name: write one such as app.example.com, or '*'.")
         for keyword in (ANY_ORIGIN, LOCALHOST):
-            if keyword in self.cors and len(self.cors) > 1:
+            if self.cors is not None and keyword in self.cors and len(self.cors) > 1:
                 raise SettingsError(f"The CORS origin '{keyword}' stands alone, without further origins.")
 
     @classmethod
@@ -100,8 +101,8 @@ class Settings:
         """Reads the variables of the table `SETTINGS`, and the files that their `_FILE` forms name.
 
         Several agents (`NAME=TARGET`), origins, hosts or limits are separated by spaces and quoted as in a
-        shell. Without `COPILOTKIT_CORS`, pages from this machine may call the server; an empty value forbids
-        that.
+        shell. Without `COPILOTKIT_CORS`, pages of this machine may call the server over loopback; an empty
+        value forbids that.
 
         Args:
             environ: the variables; by default those of the process.
@@ -111,10 +112,7 @@ class Settings:
         """
         known = dict(os.environ if environ is None else environ)
         read_files(known)
-        return cls.of(
-            {"cors": (LOCALHOST,)}
-            | {setting.name: value for setting in SETTINGS if (value := setting.value_in(known)) is not None}
-        )
+        return cls.of({setting.name: setting.value_in(known) for setting in SETTINGS})
 
     @property
     def max_body(self) -> float:
@@ -131,12 +129,13 @@ class Settings:
             if getattr(self.limits, limit.name) != getattr(standard, limit.name)
         )
         lists = {"agents": agents, "limits": limits, "cors": self.cors, "allowed_hosts": self.allowed_hosts}
-        return {
-            setting.variable: shlex.join(lists[setting.name])
-            if setting.many
-            else _text(getattr(self, setting.name))
-            for setting in SETTINGS
-        }
+        environment = {}
+        for setting in SETTINGS:
+            if not setting.many:
+                environment[setting.variable] = _text(getattr(self, setting.name))
+            elif (values := lists[setting.name]) is not None:
+                environment[setting.variable] = shlex.join(values)
+        return environment
 
 
 def parse_agents(pairs: Iterable[str]) -> dict[str, str]:

@@ -42,7 +42,7 @@ def command(as_json: bool, **given: Any) -> None:
 
     # What the agents' modules print is not part of the list.
     with plain_errors(), contextlib.redirect_stdout(sys.stderr):
-        settings = options.settings_from("localhost", given, store=MEMORY)
+        settings = options.settings_from(given, store=MEMORY)
         default_agent = settings.default_agent
         providers = AgentDirectory(load_agents(settings), default=default_agent, authorize=None).providers
     targets = {**_targets_in(settings.config), **settings.agents}

@@ -30,7 +30,7 @@ def command(host: str, port: int | None, **given: Any) -> None:
     """Serve a demo LangGraph agent that needs no API key."""
     name, target = DEMO_AGENT
     with plain_errors(), listen_near(host, port) as listener:
-        settings = options.settings_from(host, given, agents=(f"{name}={target}",), default_agent=name)
+        settings = options.settings_from(given, agents=(f"{name}={target}",), default_agent=name)
         warn_if_exposed(host)
         url = url_of(host, listener, settings.endpoint)
         banner = [

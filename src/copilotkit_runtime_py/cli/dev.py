@@ -29,7 +29,7 @@ def command(host: str, port: int | None, reload: bool, **given: Any) -> None:
     The text of exceptions reaches the page, and the page can watch the events of all runs.
     """
     with plain_errors(), listen_near(host, port) as listener:
-        settings = options.settings_from(host, given, development=True)
+        settings = options.settings_from(given, development=True)
         warn_if_exposed(host)
         _warn_of_texts(host)
         banner = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +12,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ..app.hosts import is_loopback
 from ..app.setting import SETTINGS, Setting
-from ..app.settings import LOCALHOST, Settings, find_config
+from ..app.settings import Settings, find_config
 from ..logs.config import LogFormat
 from .listener import DEFAULT_PORT
 from .store import store_url
@@ -123,11 +123,10 @@ def settings(*names: str) -> Callable[[F], F]:
     return add
 
 
-def settings_from(host: str, given: Mapping[str, Any], **fixed: Any) -> Settings:
+def settings_from(given: Mapping[str, Any], **fixed: Any) -> Settings:
     """Returns the settings that a command's options give.
 
     Args:
-        host: the address to listen on, on which the default of `--cors` depends.
         given: the options' values.
         fixed: settings that the command itself decides.
 
@@ -138,7 +137,9 @@ def settings_from(host: str, given: Mapping[str, Any], **fixed: Any) -> Settings
     values = {name: value for name, value in given.items() if value not in (None, ())}
     if "agents" in given and not {"agents", "config"} & (values.keys() | fixed.keys()):
         values["config"] = _config()
-    values.setdefault("cors", (LOCALHOST,) if is_loopback(host) else ())
+    if "cors" in given and "cors" not in values:
+        # An empty variable forbids what the default allows; to click it is the same as none.
+        values["cors"] = next(row for row in SETTINGS if row.name == "cors").value_in(os.environ)
     values["store"] = store_url(values.get("store"))
     return Settings.of({**values, **fixed})
 

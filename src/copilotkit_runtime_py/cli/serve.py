@@ -48,7 +48,7 @@ from .store import kept
 def command(host: str, port: int, workers: int, reload: bool, logging: options.Logging, **given: Any) -> None:
     """Serve agents to CopilotKit frontends."""
     with plain_errors(), listen(host, port) as listener:
-        settings = options.settings_from(host, given)
+        settings = options.settings_from(given)
         _check_workers(settings.store, workers, reload=reload)
         warn_if_exposed(host)
         url = url_of(host, listener, settings.endpoint)
