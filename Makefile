@@ -12,8 +12,8 @@ export PATH := $(TOOLS)/bin:$(PATH)
 EXTRAS := --extra langgraph --extra langgraph-platform --extra langgraph-redis --extra chat --extra mcp --extra crewai --extra postgres --extra redis --extra a2a
 # Each file of tests stays in one process, so that what its tests share is made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-# Node projects of the tests and benchmarks: each has a lock file.
-NODE_LOCKS := $(shell find tests bench -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
+# Node projects of the tests, benchmarks and the showcase: each has a lock file.
+NODE_LOCKS := $(shell find tests bench showcase -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
 # Those that need neither Node, nor a browser, nor a server, nor a framework that is slow to start.
 CORE_TESTS := -m "not clients and not browser and not served_zoo and not older_pages and not packaging and not frameworks and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
@@ -30,6 +30,16 @@ help: ## Show this list
 .PHONY: demo
 demo: .venv/.demo ## Serve the demo agent, which needs no API key (make demo ARGS="--port 8080")
 	@.venv/bin/copilotkit-runtime-py demo $(ARGS)
+
+SHOWCASE := showcase/page
+
+.PHONY: showcase
+showcase: .venv/.showcase $(SHOWCASE)/dist/.built ## Serve a page with every feature, which needs no API key (make showcase ARGS="--port 8080")
+	@.venv/bin/python -m showcase $(ARGS)
+
+.PHONY: pictures
+pictures: .venv/.dev $(NODE_MODULES) chromium ## Take the showcase's pictures for the documentation
+	PICTURES=docs/images $(PYTHON) -m pytest tests/showcase $(ARGS)
 
 # CrewAI changes the process that imports it: it patches warnings, and its threads draw random numbers.
 CREWAI_TESTS := tests/providers/crewai tests/providers/parity tests/clients/test_frameworks.py \
@@ -123,6 +133,15 @@ $(TOOLS)/bin/uv:
 # The demo needs no development tools; an environment that has them keeps them.
 .venv/.demo: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --locked --inexact --no-dev --extra langgraph
+	@touch $@
+
+.venv/.showcase: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --locked --inexact --no-dev --extra langgraph --extra chat --extra mcp
+	@touch $@
+
+# The page shows the code of the agents.
+$(SHOWCASE)/dist/.built: $(SHOWCASE)/node_modules/.installed $(wildcard $(SHOWCASE)/*.* $(SHOWCASE)/src/*.* $(SHOWCASE)/src/*/*.* showcase/agents/*.py)
+	npm run --silent --prefix $(SHOWCASE) build -- --logLevel warn
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock Makefile | $(UV)

@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 TARGETS = [
     "help",
     "demo",
+    "showcase",
+    "pictures",
     "test",
     "unit",
     "pages",

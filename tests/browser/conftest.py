@@ -38,14 +38,21 @@ def _npm(project: Path, *arguments: str) -> None:
         pytest.fail(f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
 
 
-def build(project: Path) -> Path:
-    """Returns the folder of a built page; packages and page are made anew only when their sources changed."""
+def build(project: Path, *others: Path) -> Path:
+    """Returns the folder of a built page; packages and page are made anew only when their sources changed.
+
+    Args:
+        project: the page's folder.
+        others: files elsewhere that the page is made of.
+    """
     installed = project / "node_modules" / ".installed"
     if not _is_newer(installed, project / "package-lock.json", project / "package.json"):
         _npm(project, "ci", "--no-audit", "--no-fund")
         installed.touch()
     built = project / "dist" / ".built"
-    sources = [path for path in (*project.iterdir(), *(project / "src").rglob("*")) if path.is_file()]
+    sources = [
+        path for path in (*project.iterdir(), *(project / "src").rglob("*"), *others) if path.is_file()
+    ]
     if not _is_newer(built, installed, *sources):
         _npm(project, "run", "build")
         built.touch()

@@ -1,0 +1,1 @@
+"""One agent for each feature."""

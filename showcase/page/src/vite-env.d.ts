@@ -1,0 +1,6 @@
+/// <reference types="vite/client" />
+
+declare module "*?code" {
+  const html: string;
+  export default html;
+}

@@ -1,0 +1,105 @@
+"""A feature of the showcase in one browser tab, as a person sees and uses it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, expect
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "showcase"
+
+
+class Tab:
+    """One tab that shows a feature.
+
+    Args:
+        page: an empty tab.
+        url: the URL of the showcase.
+        feature: the id of the feature.
+        thread_id: the thread to open, or None for a new one.
+
+    Attributes:
+        problems: what the browser complained about so far: console errors and warnings, uncaught exceptions,
+            failed requests, and requests to other hosts. A request that the page itself gave up is none.
+    """
+
+    def __init__(self, page: Page, url: str, feature: str, thread_id: str | None) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error.message}"))
+        page.on("request", self._on_request)
+        page.on("requestfailed", self._on_request_failed)
+        with page.expect_response(_is_connection):
+            page.goto(f"{url}/#/{feature}" + (f"/{thread_id}" if thread_id else ""))
+        self.wait_until_idle()
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"console {message.type}: {message.text}")
+
+    def _on_request(self, request: Request) -> None:
+        if urlsplit(request.url).hostname not in {"127.0.0.1", None}:
+            self.problems.append(f"foreign host: {request.url}")
+
+    def _on_request_failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"failed: {request.method} {request.failure}")
+
+    @property
+    def thread_id(self) -> str:
+        """The thread in the address."""
+        return self.page.url.rpartition("/")[2]
+
+    @property
+    def answers(self) -> Locator:
+        return self.page.get_by_test_id("copilot-assistant-message")
+
+    @property
+    def asked(self) -> Locator:
+        """What the user said."""
+        return self.page.get_by_test_id("copilot-user-message")
+
+    def get(self, test_id: str) -> Locator:
+        return self.page.get_by_test_id(test_id)
+
+    def press(self, name: str) -> None:
+        """Presses a button."""
+        self.page.get_by_role("button", name=name, exact=True).last.click()
+
+    def say(self, text: str) -> None:
+        """Sends a message, once the chat takes one."""
+        self.wait_until_idle()
+        box = self.page.get_by_placeholder("Type a message...")
+        box.fill(text)
+        box.press("Enter")
+        expect(self.asked.last).to_contain_text(text)
+
+    def reload(self) -> None:
+        """Loads the page again: everything that it then shows came from the server."""
+        with self.page.expect_response(_is_connection):
+            self.page.reload()
+
+    def wait_until_idle(self) -> None:
+        """Waits until the chat takes the next message."""
+        expect(self.page.locator("[data-testid=copilot-chat][data-copilot-running=false]")).to_be_visible()
+
+    def picture(self, name: str, *, published: bool = False) -> None:
+        """Writes a screenshot for people to look at.
+
+        Args:
+            name: its file's name without the ending.
+            published: the documentation shows it; written to the folder that `PICTURES` names, if any.
+        """
+        folders = [ARTIFACTS]
+        if published and (folder := os.environ.get("PICTURES")):
+            folders.append(Path(folder))
+        for folder_path in folders:
+            folder_path.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=folder_path / f"{name}.png", animations="disabled")
+
+
+def _is_connection(response: Response) -> bool:
+    return response.url.endswith("/connect") or '"agent/connect"' in (response.request.post_data or "")
