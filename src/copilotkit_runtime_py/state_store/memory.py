@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from ..errors import RunLostError, ThreadBusyError, ThreadNotFoundError
+from .attachments import AttachmentQuota, AttachmentRecord
 from .base import AgentState, AppendResult, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
 from .codec import decode_state, encode_state
+from .memory_attachments import MemoryAttachments
 from .signals import SignalBoard
 
 MEMORY_RETENTION: Final = Retention(max_threads=1000, max_runs_per_thread=100, max_bytes=512 * 1024 * 1024)
@@ -93,6 +95,7 @@ class MemoryStateStore:
         self._board = SignalBoard()
         self._changes = 0
         self._size = 0
+        self._attachments = MemoryAttachments(self._retention.max_bytes)
 
     @property
     def lease_seconds(self) -> None:
@@ -242,10 +245,48 @@ class MemoryStateStore:
         self._remove(thread)
         self._board.give(thread_id, Signal.EVENTS)
 
+    async def attachment_key(self) -> bytes:
+        """See `AttachmentStore.attachment_key`."""
+        return self._attachments.key
+
+    async def begin_attachment(
+        self, attachment: AttachmentRecord, *, quota: AttachmentQuota, unsent_since: datetime
+    ) -> bool:
+        """See `AttachmentStore.begin_attachment`."""
+        return self._attachments.begin(attachment, quota, unsent_since)
+
+    async def write_attachment(self, id: str, place: int, part: bytes) -> None:
+        """See `AttachmentStore.write_attachment`."""
+        self._attachments.write(id, place, part)
+
+    async def finish_attachment(self, id: str) -> None:
+        """See `AttachmentStore.finish_attachment`."""
+        self._attachments.finish(id)
+
+    async def discard_attachment(self, id: str) -> None:
+        """See `AttachmentStore.discard_attachment`."""
+        self._attachments.discard(id)
+
+    async def find_attachments(self, ids: Iterable[str]) -> list[AttachmentRecord]:
+        """See `AttachmentStore.find_attachments`."""
+        return self._attachments.find(ids)
+
+    async def read_attachment(self, id: str, place: int) -> bytes | None:
+        """See `AttachmentStore.read_attachment`."""
+        return self._attachments.read(id, place)
+
+    async def send_attachments(self, owner: str, thread_id: str, ids: Sequence[str]) -> None:
+        """See `AttachmentStore.send_attachments`."""
+        thread = self._owned(owner, thread_id)
+        if thread is not None:
+            self._grow(thread, None, self._attachments.send(owner, thread_id, ids))
+            self._make_room()
+
     async def aclose(self) -> None:
         """See `StateStore.aclose`."""
         self._threads.clear()
         self._owners.clear()
+        self._attachments = MemoryAttachments(self._retention.max_bytes)
         self._size = 0
 
     def _owned(self, owner: str, thread_id: str) -> _Thread | None:
@@ -259,6 +300,7 @@ class MemoryStateStore:
 
     def _remove(self, thread: _Thread) -> None:
         del self._threads[thread.id]
+        self._attachments.forget_thread(thread.id)
         owner = self._owners[thread.owner]
         del owner.threads[thread.id]
         owner.idle.pop(thread.id, None)

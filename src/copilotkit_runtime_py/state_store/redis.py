@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from ..errors import (
     ThreadNotFoundError,
 )
 from ..logs.records import get_logger
+from .attachments import AttachmentQuota, AttachmentRecord
 from .base import (
     AgentState,
     Append,
@@ -50,7 +52,11 @@ _TIMEOUT: Final = 5.0
 # How many writes share a round trip at most.
 _AT_ONCE: Final = 500
 _CONNECTIONS: Final = 32
-_SCRIPTS: Final = ("begin", "append", "stop", "read", "state", "list", "update", "delete")
+_SCRIPTS: Final = (
+    *("begin", "append", "stop", "read", "state", "list", "update", "delete"),
+    *("attachment_begin", "attachment_write", "attachment_finish", "attachment_discard"),
+    *("attachment_find", "attachment_read", "attachment_send"),
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -219,6 +225,66 @@ class RedisStateStore:
         """See `StateStore.delete_thread`."""
         if not await self._call("delete", thread_id, _digest(owner)):
             raise ThreadNotFoundError(thread_id)
+
+    async def attachment_key(self) -> bytes:
+        """See `AttachmentStore.attachment_key`."""
+        name = f"{self._prefix}:key"
+        try:
+            await self._client.set(name, secrets.token_bytes(32), nx=True)
+            key: Any = await self._client.get(name)
+        except (RedisError, OSError) as error:
+            raise self._outage(_cause(error)) from error
+        return bytes(key)
+
+    async def begin_attachment(
+        self, attachment: AttachmentRecord, *, quota: AttachmentQuota, unsent_since: datetime
+    ) -> bool:
+        """See `AttachmentStore.begin_attachment`."""
+        filename = () if attachment.filename is None else (_encode(attachment.filename),)
+        begun = await self._call(
+            "attachment_begin",
+            attachment.id,
+            _encode(attachment.id),
+            _digest(attachment.owner),
+            _encode(attachment.owner),
+            _encode(attachment.media_type),
+            attachment.size,
+            _since_epoch(attachment.created_at),
+            _since_epoch(unsent_since),
+            "" if quota.files is None else quota.files,
+            "" if quota.bytes is None else quota.bytes,
+            *filename,
+        )
+        return bool(begun)
+
+    async def write_attachment(self, id: str, place: int, part: bytes) -> None:
+        """See `AttachmentStore.write_attachment`."""
+        await self._call("attachment_write", id, place, part)
+
+    async def finish_attachment(self, id: str) -> None:
+        """See `AttachmentStore.finish_attachment`."""
+        await self._call("attachment_finish", id)
+
+    async def discard_attachment(self, id: str) -> None:
+        """See `AttachmentStore.discard_attachment`."""
+        await self._call("attachment_discard", id)
+
+    async def find_attachments(self, ids: Iterable[str]) -> list[AttachmentRecord]:
+        """See `AttachmentStore.find_attachments`."""
+        answers = await self._call_all([("attachment_find", id, ()) for id in dict.fromkeys(ids)])
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise self._outage(_cause(answer))
+        return [_attachment(fields) for fields in answers if fields]
+
+    async def read_attachment(self, id: str, place: int) -> bytes | None:
+        """See `AttachmentStore.read_attachment`."""
+        part: bytes | None = await self._call("attachment_read", id, place)
+        return part
+
+    async def send_attachments(self, owner: str, thread_id: str, ids: Sequence[str]) -> None:
+        """See `AttachmentStore.send_attachments`."""
+        await self._call("attachment_send", thread_id, _digest(owner), *map(_digest, ids))
 
     def reopen(self) -> RedisStateStore:
         """See `BatchStateStore.reopen`."""
@@ -411,6 +477,18 @@ def _thread(fields: list[Any]) -> ThreadRecord:
         created_at=created,
         # The first is by a worker's clock, the other by the server's.
         updated_at=max(created, _time(updated_at)),
+    )
+
+
+def _attachment(fields: list[Any]) -> AttachmentRecord:
+    id, owner, media_type, filename, size, created_at = fields
+    return AttachmentRecord(
+        id=_decode(id),
+        owner=_decode(owner),
+        media_type=_decode(media_type),
+        filename=None if filename is None else _decode(filename),
+        size=int(size),
+        created_at=_time(created_at),
     )
 
 

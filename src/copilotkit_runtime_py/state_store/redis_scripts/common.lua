@@ -16,9 +16,16 @@
 --                         N:p producer, N:s asked to stop, N:c compacted log, N:z bytes of the log
 --     l:THREAD:N          stream: the log of a run. An entry holds the events of one write, one a line. Its id
 --                         is the place of the first of them, from 1
+--     key                 the secret that all workers share
+--     unsent              zset of the files without a thread by the time at which their uploads began
+--     a:FILE              hash: id, owner, type, name, size, created, the digests of the owner (`of`) and of the
+--                         thread (`thread`), and whether it is `complete`
+--     ap:FILE             hash of its parts by their numbers
+--     ao:OWNER            hash: the sizes of an owner's files
+--     at:THREAD           set of the files of a thread
 --
--- Times are microseconds since 1970 by the server's clock, so that those of all workers agree. OWNER and THREAD
--- are digests: whatever an id contains, it is a part of a key that no other id is.
+-- Times are microseconds since 1970 by the server's clock, so that those of all workers agree. OWNER, THREAD
+-- and FILE are digests: whatever an id contains, it is a part of a key that no other id is.
 
 local prefix, channels, digest = KEYS[1], KEYS[2], KEYS[3]
 
@@ -65,14 +72,22 @@ local function drop_run(thread, number)
   return bytes
 end
 
+local function drop_attachment(file)
+  local of = redis.call('HGET', key('a', file), 'of')
+  if of then redis.call('HDEL', key('ao', of), file) end
+  redis.call('ZREM', prefix .. ':unsent', file)
+  redis.call('UNLINK', key('a', file), key('ap', file))
+end
+
 local function drop_thread(thread)
   local kept = redis.call('HMGET', key('t', thread), 'owner', 'last', 'size')
   redis.call('ZREM', prefix .. ':threads', thread)
   if not kept[1] then return end
   redis.call('ZREM', key('o', kept[1]), thread)
   redis.call('DECRBY', prefix .. ':size', kept[3])
+  for _, file in ipairs(redis.call('SMEMBERS', key('at', thread))) do drop_attachment(file) end
   local last = tonumber(kept[2])
   redis.call('UNLINK', key('t', thread), key('r', thread), key('s', thread),
-    key('l', thread .. ':' .. whole(last)), key('l', thread .. ':' .. whole(last - 1)))
+    key('at', thread), key('l', thread .. ':' .. whole(last)), key('l', thread .. ':' .. whole(last - 1)))
   signal(thread, 'e')
 end

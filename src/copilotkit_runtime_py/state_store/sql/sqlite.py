@@ -128,7 +128,8 @@ class SQLiteDatabase:
         with self._outages.noticed():
             writer, _ = self._opened or await self._open()
             result: T = await writer.submit(work(*args, **kwargs))
-            return result
+        self._count(_OVERHEAD + sum(len(value) for value in args if isinstance(value, bytes)))
+        return result
 
     def give(self, thread_id: str, signal: Signal, producer: str = "") -> None:
         """See `Database.give`."""

@@ -12,6 +12,8 @@ Row: TypeAlias = tuple[Any, ...]
 Parameters: TypeAlias = Mapping[str, Any]
 
 _PARAMETER: Final = re.compile(r":(\w+)")
+# A list of strings that one parameter holds, as a JSON array.
+_STRINGS: Final = re.compile(r"\{strings:(\w+)\}")
 _ESCAPED: Final = re.compile(r"\\(?:(\\)|0|u([0-9a-f]{4}))")
 _SPELLINGS: Final = {
     # The time by the database's clock, in seconds since 1970: all workers agree on it.
@@ -23,6 +25,8 @@ _SPELLINGS: Final = {
     "{lock}": ("", "FOR UPDATE"),
     "{lock_free}": ("", "FOR UPDATE SKIP LOCKED"),
     "{materialized}": ("", "MATERIALIZED"),
+    # Others who lock the name of the parameter `name` wait for the end of the transaction.
+    "{lock_name}": ("1", "pg_advisory_xact_lock(hashtextextended(:name, 0))"),
     "{has_version}": (
         "EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'copilotkit_schema')",
         "EXISTS (SELECT 1 FROM pg_class WHERE relname = 'copilotkit_schema' AND pg_table_is_visible(oid))",
@@ -44,6 +48,8 @@ class Statement:
         sqlite = postgresql = text
         for mark, (here, there) in _SPELLINGS.items():
             sqlite, postgresql = sqlite.replace(mark, here), postgresql.replace(mark, there)
+        sqlite = _STRINGS.sub(r"(SELECT value FROM json_each(:\1))", sqlite)
+        postgresql = _STRINGS.sub(r"(SELECT json_array_elements_text(:\1::json))", postgresql)
         self.sqlite = sqlite
         self.postgresql = _PARAMETER.sub(r"%(\1)s", postgresql.replace("::", "\0")).replace("\0", "::")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 
+from ..attachments import AttachmentQuota, AttachmentRecord
 from ..base import (
     AgentState,
     Append,
@@ -16,7 +18,7 @@ from ..base import (
     Signal,
     ThreadRecord,
 )
-from . import log, threads
+from . import attachments, log, threads
 from .address import hide_password, normalize, sqlite_path
 from .database import Database
 
@@ -142,6 +144,40 @@ class SQLStateStore:
         """See `StateStore.delete_thread`."""
         await self._database.write(threads.delete_thread, owner, thread_id)
         self._database.give(thread_id, Signal.EVENTS)
+
+    async def attachment_key(self) -> bytes:
+        """See `AttachmentStore.attachment_key`."""
+        return await self._database.write(attachments.key)
+
+    async def begin_attachment(
+        self, attachment: AttachmentRecord, *, quota: AttachmentQuota, unsent_since: datetime
+    ) -> bool:
+        """See `AttachmentStore.begin_attachment`."""
+        return await self._database.write(attachments.begin, attachment, quota, unsent_since)
+
+    async def write_attachment(self, id: str, place: int, part: bytes) -> None:
+        """See `AttachmentStore.write_attachment`."""
+        await self._database.write(attachments.write, id, place, part)
+
+    async def finish_attachment(self, id: str) -> None:
+        """See `AttachmentStore.finish_attachment`."""
+        await self._database.write(attachments.finish, id)
+
+    async def discard_attachment(self, id: str) -> None:
+        """See `AttachmentStore.discard_attachment`."""
+        await self._database.write(attachments.discard, id)
+
+    async def find_attachments(self, ids: Iterable[str]) -> list[AttachmentRecord]:
+        """See `AttachmentStore.find_attachments`."""
+        return await self._database.read(attachments.find, list(ids))
+
+    async def read_attachment(self, id: str, place: int) -> bytes | None:
+        """See `AttachmentStore.read_attachment`."""
+        return await self._database.read(attachments.read, id, place)
+
+    async def send_attachments(self, owner: str, thread_id: str, ids: Sequence[str]) -> None:
+        """See `AttachmentStore.send_attachments`."""
+        await self._database.write(attachments.send, owner, thread_id, ids)
 
     def reopen(self) -> SQLStateStore:
         """See `BatchStateStore.reopen`."""

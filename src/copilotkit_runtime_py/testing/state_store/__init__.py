@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from types import ModuleType
 from typing import Any, TypeAlias
 
+from . import attachments as files
 from . import claims, crowds, endings, ids, imports, logs, retention, signals, states, stops, threads, workers
 from . import leases as leasing
 from .steps import OpenStore
@@ -19,7 +20,9 @@ Check: TypeAlias = Callable[[OpenStore], Coroutine[Any, Any, None]]
 _EVERYWHERE = (claims, logs, endings, states, stops, signals, threads, ids, retention, crowds)
 
 
-def state_store_checks(*, leases: bool = True, signals_between_workers: bool = True) -> list[Check]:
+def state_store_checks(
+    *, leases: bool = True, signals_between_workers: bool = True, attachments: bool = True
+) -> list[Check]:
     """Returns the checks that a state store must pass, as coroutine functions named after what they check.
 
     Each is given a function that opens the store (see `OpenStore`), over data that no check has seen before.
@@ -27,8 +30,10 @@ def state_store_checks(*, leases: bool = True, signals_between_workers: bool = T
     Args:
         leases: the store outlives its process. A store that does not has no leases.
         signals_between_workers: a signal reaches those who watch through another store on the same data.
+        attachments: the store stores files, too; see `AttachmentStore`.
     """
     modules = [*_EVERYWHERE, *[leasing, imports] * leases, *[workers] * signals_between_workers]
+    modules += [files] * attachments
     return [check for module in modules for check in _checks(module)]
 
 

@@ -1,0 +1,102 @@
+"""Files that users attach to messages, in a store: the interface, which is optional for a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol, cast
+
+from .base import StateStore
+
+PART_BYTES: Final = 384 * 1024
+"""How many bytes each part of a file has, but for its last one. A multiple of three, as base64 needs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentRecord:
+    """A file as a store knows it.
+
+    Attributes:
+        id: the file's id, which nobody can guess.
+        owner: who uploaded it.
+        media_type: what the file is, such as `image/png`.
+        filename: what the user calls it, or None.
+        size: its length in bytes.
+        created_at: when the upload began, in UTC.
+    """
+
+    id: str
+    owner: str
+    media_type: str
+    filename: str | None
+    size: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentQuota:
+    """How much one owner may store; None stands for no bound.
+
+    Attributes:
+        files: the most files.
+        bytes: the most bytes.
+    """
+
+    files: int | None
+    bytes: int | None
+
+
+class AttachmentStore(StateStore, Protocol):
+    """A store that also stores files, which is optional: without it, pages cannot upload.
+
+    A file is written part by part, belongs to a thread from the first message on that brings it, and is
+    deleted with that thread. Reading needs the id alone: the runtime checks whose the file is.
+    """
+
+    async def attachment_key(self) -> bytes:
+        """Returns 32 secret bytes, which are the same for every process and at every time."""
+
+    async def begin_attachment(
+        self, attachment: AttachmentRecord, *, quota: AttachmentQuota, unsent_since: datetime
+    ) -> bool:
+        """Makes room for a file. It cannot be found before `finish_attachment`.
+
+        Files that belong to no thread and are older than `unsent_since` are deleted first, whoever owns them.
+
+        Returns:
+            Whether the owner's files, with this one, are within the quota. If not, nothing is stored.
+        """
+
+    async def write_attachment(self, id: str, place: int, part: bytes) -> None:
+        """Writes one part of a file that has begun.
+
+        Args:
+            id: the file.
+            place: the number of the part, from 0.
+            part: `PART_BYTES` bytes; the last part of a file may have fewer.
+        """
+
+    async def finish_attachment(self, id: str) -> None:
+        """Lets a file be found, after all its parts were written."""
+
+    async def discard_attachment(self, id: str) -> None:
+        """Deletes a file, which may be incomplete or missing."""
+
+    async def find_attachments(self, ids: Iterable[str]) -> list[AttachmentRecord]:
+        """Returns those of the files that are there completely, in any order."""
+
+    async def read_attachment(self, id: str, place: int) -> bytes | None:
+        """Returns one part of a file, or None if there is no such part."""
+
+    async def send_attachments(self, owner: str, thread_id: str, ids: Sequence[str]) -> None:
+        """Has an owner's files belong to a thread of theirs, unless they belong to one already.
+
+        They count as data of the thread in `Retention.max_bytes`. Files and threads of other owners, and
+        those that are missing, are left as they are.
+        """
+
+
+def attachment_store(store: StateStore) -> AttachmentStore | None:
+    """Returns the store if it stores files, too."""
+    return cast(AttachmentStore, store) if hasattr(store, "begin_attachment") else None

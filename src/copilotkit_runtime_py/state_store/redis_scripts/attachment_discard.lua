@@ -1,0 +1,2 @@
+drop_attachment(digest)
+return 1

@@ -1,0 +1,1 @@
+return redis.call('HGET', key('ap', digest), ARGV[1])
