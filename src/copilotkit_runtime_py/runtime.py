@@ -163,7 +163,9 @@ class CopilotRuntime:
         self._reader = ThreadReader(self.state_store, self._locks)
         self._observers: list[Callable[[Run], None]] = []
         self._capacity = Capacity(self.limits)
-        self._writer = JournalWriter(self.state_store, patience=self.limits.store_seconds)
+        self._writer = JournalWriter(
+            self.state_store, patience=self.limits.store_seconds, watchdog=self._capacity.watchdog
+        )
         self._stop_announced = False
 
     def agents_for(self, context: RequestContext) -> AvailableAgents:

@@ -12,7 +12,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -61,6 +61,17 @@ def scope(**known: Any) -> Iterator[None]:
     token = _scope.set(dataclasses.replace(_scope.get(), **known))
     try:
         yield
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def scope_of(context: Context | None) -> Iterator[Scope]:
+    """Has records say, to the end of the block, what code in another context works for, and returns it."""
+    known = context.get(_scope) if context is not None else None
+    token = _scope.set(known or _NOWHERE)
+    try:
+        yield known or _NOWHERE
     finally:
         _scope.reset(token)
 

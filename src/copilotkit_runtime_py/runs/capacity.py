@@ -14,6 +14,7 @@ from ..context import ANONYMOUS
 from ..errors import RateLimitError, ShuttingDownError
 from ..limits import Limits
 from ..telemetry import RunTrace, failed
+from .loop_watchdog import LoopWatchdog
 from .run import Run
 
 
@@ -28,6 +29,7 @@ class Capacity:
 
     Attributes:
         closing: no new runs are taken.
+        watchdog: watches the event loop while there are runs.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -40,6 +42,7 @@ class Capacity:
         self._starts = StartRate(limits.runs_per_minute_per_owner)
         self._tokens = StartRate(limits.tokens_per_minute_per_owner, "You may use {} tokens a minute.")
         self.closing = False
+        self.watchdog = LoopWatchdog(lambda: bool(self._slots))
 
     @contextmanager
     def slot(self, owner: str) -> Iterator[Slot]:
@@ -104,6 +107,7 @@ class Capacity:
         for run in list(self._slots):
             run.stop()
         await self._wait()
+        self.watchdog.close()
 
     async def _wait(self) -> None:
         limits = self._limits
@@ -142,6 +146,7 @@ class Slot:
         self.run = run
         self._trace = RunTrace(run.agent_name, run.thread_id, run.id, self.owner)
         self._capacity._slots[run] = self
+        self._capacity.watchdog.watch()
         run.meter.on_use = partial(self._capacity._count_tokens, self.owner)
         with self._trace.current():
             yield

@@ -22,6 +22,7 @@ from ..state_store.base import (
 from ..telemetry import append_timed
 from .journal import Journal
 from .lease_guard import LeaseGuard
+from .loop_watchdog import LoopWatchdog
 from .recovery import grace
 
 logger = get_logger(__name__)
@@ -48,6 +49,7 @@ class JournalWriter:
         store: the store.
         patience: how long readers wait before they are told that the store is slow, and how long it may fail
             before they see what it does not have, in seconds.
+        watchdog: has the leases renewed while the event loop is blocked.
 
     Attributes:
         store: the store.
@@ -55,11 +57,14 @@ class JournalWriter:
         closed: nothing is written any more.
     """
 
-    def __init__(self, store: StateStore, *, patience: float) -> None:
+    def __init__(self, store: StateStore, *, patience: float, watchdog: LoopWatchdog | None = None) -> None:
         self.store = store
         self.patience = patience
         self.closed = False
         self._batches = batching(store)
+        if watchdog is not None and self._batches is not None and self.writes_ahead:
+            guard = LeaseGuard(self._batches, self.lease_seconds, self._held)
+            watchdog.while_blocked(guard.while_blocked)
         self._journals: dict[str, Journal] = {}
         # A dictionary, as a set that keeps the order.
         self._ready: dict[Journal, None] = {}
@@ -72,7 +77,6 @@ class JournalWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._renewal: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._guard: LeaseGuard | None = None
         # Those that hear of requests to stop, and those that end runs which were lost.
         self._listeners: dict[str | None, asyncio.Task[None]] = {}
         self._losing: set[asyncio.Task[None]] = set()
@@ -98,8 +102,6 @@ class JournalWriter:
             self._listeners.clear()
         journal.written_at = loop.time()
         self._journals[journal.record.producer] = journal
-        if self._guard is None and self._batches is not None:
-            self._guard = LeaseGuard(self._batches, self.lease_seconds, self._held)
         if self._renewal is None:
             self._renew()
         batches = self._batches
@@ -145,9 +147,6 @@ class JournalWriter:
 
     async def aclose(self) -> None:
         """Ends the tasks. Runs that are not over are left to their leases."""
-        if self._guard is not None:
-            self._guard.close()
-            self._guard = None
         for timer in (self._renewal, self._timer):
             if timer is not None:
                 timer.cancel()
@@ -286,8 +285,6 @@ class JournalWriter:
         loop = asyncio.get_running_loop()
         self._renewal = None
         if self._journals:
-            if self._guard is not None:
-                self._guard.loop_is_alive()
             self._renewal = loop.call_later(self.lease_seconds / 6, self._renew)
         for journal in self._journals.values():
             if not journal.failures and loop.time() - journal.written_at > self.lease_seconds / 4:
