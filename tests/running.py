@@ -16,6 +16,7 @@ from copilotkit_runtime_py.state_store.base import RunRecord
 class Streaming:
     """The agent's part in a run: a stream."""
 
+    is_remote = False
     normalizes = False
     transforms: Sequence[EventTransform] = ()
 

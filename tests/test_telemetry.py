@@ -152,6 +152,11 @@ async def test_a_request_a_run_its_agent_and_its_actions_are_one_trace(spans: In
         "copilotkit.owner": owner_hash("anonymous"),
         "copilotkit.run.status": "finished",
     }
+    assert attributes(spans, "execute_tool look") == {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "look",
+        "gen_ai.tool.call.id": "c1",
+    }
     assert {f"{span.context.trace_id:032x}" for span in ours(spans) if span.context} == {CALLER.split("-")[1]}
     assert "planted" not in "".join(span.to_json() for span in spans.get_finished_spans())
 
@@ -193,6 +198,7 @@ async def test_a_remote_agent_gets_the_trace_and_no_baggage(spans: InMemorySpanE
         (call,) = remote.calls
     (agent,) = [span for span in spans.get_finished_spans() if span.name.startswith("invoke_agent")]
     assert agent.context is not None
+    assert agent.kind is trace.SpanKind.CLIENT
     assert call.headers["traceparent"] == f"{CALLER[:36]}{agent.context.span_id:016x}-01"
     assert "baggage" not in call.headers
 
@@ -214,7 +220,11 @@ async def test_a_failed_run_tells_its_kind_and_no_text(
 
     def count() -> int:
         points = measured(reader, "copilotkit.errors")
-        return sum(point.value for point in points if point.attributes == {"error.type": code})
+        return sum(
+            point.value
+            for point in points
+            if point.attributes == {"error.type": code, "gen_ai.agent.name": "a"}
+        )
 
     before = count()
     runtime = CopilotRuntime({"a": failing})
@@ -278,11 +288,25 @@ async def test_the_tokens_of_a_run_are_counted_by_model(
     await (await runtime.start("counted", asked(), ANN)).wait()
     run = attributes(spans, "copilotkit.run")
     assert (run["gen_ai.usage.input_tokens"], run["gen_ai.usage.output_tokens"]) == (11, 5)
+    assert "gen_ai.provider.name" not in run
     counts = {
         (point.attributes.get("gen_ai.request.model"), point.attributes["gen_ai.token.type"]): point.value
         for point in measured(reader, "copilotkit.tokens", "counted")
     }
     assert counts == {("small", "input"): 10, ("small", "output"): 5, ("large", "input"): 1}
+    await runtime.aclose()
+
+
+async def test_the_model_of_a_run_that_uses_one_is_named(spans: InMemorySpanExporter) -> None:
+    async def reporting(input: RunAgentInput) -> Stream:
+        usage = [{"provider": "acme", "model": "small", "inputTokens": 10}]
+        yield {**events.run_finished(input.thread_id, input.run_id), "usage": usage}
+
+    runtime = CopilotRuntime({"a": reporting})
+    await whole(runtime)
+    for span in ("copilotkit.run", "invoke_agent a"):
+        found = attributes(spans, span)
+        assert (found["gen_ai.provider.name"], found["gen_ai.request.model"]) == ("acme", "small")
     await runtime.aclose()
 
 
@@ -300,7 +324,8 @@ async def test_the_time_to_keep_events_is_measured(reader: InMemoryMetricReader,
 async def test_a_refused_request_is_an_error(reader: InMemoryMetricReader) -> None:
     def count() -> int:
         points = measured(reader, "copilotkit.errors")
-        return sum(point.value for point in points if point.attributes == {"error.type": "RATE_LIMITED"})
+        labels = {"error.type": "RATE_LIMITED", "gen_ai.agent.name": "a"}
+        return sum(point.value for point in points if point.attributes == labels)
 
     before = count()
     runtime = CopilotRuntime({"a": hello}, limits=Limits(runs_per_process=0))
@@ -338,7 +363,7 @@ async def hello(input):
 async def main():
     assert not telemetry.INSTALLED
     runtime = CopilotRuntime({"a": hello})
-    with telemetry.request_span("POST", "/", []), telemetry.tool_span("look"):
+    with telemetry.request_span("POST", "/", []), telemetry.tool_span("look", "c1"):
         telemetry.annotate(operation="x")
         telemetry.answered(500)
     body = {"threadId": "t", "runId": "r", "messages": [], "tools": [], "context": [], "state": {}}

@@ -13,6 +13,7 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── RunLostError                the run is over, or another worker has it
 │   └── RunDataLostError        the store has lost the data of a run in progress
 ├── StoreUnavailableError       the state store cannot be reached
+│   └── StoreUnusableError      what the operator has to mend in the store
 ├── ShuttingDownError           the server is about to end
 ├── RateLimitError              the caller, or all together, ask for too much at once
 ├── AgentError                  the agent failed, and its message is meant for the client
@@ -23,6 +24,7 @@ CopilotKitError                 has a code, a status and a message that a client
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
@@ -196,6 +198,26 @@ class StoreUnavailableError(CopilotKitError):
 
     def __init__(self) -> None:
         super().__init__("Conversations cannot be read or kept at the moment. Please try again.")
+
+
+class StoreUnusableError(StoreUnavailableError):
+    """The store cannot be used until the operator mends something, such as tables of a newer release.
+
+    The exception's text is the reason, for the log and the command line. Clients read an error id only.
+
+    Attributes:
+        error_id: the id, which the log has with the reason.
+    """
+
+    def __init__(self, reason: str) -> None:
+        CopilotKitError.__init__(self, reason)
+        # The log states each reason once, so all clients that meet it get the same id.
+        self.error_id = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
+
+    @property
+    def message(self) -> str:
+        """The text for the client."""
+        return f"Conversations cannot be read or stored at the moment (error id {self.error_id})."
 
 
 class ShuttingDownError(CopilotKitError):

@@ -460,5 +460,6 @@ class CopilotRuntime:
 
     async def report(self, error: RequestFailed) -> None:
         """Counts a request that failed, and calls the `on_error` hook. `start_run` does so itself."""
-        telemetry.failed(error.error)
+        name = error.agent_name if error.agent_name in self.agents else None
+        telemetry.failed(error.error, name)
         await tell_hook(self._hooks.on_error, error)

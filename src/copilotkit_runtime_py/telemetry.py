@@ -19,6 +19,8 @@ from .logs.records import owner_hash
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+    from .agui.usage import TokenMeter
+
 try:
     from opentelemetry import metrics, trace
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -110,23 +112,37 @@ def request_span(method: str, route: str, headers: list[tuple[bytes, bytes]]) ->
 
 
 @contextmanager
-def agent_span(agent_name: str) -> Iterator[None]:
-    """A span around everything that a provider does for a run, as the current one of its task."""
+def agent_span(agent_name: str, usage: TokenMeter, *, is_remote: bool) -> Iterator[None]:
+    """A span around everything that a provider does for a run, as the current one of its task.
+
+    Args:
+        agent_name: the agent.
+        usage: the tokens that models use in the run, which says who provides them.
+        is_remote: the agent runs in another process.
+    """
     if not _tracing():
         yield
         return
     attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": agent_name}
-    with _span(f"invoke_agent {agent_name}", attributes):
-        yield
+    kind = trace.SpanKind.CLIENT if is_remote else trace.SpanKind.INTERNAL
+    with _span(f"invoke_agent {agent_name}", attributes, kind=kind) as span:
+        try:
+            yield
+        finally:
+            span.set_attributes(_models(usage.used))
 
 
 @contextmanager
-def tool_span(tool_name: str) -> Iterator[None]:
+def tool_span(tool_name: str, call_id: str) -> Iterator[None]:
     """A span around the call of a backend action."""
     if not _tracing():
         yield
         return
-    attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool_name}
+    attributes = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": tool_name,
+        "gen_ai.tool.call.id": call_id[:_LONGEST_ID],
+    }
     with _span(f"execute_tool {tool_name}", attributes):
         yield
 
@@ -153,10 +169,16 @@ def inject(headers: MutableMapping[str, str]) -> None:
         _propagator.inject(headers)
 
 
-def failed(error: BaseException) -> None:
-    """Counts a request that was refused, or a run that failed."""
+def failed(error: BaseException, agent_name: str | None = None) -> None:
+    """Counts a request that was refused, or a run that failed.
+
+    Args:
+        error: the error.
+        agent_name: the agent, if it is a registered one: other names are the client's choice.
+    """
     if INSTALLED:
-        _errors.add(1, {"error.type": code_of(error)})
+        agent = {} if agent_name is None else {"gen_ai.agent.name": agent_name}
+        _errors.add(1, {**agent, "error.type": code_of(error)})
 
 
 def code_of(error: BaseException) -> str:
@@ -248,6 +270,7 @@ class RunTrace:
                 model = {name: entry[member] for name, member in names.items() if member in entry}
                 _tokens.add(count, {**self._labels, **model, "gen_ai.token.type": kind})
         if self._span is not None:
+            self._span.set_attributes(_models(usage))
             self._span.set_attributes({"copilotkit.run.status": status, "copilotkit.run.events": events})
             if error is not None:
                 self._span.set_attribute("error.type", code_of(error))
@@ -258,6 +281,13 @@ class RunTrace:
         _events.record(events, labels)
         if first_event_after is not None:
             _first_event.record(first_event_after, self._labels)
+
+
+def _models(usage: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Returns the attributes that name the provider and the model, where a run used only one."""
+    names = {"gen_ai.provider.name": "provider", "gen_ai.request.model": "model"}
+    found = {name: {entry.get(member) for entry in usage} for name, member in names.items()}
+    return {name: str(*values) for name, values in found.items() if len(values) == 1 and None not in values}
 
 
 def _tracing() -> bool:

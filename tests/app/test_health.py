@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
+from contextlib import aclosing, closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +19,8 @@ from copilotkit_runtime_py.app.settings import Settings
 from copilotkit_runtime_py.errors import StoreUnavailableError
 from copilotkit_runtime_py.state_store.base import ThreadRecord
 from copilotkit_runtime_py.state_store.memory import MemoryStateStore
+from copilotkit_runtime_py.state_store.sql.store import SQLStateStore
+from tests.state_store.test_sqlite import files_of_at_most
 
 pytestmark = pytest.mark.anyio
 
@@ -108,3 +114,42 @@ async def test_however_many_ask_the_store_is_asked_once_a_second(monkeypatch: py
 
 async def test_the_commands_application_has_the_routes() -> None:
     assert (await asked(create_app(Settings())))["/readyz"] == (200, {"status": "ready"})
+
+
+async def test_a_store_of_a_newer_release_is_logged_at_the_start_and_users_get_an_error_id(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"sqlite:///{tmp_path}/threads.db"
+    async with aclosing(SQLStateStore(url)) as store:
+        await store.list_threads("ann")
+    with closing(sqlite3.connect(tmp_path / "threads.db")) as connection, connection:
+        connection.execute("UPDATE copilotkit_schema SET version_num = '9876'")
+    app = create_app(Settings(store=url, agents={"a": "copilotkit_runtime_py.demo.agent:agent"}))
+
+    async with app.router.lifespan_context(app):
+        for _ in range(100):
+            if caplog.records:
+                break
+            await asyncio.sleep(0.01)
+        at_start = len(caplog.records)
+        assert (await asked(app))["/readyz"] == (503, {"status": "store unavailable"})
+        async with client_of(app) as client:
+            answer = await client.get("/api/copilotkit/threads", params={"agentId": "a"})
+
+    (logged,) = [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
+    assert at_start == 1
+    assert logged.startswith("the state store cannot be used: The state store has schema version 9876,")
+    error_id = logged.partition("(error id ")[2].removesuffix(")")
+    assert answer.status_code == 503
+    assert len(error_id) == 12
+    assert error_id in answer.text
+    assert "9876" not in answer.text
+
+
+async def test_a_process_with_a_full_disk_is_not_ready_until_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    async with aclosing(CopilotRuntime({}, state_store=f"sqlite:///{path}")) as runtime:
+        assert (await asked(app_of(runtime)))["/readyz"][0] == 200
+        with files_of_at_most((tmp_path / "threads.db-wal").stat().st_size):
+            assert (await asked(app_of(runtime)))["/readyz"] == (503, {"status": "store unavailable"})
+        assert (await asked(app_of(runtime)))["/readyz"][0] == 200

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message
 
 from copilotkit_runtime_py.app.application import create_app
-from copilotkit_runtime_py.app.hosts import LoopbackHosts
+from copilotkit_runtime_py.app.hosts import LoopbackHosts, is_local
 from copilotkit_runtime_py.app.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.anyio
@@ -109,3 +110,30 @@ async def test_the_served_app_checks_before_it_routes_or_answers_a_preflight() -
 def test_what_is_no_host_name_is_refused_at_the_start(name: str) -> None:
     with pytest.raises(SettingsError, match="is no host name"):
         Settings(allowed_hosts=(name,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "local"),
+    [
+        ({}, True),
+        ({"headers": [(b"host", b"[::1]:8000")], "client": ("::1", 5), "server": ("::1", 8000)}, True),
+        ({"http_version": "1.0"}, False),  # nginx with `proxy_pass` alone
+        ({"headers": [(b"host", b"app.example.com")]}, False),  # HAProxy
+        ({"headers": [(b"host", b"localhost"), (b"x-forwarded-for", b"203.0.113.7")]}, False),  # Caddy
+        ({"client": ("203.0.113.7", 5)}, False),
+        ({"client": None}, False),
+    ],
+)
+def test_a_request_is_local_unless_it_shows_signs_of_a_proxy(changes: dict[str, Any], local: bool) -> None:
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "scheme": "http",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost:8000")],
+        "client": ("127.0.0.1", 50_000),
+        "server": ("127.0.0.1", 8000),
+        **changes,
+    }
+    assert is_local(Request(scope)) is local

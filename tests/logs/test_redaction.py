@@ -12,6 +12,15 @@ from copilotkit_runtime_py.logs.redaction import is_secret_name, redact, secrets
     [
         ("Incorrect API key provided: sk-proj-Ab3dEf6hIjKl.", "Incorrect API key provided: sk-***."),
         ("Incorrect API key provided: sk-ab***********wxyz", "Incorrect API key provided: sk-***"),
+        (
+            "no -----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAA==\n-----END RSA PRIVATE KEY-----\nfor TLS",
+            "no -----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nfor TLS",
+        ),
+        (
+            r'{"key": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn\n-----END OPENSSH PRIVATE KEY-----"}',
+            '{"key": "-----BEGIN OPENSSH PRIVATE KEY-----***-----END OPENSSH PRIVATE KEY-----"}',
+        ),
+        ("cut off: -----BEGIN PRIVATE KEY-----\nMIIEvQ", "cut off: -----BEGIN PRIVATE KEY-----***"),
         ("key sk-ant-api03-Ab3dEf6hIjKl-_x rejected", "key sk-*** rejected"),
         ("ck_pub_0123456789abcdef", "ck_***"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
@@ -87,5 +96,14 @@ def test_secrets_are_found_in_nested_properties() -> None:
 
 def test_a_long_text_is_searched_in_linear_time() -> None:
     # Each of these takes hours where a pattern goes back to every earlier place.
-    for piece in ("a-", "a.", "cookie ", "eyJaaaaa.", "sk-", "a://b:"):
+    for piece in (
+        "a-",
+        "a.",
+        "cookie ",
+        "eyJaaaaa.",
+        "sk-",
+        "a://b:",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+    ):
         redact(piece * 200_000)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from copilotkit_runtime_py.errors import ConfigurationError, InvalidRequestError, StoreUnavailableError
+from copilotkit_runtime_py.errors import InvalidRequestError, StoreUnavailableError, StoreUnusableError
 from copilotkit_runtime_py.state_store.base import Signal
 from copilotkit_runtime_py.state_store.sql import SQLStateStore, postgres, postgres_signals
 from copilotkit_runtime_py.state_store.sql.schema import migrate
@@ -87,7 +87,7 @@ async def test_every_method_tells_that_the_server_is_gone_and_serves_when_it_is_
     told = [entry.message for entry in caplog.records if entry.name.endswith("database")]
     assert [message.partition(":")[0] for message in told] == [
         "the state store cannot be reached",
-        "the state store can be reached again",
+        "the state store can be used again",
     ]
 
 
@@ -260,7 +260,7 @@ async def test_a_user_who_may_make_no_tables_is_told(postgres_url: str) -> None:
         try:
             options = f"-c role={role}".replace(" ", "%20").replace("=", "%3D")
             async with opened(f"{postgres_url}?options={options}") as store:
-                with pytest.raises(ConfigurationError) as raised:
+                with pytest.raises(StoreUnusableError) as raised:
                     await store.list_threads("ann")
         finally:
             connection.execute(drop)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError
+from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError, StoreUnusableError
 from copilotkit_runtime_py.state_store.base import AgentState, Retention, RunEnding, RunRecord, Signal
 from copilotkit_runtime_py.state_store.sql import SQLStateStore, postgres, sqlite
 from copilotkit_runtime_py.state_store.sql.address import sqlite_path
@@ -186,7 +186,7 @@ async def test_tables_of_a_newer_release_are_refused(url: str) -> None:
     execute(url, "UPDATE copilotkit_schema SET version_num = '9876'")
 
     async with opened(url) as store:
-        with pytest.raises(ConfigurationError) as raised:
+        with pytest.raises(StoreUnusableError) as raised:
             await store.list_threads("ann")
 
     assert str(raised.value) == (

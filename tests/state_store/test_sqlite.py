@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError
+from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError, StoreUnusableError
 from copilotkit_runtime_py.state_store.base import Signal
 from copilotkit_runtime_py.state_store.sql import sqlite
 
@@ -60,7 +60,7 @@ async def test_a_file_that_another_process_holds_is_read_and_not_written(
         assert [list(kept.events) for kept in await store.read_runs("ann", "t")] == [[b"1", b"2"]]
     assert caplog.messages == [
         "the state store cannot be reached: database is locked",
-        "the state store can be reached again",
+        "the state store can be used again",
     ]
 
 
@@ -94,7 +94,7 @@ async def test_a_full_disk_is_an_outage_after_which_nothing_is_missing(tmp_path:
 
 async def test_a_file_in_a_directory_that_is_missing_is_told(tmp_path: Path) -> None:
     async with opened(f"sqlite:///{tmp_path}/missing/threads.db") as store:
-        with pytest.raises(ConfigurationError) as raised:
+        with pytest.raises(StoreUnusableError) as raised:
             await store.list_threads("ann")
 
         assert str(raised.value) == (
@@ -108,7 +108,7 @@ async def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
     (tmp_path / "threads.db").write_bytes(b"PK" * 1000)
 
     async with opened(f"sqlite:///{tmp_path}/threads.db") as store:
-        with pytest.raises(ConfigurationError) as raised:
+        with pytest.raises(StoreUnusableError) as raised:
             await store.list_threads("ann")
 
     assert str(raised.value) == (
@@ -123,7 +123,7 @@ async def test_a_read_only_database_is_told(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(sqlite, "_configure", read_only)
     async with opened(f"sqlite:///{tmp_path}/threads.db") as store:
-        with pytest.raises(ConfigurationError) as raised:
+        with pytest.raises(StoreUnusableError) as raised:
             await store.list_threads("ann")
 
     assert str(raised.value) == (

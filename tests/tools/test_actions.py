@@ -27,7 +27,9 @@ CONTEXT = RequestContext(owner="ann")
 
 async def call(function: Callable[..., Any] | Action, arguments: str = "", **options: Any) -> str:
     action = function if isinstance(function, Action) else action_from(function)
-    return await call_action(action, arguments, CONTEXT, **{"default_timeout": 5.0, **options})
+    return await call_action(
+        action, arguments, CONTEXT, **{"call_id": "c1", "default_timeout": 5.0, **options}
+    )
 
 
 class Unit(enum.Enum):

@@ -33,7 +33,9 @@ def asking(*servers: Any, property: str = "mcpServers") -> RequestContext:
 async def called(servers: ClientMCPServers, context: RequestContext, name: str, **arguments: Any) -> str:
     async with servers.offer(context) as actions:
         by_name = {action.name: action for action in actions}
-        return await call_action(by_name[name], json.dumps(arguments), context, default_timeout=10)
+        return await call_action(
+            by_name[name], json.dumps(arguments), context, call_id="c1", default_timeout=10
+        )
 
 
 async def offered(servers: ClientMCPServers, context: RequestContext) -> list[Action]:

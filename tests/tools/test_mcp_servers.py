@@ -69,7 +69,7 @@ async def offered(server: MCPTools) -> dict[str, Action]:
 
 async def call(server: MCPTools, name: str, **arguments: Any) -> str:
     action = (await offered(server))[name]
-    return await call_action(action, json.dumps(arguments), CONTEXT, default_timeout=10)
+    return await call_action(action, json.dumps(arguments), CONTEXT, call_id="c1", default_timeout=10)
 
 
 def error(code: str, message: str) -> dict[str, Any]:
@@ -185,7 +185,7 @@ async def test_a_server_that_was_restarted_is_asked_again() -> None:
         server = MCPServer("test", url=f"http://127.0.0.1:{port}/mcp")
         add = (await offered(server))["add"]
     with served(make_server().streamable_http_app(), port):
-        assert await call_action(add, '{"a": 1, "b": 1}', CONTEXT, default_timeout=10) == "2"
+        assert await call_action(add, '{"a": 1, "b": 1}', CONTEXT, call_id="c1", default_timeout=10) == "2"
         await server.aclose()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import importlib.util
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from ..state_store.memory import MEMORY_RETENTION
 from .access_log import AccessLog
 from .cors import add_cors
 from .graceful_stop import drain_on_signal
-from .health import create_health_router
+from .health import StoreCheck, create_health_router
 from .hosts import LoopbackHosts
 from .settings import DEMO_AGENT, Settings, SettingsError, find_config
 
@@ -54,8 +55,12 @@ def create_app(settings: Settings) -> FastAPI:
             logger.warning(
                 "No agent is registered. Set COPILOTKIT_AGENTS=NAME=TARGET or add a langgraph.json."
             )
+        # The log says at once if the store cannot be used. A slow one does not hold up the start.
+        check = asyncio.create_task(StoreCheck(runtime).answers(), name="first use of the store")
         with drain_on_signal(runtime, settings.drain_seconds, delay=settings.drain_delay):
             yield
+        check.cancel()
+        await asyncio.wait({check})
         await runtime.aclose()
 
     # FastAPI's own documentation pages load scripts from another host.

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..context import ANONYMOUS
 from ..runtime import CopilotRuntime
+from ..state_store.base import batching
 
 LIVENESS: Final = "/healthz"
 READINESS: Final = "/readyz"
@@ -23,14 +24,14 @@ _METHODS: Final = ["GET", "HEAD"]
 def create_health_router(runtime: CopilotRuntime) -> APIRouter:
     """Returns the routes `/healthz` and `/readyz`, for any application that serves a runtime.
 
-    They need no credentials, and answer with one word. A process is ready unless its store cannot be reached,
-    or it is about to stop: `CopilotRuntime.announce_stop` or `drain` was called.
+    They need no credentials, and answer with one word. A process is ready unless its store cannot be read or
+    written, or it is about to stop: `CopilotRuntime.announce_stop` or `drain` was called.
 
     Args:
         runtime: the runtime.
     """
     router = APIRouter(include_in_schema=False)
-    store = _StoreCheck(runtime)
+    store = StoreCheck(runtime)
 
     @router.api_route(LIVENESS, methods=_METHODS)
     async def alive() -> Response:
@@ -48,8 +49,12 @@ def create_health_router(runtime: CopilotRuntime) -> APIRouter:
     return router
 
 
-class _StoreCheck:
-    """Asks the store whether it answers, once for all who want to know at the same time."""
+class StoreCheck:
+    """Asks the store whether it answers, once for all who want to know at the same time.
+
+    Args:
+        runtime: the runtime that has the store.
+    """
 
     def __init__(self, runtime: CopilotRuntime) -> None:
         self._store = runtime.state_store
@@ -71,6 +76,8 @@ class _StoreCheck:
         try:
             async with asyncio.timeout(self._patience):
                 await self._store.list_threads(ANONYMOUS, limit=1)
+                if (store := batching(self._store)) is not None:
+                    await store.check()
         except Exception:  # whatever it is, requests would meet it, too; the store has logged it
             return False
         return True

@@ -100,10 +100,16 @@ def is_loopback(host: str) -> bool:
 
 
 def is_local(request: Request) -> bool:
-    """Whether a client on this machine has sent a request itself: no proxy says that it passed it on."""
+    """Whether a client on this machine has sent a request itself, as far as the request shows.
+
+    A proxy on this machine adds a header, passes on the `Host` that its client asked for, or speaks HTTP/1.0,
+    as nginx does by default. One that does none of that looks like a local client.
+    """
     client, server = request.client, request.scope.get("server")
     if client is None or server is None:
         return False
     if any(name in _FORWARDED or name.startswith("x-forwarded-") for name in request.headers):
+        return False
+    if request.scope["http_version"] == "1.0" or not is_loopback(request.url.hostname or ""):
         return False
     return is_loopback(client.host) and is_loopback(server[0])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from ..app.settings import SettingsError
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StoreUnusableError
 from ..providers.target import TargetError
 
 
@@ -24,5 +24,5 @@ def plain_errors() -> Iterator[None]:
         yield
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
-    except (TargetError, ConfigurationError) as error:
+    except (TargetError, ConfigurationError, StoreUnusableError) as error:
         raise click.ClickException(str(error)) from error

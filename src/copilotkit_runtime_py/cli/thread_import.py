@@ -15,7 +15,7 @@ import click
 
 from ..app.settings import Settings, SettingsError, find_config, parse_agents
 from ..context import ANONYMOUS
-from ..errors import AgentError, StoreUnavailableError
+from ..errors import AgentError, StoreUnavailableError, StoreUnusableError
 from ..providers.base import Provider, RememberedThread
 from ..providers.target import load_target
 from ..runs.imports import import_thread
@@ -118,6 +118,8 @@ async def _import_all(url: str, agents: dict[str, Provider], owner: str, describ
             failed = failed or bool(counts["failed"])
     except AgentError as error:
         raise click.ClickException(error.message) from error
+    except StoreUnusableError as error:
+        raise click.ClickException(str(error)) from error
     except StoreUnavailableError as error:
         raise click.ClickException(f"The store at {place_of(url)} cannot be reached.") from error
     finally:

@@ -16,7 +16,7 @@ import click
 
 from ..app.settings import Settings, SettingsError, find_config, parse_agents
 from ..context import ANONYMOUS, RequestContext
-from ..errors import ConfigurationError, StoreUnavailableError, ThreadNotFoundError
+from ..errors import ConfigurationError, StoreUnavailableError, StoreUnusableError, ThreadNotFoundError
 from ..runs.replay import replay
 from ..state_store.base import AgentState, RunLog, StateStore, ThreadRecord
 from ..state_store.from_url import MEMORY, open_state_store, scheme_of, sqlite_path
@@ -169,6 +169,8 @@ def _within(store: str | None, work: Callable[[StateStore], Awaitable[T]]) -> T:
             return asyncio.run(run())
         except ThreadNotFoundError as error:
             raise click.ClickException(f"{error.message} --owner names another user.") from error
+        except StoreUnusableError:
+            raise
         except StoreUnavailableError as error:
             cause = f" ({type(error.__cause__).__name__})" if error.__cause__ is not None else ""
             raise click.ClickException(f"The store at {place_of(url)} cannot be reached{cause}.") from error

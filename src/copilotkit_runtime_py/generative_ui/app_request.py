@@ -26,6 +26,7 @@ class AppRequest:
         servers: the MCP servers that the frame may ask.
     """
 
+    is_remote = False
     normalizes = False
     transforms: Sequence[EventTransform] = ()
 

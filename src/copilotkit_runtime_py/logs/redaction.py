@@ -25,6 +25,8 @@ _FORMS: Final = re.compile(
         (
             # scheme://user:password@host
             r"(?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,200}:)[^\s/@]{1,500}(?=@)",
+            # PEM, with line ends or with `\\n` as in JSON, and also without its end
+            r"(?P<pem>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)[\s\S]*?(?=-----END |\Z)",
             # Cookie: a=b; c=d
             r"(?P<cookie>cookie[\"']?\s*[:=,]\s*(?:b?[\"'])?)[^\"'\r\n]+",
             # Authorization: Bearer abc, "api_key": "abc", password=abc, (b'x-api-key', b'abc')

@@ -66,10 +66,12 @@ class Provider(ABC):
             one is an error. Otherwise the runtime supplies what is missing.
         unique_call_ids: the provider itself gives tool calls ids that are unique within a thread, and gets
             them back. Otherwise the runtime does that, and `run` gets the agent's own ids, which may repeat.
+        is_remote: the agent runs in another process. Traces show its runs as calls of a client.
     """
 
     strict_stream: ClassVar[bool] = False
     unique_call_ids: ClassVar[bool] = False
+    is_remote: ClassVar[bool] = False
     description: str = ""
     capabilities: Mapping[str, Any] | None = None
 

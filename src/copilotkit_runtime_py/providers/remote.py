@@ -69,6 +69,7 @@ class RemoteProvider(Provider):
     """
 
     strict_stream = True
+    is_remote = True
 
     def __init__(
         self,

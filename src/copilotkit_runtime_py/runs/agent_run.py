@@ -68,6 +68,11 @@ class AgentRun:
         self._server = server
         self._alone = alone
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the agent runs in another process."""
+        return self._request.agent.provider.is_remote
+
     @cached_property
     def sequence(self) -> EventSequence:
         """Normalises the agent's events."""

@@ -166,7 +166,7 @@ class Slot:
             error=run.error,
         )
         if run.error is not None:
-            failed(run.error)
+            failed(run.error, run.agent_name)
         try:
             yield
         finally:

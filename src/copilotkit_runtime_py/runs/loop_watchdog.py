@@ -94,7 +94,7 @@ class LoopWatchdog:
             if closed.wait(_PERIOD):
                 return
             late = time.monotonic() - began - _PERIOD
-            if late > BLOCKED_SECONDS and time.process_time() - computed < late / 2:
+            if late > BLOCKED_SECONDS and time.process_time() - computed < late / 20:
                 # The whole process stood still, as a suspended one does.
                 self._beat_at = time.monotonic()
             elif self._loop is not None and self._loop.is_running():

@@ -62,6 +62,10 @@ class EventSource(Protocol):
         """Normalises the events."""
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the agent runs in another process."""
+
+    @property
     def normalizes(self) -> bool:
         """Whether the stream puts its events through the sequence itself."""
 
@@ -220,7 +224,7 @@ class Run(EventLog):
 
     async def _consume_traced(self) -> None:
         CURRENT_METER.set(self.meter)
-        with agent_span(self.agent_name):
+        with agent_span(self.agent_name, self.meter, is_remote=self._source.is_remote):
             try:
                 await self._consume()
             except PROCESS_EXITS as error:

@@ -322,6 +322,9 @@ class BatchStateStore(StateStore, Protocol):
         may come, too.
         """
 
+    async def check(self) -> None:
+        """Raises a `StoreUnavailableError` if the store takes no writes, as with a full disk."""
+
     def reopen(self) -> BatchStateStore:
         """Returns another store on the same data, for use on another event loop."""
 

@@ -23,6 +23,7 @@ from ..errors import (
     RunDataLostError,
     RunLostError,
     StoreUnavailableError,
+    StoreUnusableError,
     ThreadBusyError,
     ThreadNotFoundError,
 )
@@ -57,6 +58,8 @@ _SCRIPTS: Final = (
     *("attachment_begin", "attachment_write", "attachment_finish", "attachment_discard"),
     *("attachment_find", "attachment_read", "attachment_send"),
 )
+# How long what a check writes stays, in seconds.
+_CHECKED_SECONDS: Final = 60
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -84,8 +87,8 @@ class RedisStateStore:
         prefix: what the names of all keys begin with. Stores with different ones know nothing of each other.
 
     Raises:
-        ConfigurationError: the URL is not one. By the other methods: a newer version of this package has
-            written what is there.
+        ConfigurationError: the URL is not one.
+        StoreUnusableError: by the other methods, where a newer version of this package wrote the data.
     """
 
     def __init__(
@@ -286,6 +289,14 @@ class RedisStateStore:
         """See `AttachmentStore.send_attachments`."""
         await self._call("attachment_send", thread_id, _digest(owner), *map(_digest, ids))
 
+    async def check(self) -> None:
+        """See `BatchStateStore.check`."""
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                await self._client.set(f"{self._prefix}:check", 1, ex=_CHECKED_SECONDS)
+        except (RedisError, OSError) as error:
+            raise self._outage(_cause(error)) from error
+
     def reopen(self) -> RedisStateStore:
         """See `BatchStateStore.reopen`."""
         return RedisStateStore(
@@ -355,7 +366,7 @@ class RedisStateStore:
             case [b"busy"]:
                 return ThreadBusyError(run.thread_id)
             case [b"version", version]:
-                return _wrong_version(version)
+                return self._wrong_version(version)
         return ThreadNotFoundError(run.thread_id)
 
     def _appended(self, append: Append, answer: Any) -> AppendResult | Exception:
@@ -419,10 +430,20 @@ class RedisStateStore:
         self._checked = False  # it may be another server, or one without its data, when it is back
         return StoreUnavailableError()
 
+    def _wrong_version(self, version: bytes) -> StoreUnusableError:
+        error = StoreUnusableError(
+            f"The Redis store has layout {version.decode(errors='replace')}, and this version of "
+            f"copilotkit-runtime-py knows layout {_VERSION}. Please update it, or choose another prefix."
+        )
+        if not self._failing:
+            logger.error("the state store cannot be used: %s (error id %s)", error, error.error_id)
+        self._failing = True
+        return error
+
     async def _check_version(self) -> None:
         version: Any = await self._client.get(f"{self._prefix}:version")
         if version is not None and version != b"%d" % _VERSION:
-            raise _wrong_version(version)
+            raise self._wrong_version(version)
         info: Any = await self._client.info("server")
         self._server = str(info.get("run_id", ""))
         await self._load_scripts()
@@ -496,13 +517,6 @@ def _bounds(retention: Retention) -> list[Any]:
     age = None if retention.max_age is None else retention.max_age // _MICROSECOND
     bounds = (age, retention.max_threads, retention.max_runs_per_thread, retention.max_bytes)
     return ["" if bound is None else bound for bound in bounds]
-
-
-def _wrong_version(version: bytes) -> ConfigurationError:
-    return ConfigurationError(
-        f"The Redis store has layout {version.decode(errors='replace')}, and this version of "
-        f"copilotkit-runtime-py knows layout {_VERSION}. Please update it, or choose another prefix."
-    )
 
 
 def _encode(text: str) -> bytes:

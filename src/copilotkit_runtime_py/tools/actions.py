@@ -157,6 +157,7 @@ async def call_action(
     arguments: str,
     context: RequestContext,
     *,
+    call_id: str,
     default_timeout: float | None,
     development: bool = False,
     on_activity: Callable[[WithActivity], None] | None = None,
@@ -170,6 +171,7 @@ async def call_action(
         action: the action.
         arguments: the JSON text that the model wrote. No text is an empty object.
         context: who asks.
+        call_id: the id of the tool call.
         default_timeout: seconds that the call may take if the action sets no bound of its own.
         development: the text of an unexpected exception is told.
         on_activity: called with what the page is to show as an activity, if the action returns that.
@@ -177,7 +179,7 @@ async def call_action(
     timeout = default_timeout if action.timeout is None else action.timeout
     try:
         given = _decoded(arguments)
-        with tool_span(action.name):
+        with tool_span(action.name, call_id):
             async with asyncio.timeout(timeout):
                 result = await _result(action, given, context)
         if isinstance(result, WithActivity):

@@ -248,6 +248,7 @@ class ToolLoop:
             call.action,
             "".join(call.arguments),
             context,
+            call_id=id,
             default_timeout=self._limits.action_seconds,
             development=self._development,
             on_activity=show,

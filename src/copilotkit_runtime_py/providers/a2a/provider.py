@@ -53,6 +53,8 @@ class A2AProvider(Provider):
         ValueError: the URL is not http(s), or contains credentials or a query.
     """
 
+    is_remote = True
+
     def __init__(
         self,
         url: str,

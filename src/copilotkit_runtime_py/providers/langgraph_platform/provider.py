@@ -69,6 +69,8 @@ class LangGraphPlatform(Provider):
 
     unique_call_ids = True
 
+    is_remote = True
+
     def __init__(
         self,
         url: str,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Final, ParamSpec, Protocol, TypeVar
 
-from ...errors import CopilotKitError, InvalidRequestError, StoreUnavailableError
+from ...errors import CopilotKitError, InvalidRequestError, StoreUnavailableError, StoreUnusableError
 from ...logs.records import get_logger
 from ..base import Append, AppendResult, RunRecord, Signal
 from .statement import Steps
@@ -25,7 +25,7 @@ class Database(Protocol):
 
     Raises:
         StoreUnavailableError: by every method, where the database cannot be reached.
-        ConfigurationError: by every method, where the store cannot use the database.
+        StoreUnusableError: by every method, where the operator has to mend something first.
     """
 
     async def begin(self, run: RunRecord) -> RunRecord:
@@ -82,7 +82,8 @@ class Outages:
         """
         try:
             yield
-        except CopilotKitError:
+        except CopilotKitError as error:
+            self._reported(error)
             raise
         except Exception as error:
             reported = self._reported(error)
@@ -104,6 +105,11 @@ class Outages:
                 return InvalidRequestError("An id is too long.")
             if not self._is_outage(error):
                 return error
+        elif isinstance(error, StoreUnusableError):
+            if not self._out:
+                self._out = True
+                logger.error("the state store cannot be used: %s (error id %s)", error, error.error_id)
+            return error
         elif not isinstance(error, TimeoutError | OSError):
             return error
         if not self._out:
@@ -116,4 +122,4 @@ class Outages:
     def _over(self) -> None:
         if self._out:
             self._out = False
-            logger.warning("the state store can be reached again")
+            logger.warning("the state store can be used again")

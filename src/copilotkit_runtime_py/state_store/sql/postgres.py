@@ -9,7 +9,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, StoreUnusableError
 from ...logs.records import get_logger
 from ..base import Append, AppendResult, Retention, RunRecord, Signal
 from ..group_commit import GroupCommit
@@ -336,7 +336,7 @@ class PostgresDatabase:
         except self._driver.Error as error:
             if error.sqlstate == _INSUFFICIENT_PRIVILEGE:
                 cause = str(error).partition("\n")[0]
-                raise ConfigurationError(f"The state store's tables cannot be made: {cause}.") from error
+                raise StoreUnusableError(f"The state store's tables cannot be made: {cause}.") from error
             raise
         finally:
             await connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-from ...errors import ConfigurationError
+from ...errors import StoreUnusableError
 from .statement import Statement, Steps
 
 MIGRATIONS: Final = ("0001", "0002")
@@ -17,6 +17,7 @@ _CREATE_VERSION: Final = Statement(
 )
 _VERSION: Final = Statement("SELECT version_num FROM copilotkit_schema")
 _FORGET_VERSION: Final = Statement("DELETE FROM copilotkit_schema")
+_TOUCH_VERSION: Final = Statement("UPDATE copilotkit_schema SET version_num = version_num")
 _SET_VERSION: Final = Statement("INSERT INTO copilotkit_schema (version_num) VALUES (:version)")
 
 
@@ -24,7 +25,7 @@ def is_current() -> Steps[bool]:
     """Returns whether the tables are as this release needs them.
 
     Raises:
-        ConfigurationError: a newer release made them.
+        StoreUnusableError: a newer release made them.
     """
     return (yield from _version()) == MIGRATIONS[-1]
 
@@ -33,7 +34,7 @@ def migrate() -> Steps[None]:
     """Brings the tables up to date. The transaction has to keep other workers from doing the same.
 
     Raises:
-        ConfigurationError: a newer release made the tables.
+        StoreUnusableError: a newer release made the tables.
     """
     found = yield from _version()
     if found == MIGRATIONS[-1]:
@@ -50,13 +51,18 @@ def migrate() -> Steps[None]:
     yield _SET_VERSION, {"version": MIGRATIONS[-1]}
 
 
+def touch() -> Steps[None]:
+    """Writes what is there already, to see whether the database takes writes."""
+    yield _TOUCH_VERSION, {}
+
+
 def _version() -> Steps[str]:
     """Returns the version of the tables, or an empty string if there are none."""
     ((exists,),) = yield _HAS_VERSION, {}
     rows = (yield _VERSION, {}) if exists else ()
     found = str(rows[0][0]) if rows else ""
     if found > MIGRATIONS[-1]:
-        raise ConfigurationError(
+        raise StoreUnusableError(
             f"The state store has schema version {found}, and this release of copilotkit-runtime-py knows "
             f"versions up to {MIGRATIONS[-1]}: upgrade it, or use another database."
         )

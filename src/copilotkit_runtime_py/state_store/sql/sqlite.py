@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, StoreUnusableError
 from ...logs.records import get_logger
 from ..base import Append, AppendResult, Retention, RunRecord, Signal
 from ..signals import SignalBoard
@@ -182,7 +182,7 @@ class SQLiteDatabase:
         except sqlite3.Error as error:
             if _code(error) in _UNUSABLE:
                 name = Path(self._path).name
-                raise ConfigurationError(
+                raise StoreUnusableError(
                     f"'{name}' cannot be used as the state store's SQLite file: {error}."
                 ) from error
             raise

@@ -21,6 +21,7 @@ from ..base import (
 from . import attachments, log, threads
 from .address import hide_password, normalize, sqlite_path
 from .database import Database
+from .schema import touch
 
 
 class SQLStateStore:
@@ -100,6 +101,10 @@ class SQLStateStore:
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `StateStore.watch`."""
         return self._database.watch(thread_id, listener)
+
+    async def check(self) -> None:
+        """See `BatchStateStore.check`."""
+        await self._database.write(touch)
 
     def watch_stops(self, listener: Callable[[str | None], None]) -> AbstractAsyncContextManager[None]:
         """See `BatchStateStore.watch_stops`."""
