@@ -30,6 +30,7 @@ from .logs.records import get_logger, scope
 from .providers.directory import AgentDirectory, AgentsOf, Authorize, AvailableAgents, ResolvedAgent
 from .providers.resolve import AgentLike
 from .runs.agent_run import AgentRun, ServerSide
+from .runs.answers import with_answers
 from .runs.capacity import Capacity, Slot
 from .runs.journal import Journal
 from .runs.journal_writer import JournalWriter
@@ -270,6 +271,7 @@ class CopilotRuntime:
         await self._locks.wait_here(request.owner, request.thread_id, patience=self.limits.busy_seconds)
         await call_hook(self._hooks.on_before_request, request.before())
         async with self._locks.claim(request, store) as claim:
+            request = with_answers(request, claim.known)
             agent = AgentRun(request, claim.known, self._server_side)
             writer = self._writer if request.recorded else JournalWriter(store, patience=0)
             journal = Journal(writer, claim.record)

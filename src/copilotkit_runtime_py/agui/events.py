@@ -27,6 +27,9 @@ COPILOTKIT_INTERRUPTS: Final = frozenset({"on_copilotkit_interrupt", "CopilotKit
 INTERRUPTS: Final = GRAPH_INTERRUPTS | COPILOTKIT_INTERRUPTS
 """The names of all CUSTOM events that wait for an answer."""
 
+APPROVAL: Final = "approval"
+"""The member of an interrupt's metadata that marks the question whether a server tool may be called."""
+
 _LARGE: Final = 64 * 1024
 
 
@@ -102,11 +105,19 @@ def is_graph_interrupt(interrupt: Mapping[str, Any]) -> bool:
     return isinstance(langgraph, dict) and "raw" in langgraph
 
 
+def is_approval(interrupt: Mapping[str, Any]) -> bool:
+    """Whether an AG-UI interrupt asks if a server tool may be called; see `tools/approvals.py`."""
+    return APPROVAL in (interrupt.get("metadata") or {}) and isinstance(interrupt.get("toolCallId"), str)
+
+
 def interrupt_text(interrupt: Mapping[str, Any]) -> str:
     """Returns what a client that knows no AG-UI 1.0 interrupts shows of one.
 
-    That is the value that a LangGraph graph gave, else the interrupt's message, else all of it.
+    That is the value that a LangGraph graph gave, else the interrupt's message, else all of it. Of the
+    question for an approval it is all: pages parse it, and tell it from other questions by its `reason`.
     """
+    if is_approval(interrupt):
+        return as_text(dict(interrupt))
     if is_graph_interrupt(interrupt):
         return as_text(interrupt["metadata"]["langgraph"]["raw"])
     return interrupt.get("message") or as_text(dict(interrupt))

@@ -197,9 +197,14 @@ class EventSequence:
                 message_id = self._ids.of_result(f"{id}-result", id)
                 out.append(events.tool_call_result(message_id, id, events.as_text(answer)))
 
+    def expect_result(self, call_id: str) -> None:
+        """Takes note that a call of an earlier run gets its result in this one."""
+        if not self._ids.has_result(call_id):
+            self._unanswered[call_id] = None
+
     @property
     def unanswered_calls(self) -> list[str]:
-        """The tool calls of the run that have no result."""
+        """The tool calls to be answered in the run that have no result."""
         return list(self._unanswered)
 
     @property

@@ -45,7 +45,7 @@ class StateFold:
 class Transcript:
     """Folds events into messages and state, as clients do (`defaultApplyEvents` of `@ag-ui/client` 1.0).
 
-    The order may differ: a snapshot of the conversation decides it here, and results follow when they come.
+    The order may differ: a snapshot of the conversation decides it here.
 
     Args:
         messages: the conversation before the run, as AG-UI messages in JSON form. Neither the list nor a
@@ -111,7 +111,7 @@ class Transcript:
             message = {"id": event["messageId"], "role": "tool", "toolCallId": call_id}
             message |= {name: event[name] for name in (_TAG,) if name in event}
             self._results[call_id] = message
-            self._add(message)
+            self._add_result(message, call_id)
         message["content"] = event.get("content", "")
         _add_metadata(message, event)
 
@@ -216,6 +216,18 @@ class Transcript:
         self._by_id[message["id"]] = message
         self._messages.append(message)
 
+    def _add_result(self, message: dict[str, Any], call_id: str) -> None:
+        """Adds a result behind its call and the results there, or at the end if there is no such call."""
+        messages = self._messages
+        place = len(messages)
+        if messages and messages[-1]["role"] == "user":  # who went on without the result
+            calls = (index for index in reversed(range(place)) if _has_call(messages[index], call_id))
+            place = next(calls, place - 1) + 1
+            while place < len(messages) and messages[place]["role"] == "tool":
+                place += 1
+        self._by_id[message["id"]] = message
+        messages.insert(place, message)
+
     def _message(self, id: str, role: str, event: Event, *, otherwise: str) -> dict[str, Any]:
         """Returns the message of that id and role.
 
@@ -269,6 +281,10 @@ class _Growing:
         if self.parts:
             self.target[self.member] = well_formed("".join((self.target.get(self.member, ""), *self.parts)))
             self.parts.clear()
+
+
+def _has_call(message: dict[str, Any], call_id: str) -> bool:
+    return any(call["id"] == call_id for call in message.get("toolCalls") or ())
 
 
 def _add_metadata(holder: dict[str, Any], event: Event) -> None:

@@ -17,6 +17,7 @@ from ..guardrails.policy import Guardrails
 from ..logs.records import get_logger
 from ..providers.unique_calls import UniqueCalls
 from ..state_store.base import AgentState
+from ..tools.approvals import Approvals
 from ..tools.registry import ToolRegistry
 from .request import RunRequest
 
@@ -57,12 +58,14 @@ class AgentRun:
     Attributes:
         normalizes: the stream puts the events through the sequence itself. A second pass over every event of
             an agent with tools would cost as much as the first.
+        approvals: the calls of server tools that wait for the user's approval.
     """
 
     def __init__(
         self, request: RunRequest, known: AgentState | None, server: ServerSide, *, alone: bool = False
     ) -> None:
         self.normalizes = False
+        self.approvals = Approvals(known.messages, known.interrupts) if known is not None else Approvals()
         self._request = request
         self._known = known
         self._server = server
@@ -116,7 +119,15 @@ class AgentRun:
         if loop is None:
             return UniqueCalls(agent.provider, self._known_messages).run(input.model, context)
         self.normalizes = True
-        return loop.run(input, context, self.sequence, out, self._known_messages)
+        return loop.run(
+            input,
+            context,
+            self.sequence,
+            out,
+            self._known_messages,
+            self.approvals,
+            replaces_results=self._request.replaces_results,
+        )
 
     @property
     def _known_messages(self) -> list[Json]:

@@ -7,32 +7,45 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..agui.compaction import Piece, compacted, is_long
-from ..agui.events import Event
+from ..agui.events import Event, is_approval
 from ..agui.reducer import Transcript
 from ..state_store.base import AgentState, RunEnding
 from .event_log import Entry
 
 
-def ending_of(log: Sequence[Event], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
+def ending_of(
+    log: Sequence[Event],
+    messages: Iterable[dict[str, Any]],
+    state: Any,
+    waiting: Sequence[dict[str, Any]] = (),
+) -> RunEnding:
     """Returns what a run leaves.
 
     Args:
         log: all its events.
         messages: the conversation before it, as AG-UI messages in JSON form.
         state: the state before it.
+        waiting: the questions for approvals that are open, also where the run did not end with them.
     """
     transcript = Transcript(messages, state)
     for event in log:
         transcript.add(event)
-    return RunEnding(state=transcript.result(), compacted=compacted(log, state=transcript.state))
+    left = transcript.result()
+    left.interrupts[:] = [*(each for each in left.interrupts if not is_approval(each)), *waiting]
+    return RunEnding(state=left, compacted=compacted(log, state=transcript.state))
 
 
-async def folded(entries: Sequence[Entry], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
+async def folded(
+    entries: Sequence[Entry],
+    messages: Iterable[dict[str, Any]],
+    state: Any,
+    waiting: Sequence[dict[str, Any]] = (),
+) -> RunEnding:
     """Returns what a run leaves; see `ending_of`. A long log is folded in a thread."""
     log = [entry.event for entry in entries]
     if is_long([entry.data for entry in entries]):
-        return await asyncio.to_thread(ending_of, log, messages, state)
-    return ending_of(log, messages, state)
+        return await asyncio.to_thread(ending_of, log, messages, state, waiting)
+    return ending_of(log, messages, state, waiting)
 
 
 def unfolded(entries: Sequence[Entry], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:

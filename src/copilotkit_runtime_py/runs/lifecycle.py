@@ -72,8 +72,9 @@ class PersistedRun:
         # for what was allowed.
         withheld, state = self._agent.guard.withheld, self._request.input.state
         messages = [each for each in self._request.input.messages if each["id"] not in withheld]
+        waiting = list(self._agent.approvals.waiting.values())
         try:
-            ending = await folded(entries, messages, state)
+            ending = await folded(entries, messages, state, waiting)
         except Exception:
             await self._journal.finish(unfolded(entries, messages, state))
             raise

@@ -28,6 +28,7 @@ class RunRequest:
             as they were sent.
         recorded: the thread is stored. Otherwise, which is for a thread of this run alone, neither the store
             nor the agent knows it afterwards.
+        replaces_results: the client shows results of its own for calls that the server answers now.
     """
 
     agent: ResolvedAgent
@@ -35,6 +36,7 @@ class RunRequest:
     context: RequestContext
     sent: Mapping[str, SentMessage] = field(default_factory=dict)
     recorded: bool = True
+    replaces_results: bool = False
 
     def check_size(self, limits: Limits) -> None:
         """Refuses a request that brings too much.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..agui.call_ids import CallIds
+from ..agui.events import is_approval
 from ..agui.message_ids import MessageIds, ids_of
 from ..context import RequestContext
 from ..errors import ThreadNotFoundError
@@ -111,4 +112,6 @@ class ThreadReader:
         if stored is not None and ids_of(stored.messages) >= ids_of(messages):
             messages = stored.messages
         interrupts = [ids.interrupt(interrupt) for interrupt in snapshot.interrupts]
+        if stored is not None:  # agents know nothing of them
+            interrupts += [interrupt for interrupt in stored.interrupts if is_approval(interrupt)]
         return AgentState(state=snapshot.state, messages=messages, interrupts=interrupts)

@@ -44,6 +44,8 @@ class Action:
         agents: the names of the agents that may call it, or None for all.
         inside_tools: it is run, too, when a model inside one of the agent's own tools calls it. Otherwise the
             agent's tool has to run it.
+        approval: a call is run only after the user has approved it.
+        message: what the user is asked then, or None for a question with the name of the action.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Action:
     timeout: float | None = None
     agents: Collection[str] | None = None
     inside_tools: bool = True
+    approval: bool = False
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ def action_from(
     description: str | None = None,
     timeout: float | None = None,
     agents: Collection[str] | None = None,
+    approval: bool = False,
+    message: str | None = None,
 ) -> Action:
     """Returns the action that calls a typed function, plain or async.
 
@@ -113,6 +119,8 @@ def action_from(
         description: what models are told, if not the docstring's text.
         timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
         agents: the names of the agents that may call it, or None for all.
+        approval: a call is run only after the user has approved it.
+        message: what the user is asked then, or None for a question with the name of the action.
 
     Raises:
         TypeError: the function takes `*args`, `**kwargs` or positional-only arguments, which no schema can
@@ -149,6 +157,8 @@ def action_from(
         handler=handler,
         timeout=timeout,
         agents=agents,
+        approval=approval,
+        message=message,
     )
 
 

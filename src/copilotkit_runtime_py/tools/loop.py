@@ -18,6 +18,7 @@ from ..limits import Limits
 from ..providers.base import Provider, close_stream
 from ..providers.unique_calls import UniqueCalls
 from .actions import Action, AgentTool, Tool, WithActivity, call_action
+from .approvals import Approvals, Settlement, with_edits
 from .turn import ActionCall, AgentTurn, Json
 
 
@@ -49,7 +50,8 @@ class ToolLoop:
     also called a tool of the frontend, which answers with its next request, or waits for the answer to an
     interrupt; a call that waits with an interrupt is not run.
 
-    Only what the agent itself calls in this run is run: a call in the client's messages never is.
+    Only what the agent itself calls in this run is run: a call in the client's messages never is. A call that
+    the user has to approve ends the run with an interrupt, and is run by the run that brings the answer.
 
     Args:
         provider: runs the agent.
@@ -88,6 +90,9 @@ class ToolLoop:
         sequence: EventSequence,
         out: list[Event],
         known: Sequence[Json] = (),
+        approvals: Approvals | None = None,
+        *,
+        replaces_results: bool = False,
     ) -> AsyncGenerator[None]:
         """Runs the agent as often as it takes.
 
@@ -100,31 +105,88 @@ class ToolLoop:
             sequence: normalises the events.
             out: where they go.
             known: the thread's messages before the run.
+            approvals: the calls that wait for the user's approval. It has those that do so afterwards.
+            replaces_results: the client shows results of its own for calls that get theirs now.
 
         Raises:
-            AgentError: the agent calls actions without end.
+            AgentError: the agent calls actions without end, or the request answers a question that is not
+                open, and says nothing else.
             ProtocolViolationError: an event of the agent is malformed or out of order.
         """
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
             # A server tool is for plain models, too, whatever the frontend says of its tool of that name.
             context = dataclasses.replace(context, agent_tools=context.agent_tools - tools.keys())
+            approvals = approvals or Approvals()
+            settlement = approvals.settle(input, tools)
+            if settlement.settles:
+                async with aclosing(
+                    self._settle(settlement, context, sequence, out, snapshot=replaces_results)
+                ) as settled:
+                    async for _ in settled:
+                        yield
+            elif settlement.stale and not settlement.answers_agent:
+                raise AgentError(
+                    "There is no open question on this thread to answer.", "NO_PENDING_INTERRUPT"
+                )
+            if approvals.waiting and not settlement.answers_agent:
+                _ask(approvals, sequence, out)
+                yield
+                return
             agent = UniqueCalls(self._provider, known)
-            turn = AgentTurn(agent, self._offer(input, tools), tools, run_id=input.run_id)
+            turn = AgentTurn(
+                agent,
+                self._offer(settlement.input, tools),
+                tools,
+                run_id=input.run_id,
+                answered=settlement.answered,
+            )
             rounds = self._limits.action_rounds
             for _ in range(rounds + 1):
-                async with aclosing(self._play(turn, context, sequence, out)) as played:
+                asks = bool(approvals.waiting)
+                async with aclosing(self._play(turn, context, sequence, out, joins=asks)) as played:
                     async for _ in played:
                         yield
-                if turn.settled:
+                if turn.failed or (turn.settled and not asks):
+                    sequence.terminal = turn.terminal
+                    yield
                     return
-                if not turn.goes_on:
-                    async with aclosing(self._conclude(turn, context, sequence, out)) as concluded:
+                approvals.ask(turn.unapproved)
+                if asks or not turn.goes_on:
+                    async with aclosing(self._conclude(turn, approvals, context, sequence, out)) as concluded:
                         async for _ in concluded:
                             yield
                     return
                 turn = turn.next()
             raise AgentError(f"The agent called actions in more than {rounds} rounds.", "LIMIT_EXCEEDED")
+
+    async def _settle(
+        self,
+        settlement: Settlement,
+        context: RequestContext,
+        sequence: EventSequence,
+        out: list[Event],
+        *,
+        snapshot: bool,
+    ) -> AsyncGenerator[None]:
+        """Gives the calls that a request settles their results, and the agent a conversation with them."""
+        sequence.begin_turn(strict_stream=False)
+        turn = AgentTurn(self._provider, settlement.input, {}, run_id=settlement.input.run_id)
+        for id, text in settlement.refused.items():
+            result = _result(id, text)
+            turn.answer(result)
+            sequence.push(result, out)
+        for call in settlement.granted:
+            sequence.expect_result(call.id)
+            turn.grant(call)
+        yield
+        async with aclosing(self._answer(turn, context, sequence, out)) as answered:
+            async for _ in answered:
+                yield
+        settlement.input = settlement.input.replace(messages=turn.messages())
+        if snapshot:
+            sequence.push(events.messages_snapshot(turn.messages()), out)
+            yield
 
     async def _collect(self, stack: AsyncExitStack, context: RequestContext) -> dict[str, Tool]:
         tools: dict[str, Tool] = {}
@@ -178,7 +240,8 @@ class ToolLoop:
             context: who asks.
             sequence: the run's.
             out: where the events go.
-            joins: the agent takes over from another one, which ends the run.
+            joins: the end of the turn is not the end of the run in any case: the agent takes over from
+                another one, or the user is asked something.
         """
         # The run's own sequence: an agent's second turn goes on where the first one stopped.
         sequence.begin_turn(strict_stream=turn.provider.strict_stream)
@@ -239,6 +302,7 @@ class ToolLoop:
     async def _call(self, id: str, call: ActionCall, context: RequestContext) -> tuple[Event, Event | None]:
         """Returns the result of a call, and the activity that shows it."""
         activity: Event | None = None
+        arguments = "".join(call.arguments)
 
         def show(shown: WithActivity) -> None:
             nonlocal activity
@@ -246,19 +310,24 @@ class ToolLoop:
 
         text = await call_action(
             call.action,
-            "".join(call.arguments),
+            arguments,
             context,
             call_id=id,
             default_timeout=self._limits.action_seconds,
             development=self._development,
             on_activity=show,
         )
-        return _result(id, text), activity
+        return _result(id, with_edits(arguments, text) if call.edited else text), activity
 
     async def _conclude(
-        self, turn: AgentTurn, context: RequestContext, sequence: EventSequence, out: list[Event]
+        self,
+        turn: AgentTurn,
+        approvals: Approvals,
+        context: RequestContext,
+        sequence: EventSequence,
+        out: list[Event],
     ) -> AsyncGenerator[None]:
-        """Ends the run, with the agents that take over from this one if there are any."""
+        """Ends the run, with the agents that take over from this one and the questions if there are any."""
         terminal = turn.terminal
         for id, name in turn.hand_overs():
             started = _result(id, f"{name} agent started")
@@ -277,8 +346,24 @@ class ToolLoop:
                 break
         if turn.outdated_snapshot:
             sequence.push(events.messages_snapshot(turn.messages()), out)
-        sequence.terminal = terminal
+        if approvals.waiting and turn.can_ask and terminal is not None and terminal["type"] != "RUN_ERROR":
+            _ask(approvals, sequence, out, terminal)
+        else:
+            sequence.terminal = terminal
         yield
+
+
+def _ask(
+    approvals: Approvals, sequence: EventSequence, out: list[Event], terminal: Event | None = None
+) -> None:
+    """Ends the run with the questions that are open, in the form of AG-UI 1.0 and in that of before."""
+    if terminal is None:
+        sequence.begin_turn(strict_stream=False)  # no agent has begun one
+    interrupts = list(approvals.waiting.values())
+    for interrupt in interrupts:
+        sequence.push(events.custom("on_interrupt", events.interrupt_text(interrupt)), out)
+    finished = events.run_finished(sequence.thread_id, sequence.run_id, interrupts)
+    sequence.push({**(terminal or {}), **finished}, out)
 
 
 def _is_for(tool: Tool, agent_name: str) -> bool:

@@ -66,6 +66,8 @@ class ToolRegistry:
         description: str | None = None,
         timeout: float | None = None,
         agents: Collection[str] | None = None,
+        approval: bool = False,
+        message: str | None = None,
     ) -> Callable[[F], F]: ...
 
     def action(
@@ -77,6 +79,8 @@ class ToolRegistry:
         description: str | None = None,
         timeout: float | None = None,
         agents: Collection[str] | None = None,
+        approval: bool = False,
+        message: str | None = None,
     ) -> F | Callable[[F], F]:
         """Offers a function to agents, as a decorator with or without arguments; see `action_from`.
 
@@ -87,7 +91,15 @@ class ToolRegistry:
 
         def register(function: F) -> F:
             self._add(
-                action_from(function, name=name, description=description, timeout=timeout, agents=agents)
+                action_from(
+                    function,
+                    name=name,
+                    description=description,
+                    timeout=timeout,
+                    agents=agents,
+                    approval=approval,
+                    message=message,
+                )
             )
             return function
 

@@ -12,6 +12,7 @@ from ..agui.reducer import Transcript
 from ..agui.run_input import RunInput
 from ..providers.base import Provider
 from .actions import Action, Tool
+from .approvals import GrantedCall
 
 Json: TypeAlias = dict[str, Any]
 
@@ -19,12 +20,13 @@ Json: TypeAlias = dict[str, Any]
 class ActionCall:
     """A call of an action, while its arguments arrive."""
 
-    __slots__ = ("action", "arguments", "complete")
+    __slots__ = ("action", "arguments", "complete", "edited")
 
     def __init__(self, action: Action) -> None:
         self.action = action
         self.arguments: list[str] = []
         self.complete = False
+        self.edited = False
 
 
 class AgentTurn:
@@ -64,9 +66,12 @@ class AgentTurn:
         self.run_id = run_id
         self._answered = answered
         self._calls: dict[str, ActionCall] = {}
+        # Calls that the user has to approve.
+        self._unapproved: dict[str, ActionCall] = {}
         self._hand_overs: dict[str, str] = {}
         # The calls of the agent's own and the frontend's tools, and the messages that they belong to.
         self._others: dict[str, str | None] = {}
+        self._frontend_calls: set[str] = set()
         self._results: set[str] = set()
         self._interrupted = False
         self._has_snapshot = False
@@ -88,12 +93,33 @@ class AgentTurn:
         """Whether the end of the turn is the end of the run: the agent failed, or called no tool here."""
         if self.terminal is None:
             return False
-        return self.terminal["type"] == "RUN_ERROR" or not (self._calls or self._results or self._hand_overs)
+        calls = self._calls or self._unapproved or self._results or self._hand_overs
+        return self.failed or not calls
+
+    @property
+    def failed(self) -> bool:
+        """Whether the turn ended with an error."""
+        return self.terminal is not None and self.terminal["type"] == "RUN_ERROR"
 
     @property
     def goes_on(self) -> bool:
         """Whether the agent is to be told the results of its calls now."""
-        return bool(self._results) and not (self._others or self._hand_overs or self.paused)
+        waits = self._others or self._unapproved or self._hand_overs or self.paused
+        return bool(self._results) and not waits
+
+    @property
+    def unapproved(self) -> list[tuple[str, Action]]:
+        """The calls that the user has to approve, by their ids."""
+        return [(id, call.action) for id, call in self._unapproved.items() if call.complete]
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the user may be asked for approvals: the page answers nothing else first.
+
+        Clients refuse every run that does not answer all open interrupts, also one with the result of a
+        frontend's tool.
+        """
+        return not (self.paused or self.failed or self._frontend_calls & self._others.keys())
 
     def end(self, terminal: Event) -> None:
         """Takes note of the event with which the agent ended the turn."""
@@ -113,6 +139,12 @@ class AgentTurn:
             self._results.add(id)
         return ready
 
+    def grant(self, granted: GrantedCall) -> None:
+        """Lets a call of an earlier run wait to be run."""
+        call = self._calls[granted.id] = ActionCall(granted.action)
+        call.arguments.append(granted.arguments)
+        call.complete, call.edited = True, granted.edited
+
     def answer(self, event: Event) -> None:
         """Takes note of a result that the runtime gives."""
         self._events.append(event)
@@ -124,10 +156,10 @@ class AgentTurn:
         if kind == "TOOL_CALL_START":
             self._start_call(event["toolCallId"], event["toolCallName"], event.get("parentMessageId"))
         elif kind == "TOOL_CALL_ARGS":
-            if (call := self._calls.get(event["toolCallId"])) is not None:
+            if (call := self._call(event["toolCallId"])) is not None:
                 call.arguments.append(event["delta"])
         elif kind == "TOOL_CALL_END":
-            if (call := self._calls.get(event["toolCallId"])) is not None:
+            if (call := self._call(event["toolCallId"])) is not None:
                 call.complete = True
         elif kind == "TOOL_CALL_RESULT":
             if event["toolCallId"] in self._results or event["toolCallId"] in self._answered:
@@ -166,15 +198,21 @@ class AgentTurn:
             # Calls of one message are made side by side, others while a tool of the agent runs inside it.
             inside = any(other is None or other != message_id for other in self._others.values())
             if tool.inside_tools or not inside:
-                self._calls[id] = ActionCall(tool)
+                (self._unapproved if tool.approval else self._calls)[id] = ActionCall(tool)
         elif tool is not None:
             self._hand_overs[id] = name
         else:
             self._others[id] = message_id
+            if any(tool["name"] == name for tool in self.input.json.get("tools", ())):
+                self._frontend_calls.add(id)
+
+    def _call(self, id: str) -> ActionCall | None:
+        return self._calls.get(id) or self._unapproved.get(id)
 
     def _settle(self, id: str | None) -> None:
         if id is not None:
             self._calls.pop(id, None)
+            self._unapproved.pop(id, None)
             self._others.pop(id, None)
             self._hand_overs.pop(id, None)
 

@@ -1,0 +1,266 @@
+"""Calls of actions that wait for the user's approval: the questions, and what their answers amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from ..agui import events
+from ..agui.events import APPROVAL, is_approval
+from ..agui.message_ids import ids_of
+from ..agui.run_input import RunInput
+from ..logs.records import get_logger
+from .actions import Action, Tool, error_result
+
+Json: TypeAlias = dict[str, Any]
+
+logger = get_logger(__name__)
+
+ANSWER_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "approved": {"type": "boolean"},
+        "editedArgs": {"type": "object"},
+        "reason": {"type": "string"},
+    },
+    "required": ["approved"],
+}
+"""The answer to the question for an approval, as AG-UI recommends it."""
+
+_DENIED: Final = "The user denied this call."
+_NOT_ANSWERED: Final = "The user did not approve this call, and went on with another message."
+_INTERRUPTED: Final = "This call was interrupted. It may have been carried out."
+_UNAVAILABLE: Final = "This tool is not available any more."
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedCall:
+    """A call that the user approved.
+
+    Attributes:
+        id: its id.
+        action: what it calls.
+        arguments: the arguments as JSON text; those of the user, if the user changed them.
+        edited: the user changed the arguments.
+    """
+
+    id: str
+    action: Action
+    arguments: str
+    edited: bool
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What a request makes of the calls that wait for approval.
+
+    Attributes:
+        input: the request, without what is no agent's to read: answers to the questions.
+        granted: the calls to run.
+        refused: the results of calls that are not run, by their ids.
+        stale: the request answers a question that is not open any more.
+        answers_agent: the request answers a question of the agent itself.
+    """
+
+    input: RunInput
+    granted: list[GrantedCall] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    stale: bool = False
+    answers_agent: bool = False
+
+    @property
+    def answered(self) -> frozenset[str]:
+        """The ids of the calls that get their results now."""
+        return frozenset((*(call.id for call in self.granted), *self.refused))
+
+    @property
+    def settles(self) -> bool:
+        """Whether a call gets its result now."""
+        return bool(self.granted or self.refused)
+
+
+class Approvals:
+    """The calls of one agent on a thread that wait for the user's approval.
+
+    A call leaves the list before it is run. So whatever becomes of the run, no second answer runs it again.
+
+    Args:
+        messages: the conversation that the thread has on record, as AG-UI messages in JSON form.
+        interrupts: the thread's open interrupts, as AG-UI 1.0 `Interrupt` objects in JSON form.
+
+    Attributes:
+        waiting: the questions that are open, by the ids of the calls.
+    """
+
+    def __init__(self, messages: Sequence[Json] = (), interrupts: Iterable[Json] = ()) -> None:
+        self.waiting = {each["toolCallId"]: each for each in interrupts if is_approval(each)}
+        self._messages = messages
+
+    def ask(self, calls: Iterable[tuple[str, Action]]) -> None:
+        """Lets calls wait."""
+        self.waiting |= {id: question(id, action) for id, action in calls}
+
+    def settle(self, input: RunInput, tools: Mapping[str, Tool]) -> Settlement:
+        """Takes the answers of a request.
+
+        A new message of the user instead of an answer gives the calls up. A call that is not in the client's
+        conversation any more, which the user went back behind, needs no result.
+
+        Args:
+            input: the request.
+            tools: what the agent may call, by name.
+        """
+        if not self.waiting and not any(map(_needs, tools.values())):
+            return Settlement(input)
+        recorded = _open_calls(self._messages)
+        lost = [id for id, call in recorded.items() if id not in self.waiting and _needs(tools.get(call[0]))]
+        answers, others = self._answers(input)
+        settled = _settled_calls(self._messages, tools) if others else set()
+        own = [entry for entry in others if entry["interruptId"] not in settled]
+        stale = len(own) < len(others)
+        settlement = Settlement(input, stale=stale)
+        if not (self.waiting or lost or stale):
+            return settlement
+        if answers.keys() - _calls(input.messages).keys():
+            input = input.replace(messages=_joined(self._messages, input.messages))
+        settlement.input = _without_answers(input, own, consumed=bool(answers or stale))
+        settlement.answers_agent = _answers_agent(settlement.input, own)
+        shown = _calls(input.messages)
+        gives_up = _says_something(input.messages, self._messages)
+        for id in list(self.waiting):
+            if id not in shown:
+                del self.waiting[id]
+            elif id in answers:
+                self._decide(settlement, id, answers[id], recorded.get(id), tools)
+            elif gives_up:
+                self._refuse(settlement, id, "NOT_ANSWERED", _NOT_ANSWERED)
+        settlement.refused |= {
+            id: error_result("INTERRUPTED", _INTERRUPTED) for id in lost if id in shown and id in recorded
+        }
+        return settlement
+
+    def _answers(self, input: RunInput) -> tuple[dict[str, Json], list[Json]]:
+        """Returns the answers to the questions that are open, by call, and the answers to others."""
+        questions = {each["id"]: call_id for call_id, each in self.waiting.items()}
+        answers: dict[str, Json] = {}
+        others: list[Json] = []
+        for entry in input.json.get("resume") or ():
+            call_id = questions.get(entry["interruptId"])
+            if call_id is None:
+                others.append(entry)
+            else:
+                answers.setdefault(call_id, entry)
+        return answers, others
+
+    def _decide(
+        self,
+        settlement: Settlement,
+        id: str,
+        answer: Json,
+        call: tuple[str, str] | None,
+        tools: Mapping[str, Tool],
+    ) -> None:
+        payload = answer.get("payload")
+        if isinstance(payload, bool):
+            payload = {"approved": payload}
+        approved = payload.get("approved") if isinstance(payload, dict) else None
+        if answer["status"] == "cancelled":
+            self._refuse(settlement, id, "DENIED", _DENIED)
+        elif not isinstance(payload, dict) or not isinstance(approved, bool):
+            logger.warning("an answer says neither yes nor no to call %.80r: it is asked again", id)
+        elif not approved:
+            reason = payload.get("reason")
+            reason = f" The reason: {reason}" if isinstance(reason, str) and reason else ""
+            self._refuse(settlement, id, "DENIED", f"{_DENIED}{reason}")
+        else:
+            action = tools.get(call[0]) if call is not None else None
+            if call is None or not isinstance(action, Action):
+                self._refuse(settlement, id, "NOT_AVAILABLE", _UNAVAILABLE)
+                return
+            logger.info("the user approved call %.80r of %s", id, action.name)
+            del self.waiting[id]
+            edited = payload.get("editedArgs")
+            arguments = events.as_text(edited) if isinstance(edited, dict) else call[1]
+            settlement.granted.append(GrantedCall(id, action, arguments, isinstance(edited, dict)))
+
+    def _refuse(self, settlement: Settlement, id: str, code: str, message: str) -> None:
+        logger.info("call %.80r is not carried out: %s", id, code)
+        del self.waiting[id]
+        settlement.refused[id] = error_result(code, message)
+
+
+def question(call_id: str, action: Action) -> Json:
+    """Returns the question whether a call may be run, as an AG-UI 1.0 `Interrupt` in JSON form.
+
+    It does not repeat the arguments, which the page has with the call.
+    """
+    return {
+        "id": call_id,
+        "reason": "tool_call",
+        "message": action.message or f"Allow {action.name}?",
+        "toolCallId": call_id,
+        "responseSchema": dict(ANSWER_SCHEMA),
+        "metadata": {APPROVAL: {"toolName": action.name}},
+    }
+
+
+def with_edits(arguments: str, result: str) -> str:
+    """Returns the result of a call whose arguments the user changed, so that the model learns of it."""
+    return events.as_text({"editedArgs": events.decode(arguments.encode()), "result": result})
+
+
+def _needs(tool: Tool | None) -> bool:
+    return isinstance(tool, Action) and tool.approval
+
+
+def _answers_agent(input: RunInput, own: list[Json]) -> bool:
+    properties = input.json.get("forwardedProps")
+    command = properties.get("command") if isinstance(properties, dict) else None
+    return bool(own) or (isinstance(command, dict) and "resume" in command)
+
+
+def _without_answers(input: RunInput, own: list[Json], *, consumed: bool) -> RunInput:
+    """Returns a request without the answers that are not for the agent."""
+    if not consumed:
+        return input
+    properties = input.json.get("forwardedProps")
+    if isinstance(properties, dict) and not own:
+        # The same answer, in the older form.
+        properties = {name: value for name, value in properties.items() if name != "command"}
+    return input.replace(resume=own or None, forwardedProps=properties)
+
+
+def _iterate_calls(messages: Iterable[Json]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for message in messages:
+        for call in message.get("toolCalls") or ():
+            function = call["function"]
+            yield call["id"], (function["name"], function.get("arguments") or "")
+
+
+def _calls(messages: Iterable[Json]) -> dict[str, tuple[str, str]]:
+    """Returns the names and arguments of the calls in a conversation, by their ids."""
+    return dict(_iterate_calls(messages))
+
+
+def _open_calls(messages: Sequence[Json]) -> dict[str, tuple[str, str]]:
+    """Returns the calls in a conversation that have no result."""
+    answered = {message.get("toolCallId") for message in messages if message.get("role") == "tool"}
+    return {id: call for id, call in _iterate_calls(messages) if id not in answered}
+
+
+def _settled_calls(messages: Sequence[Json], tools: Mapping[str, Tool]) -> set[str]:
+    """Returns the ids of the calls that needed an approval; whoever answers for one comes too late."""
+    return {id for id, call in _iterate_calls(messages) if _needs(tools.get(call[0]))}
+
+
+def _joined(recorded: Sequence[Json], sent: Sequence[Json]) -> list[Json]:
+    """Returns the conversation of a client that sends what is new only."""
+    ids = ids_of(recorded)
+    return [*recorded, *(message for message in sent if message["id"] not in ids)]
+
+
+def _says_something(sent: Sequence[Json], recorded: Sequence[Json]) -> bool:
+    """Whether the user has written a message since the last run."""
+    ids = ids_of(recorded)
+    return any(message["role"] == "user" and message["id"] not in ids for message in sent)
