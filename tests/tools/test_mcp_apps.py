@@ -158,3 +158,10 @@ def test_the_older_form_of_the_resource_uri_is_understood() -> None:
     assert apps.resource_uri(tool) == URI
     assert apps.resource_uri(types.Tool(name="a", inputSchema={}, _meta={"ui": {}})) is None
     assert apps.resource_uri(types.Tool(name="a", inputSchema={})) is None
+
+
+@pytest.mark.parametrize("approve", [True, ["tick"]])
+async def test_a_frame_calls_no_tool_that_the_user_has_to_approve(url: str, approve: Any) -> None:
+    asked = {"serverId": "clock", "method": "tools/call", "params": {"name": "tick"}}
+    async with opened(url, approve=approve) as server:
+        assert await apps.answer([server], asked) == {"error": "Unknown tool: tick"}

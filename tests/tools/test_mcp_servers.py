@@ -133,6 +133,22 @@ async def test_only_the_chosen_tools_are_offered() -> None:
     assert [(name, action.agents) for name, action in actions.items()] == [("weather_now", ["a"])]
 
 
+@pytest.mark.parametrize(
+    ("approve", "needing"),
+    [
+        (["add", "weather_now"], {"add", "weather_now"}),
+        (["weather.now"], {"weather_now"}),
+        (True, {"add", "weather_now"}),
+        (False, set()),
+    ],
+)
+async def test_the_user_has_to_approve_calls_of_some_tools(approve: Any, needing: set[str]) -> None:
+    with over_http(tools=["add", "weather.now"], approve=approve) as opening:
+        async with opening as server:
+            actions = await offered(server)
+    assert {name for name, action in actions.items() if action.approval} == needing
+
+
 async def test_headers_go_along() -> None:
     with over_http(headers={"authorization": "Bearer secret"}) as opening:
         async with opening as server:
@@ -236,3 +252,8 @@ async def test_a_server_that_tells_no_tools_has_none(
 def test_a_server_needs_a_name_and_one_place(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         MCPServer(**{"name": "test", **options})
+
+
+def test_a_single_name_is_no_list_of_tools_to_approve() -> None:
+    with pytest.raises(ConfigurationError, match="give a list of names"):
+        MCPServer("files", url="http://127.0.0.1:9", approve="delete")

@@ -110,6 +110,11 @@ def is_approval(interrupt: Mapping[str, Any]) -> bool:
     return APPROVAL in (interrupt.get("metadata") or {}) and isinstance(interrupt.get("toolCallId"), str)
 
 
+def is_asked(interrupt: Mapping[str, Any]) -> bool:
+    """Whether the user sees an interrupt. The question for an approval may have to wait for another one."""
+    return not is_approval(interrupt) or interrupt["metadata"][APPROVAL].get("asked", True)
+
+
 def interrupt_text(interrupt: Mapping[str, Any]) -> str:
     """Returns what a client that knows no AG-UI 1.0 interrupts shows of one.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
-from ..agui.events import as_text, interrupt_text, is_approval, is_graph_interrupt
+from ..agui.events import as_text, interrupt_text, is_approval, is_asked, is_graph_interrupt
 from ..agui.json_input import parse_json
+from ..agui.message_ids import ids_of
 from ..agui.run_input import RunInput
 from ..state_store.base import AgentState
 from .request import RunRequest
@@ -22,13 +23,17 @@ def with_answers(request: RunRequest, known: AgentState | None) -> RunRequest:
     CopilotKit from 1.70 on add the answer to an interrupt about a tool call as the result of the call: where
     the server has the result to give, that is left out.
 
+    An answer about a call does not go back behind the call or its result: a client that sends less, because
+    it sends what is new only, or sends an old request again, gets the rest of the conversation added.
+
     Args:
         request: the request.
         known: what the agent's last run left on the thread, if there was one.
     """
-    if known is None or not known.interrupts:
+    if known is None:
         return request
-    input = _addressed(request.input, known.interrupts)
+    input = _addressed(request.input, [each for each in known.interrupts if is_asked(each)])
+    input = _whole(input, known.messages)
     waiting = {each["toolCallId"] for each in known.interrupts if is_approval(each)}
     messages = [each for each in input.messages if each.get("toolCallId") not in waiting]
     replaces = len(messages) < len(input.messages)
@@ -48,7 +53,7 @@ def _addressed(input: RunInput, interrupts: Sequence[Json]) -> RunInput:
     question is the answer to that one, any other the answer to the question that was announced last.
     """
     properties = input.json.get("forwardedProps")
-    if not isinstance(properties, dict) or input.json.get("resume"):
+    if not interrupts or not isinstance(properties, dict) or input.json.get("resume"):
         return input
     command = properties.get("command")
     if not isinstance(command, dict) or "resume" not in command:
@@ -64,6 +69,25 @@ def _addressed(input: RunInput, interrupts: Sequence[Json]) -> RunInput:
         entry["payload"] = payload
     properties = {name: value for name, value in properties.items() if name != "command"}
     return input.replace(resume=[entry], forwardedProps=properties)
+
+
+def _whole(input: RunInput, recorded: Sequence[Json]) -> RunInput:
+    """Returns an input with the recorded messages that its answers refer to, and those around them."""
+    answered = {entry["interruptId"] for entry in input.json.get("resume") or ()}
+    if not answered or not _about(recorded, answered) - ids_of(input.messages):
+        return input
+    ids = ids_of(recorded)
+    return input.replace(messages=[*recorded, *(each for each in input.messages if each["id"] not in ids)])
+
+
+def _about(messages: Sequence[Json], calls: Collection[str]) -> set[str]:
+    """Returns the ids of the messages with calls, and with their results."""
+    return {
+        message["id"]
+        for message in messages
+        if message.get("toolCallId") in calls
+        or any(call["id"] in calls for call in message.get("toolCalls") or ())
+    }
 
 
 def _parsed(answer: Any) -> Any:

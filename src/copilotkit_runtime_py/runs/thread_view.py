@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from ..agui.call_ids import CallIds
-from ..agui.events import is_approval
+from ..agui.events import is_approval, is_asked
 from ..agui.message_ids import MessageIds, ids_of
 from ..context import RequestContext
 from ..errors import ThreadNotFoundError
@@ -103,6 +104,9 @@ class ThreadReader:
             stored = await load_state(self._store, context.owner, thread_id, agent.name)
         except ThreadNotFoundError:
             return None
+        if stored is not None:
+            asked = [interrupt for interrupt in stored.interrupts if is_asked(interrupt)]
+            stored = dataclasses.replace(stored, interrupts=asked)
         if snapshot is None:
             return stored
         ids, message_ids = CallIds(), MessageIds()

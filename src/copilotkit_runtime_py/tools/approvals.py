@@ -97,9 +97,19 @@ class Approvals:
         self.waiting = {each["toolCallId"]: each for each in interrupts if is_approval(each)}
         self._messages = messages
 
-    def ask(self, calls: Iterable[tuple[str, Action]]) -> None:
-        """Lets calls wait."""
-        self.waiting |= {id: question(id, action) for id, action in calls}
+    def add(self, calls: Iterable[tuple[str, Action]]) -> None:
+        """Lets calls wait. The user is not asked about them yet."""
+        self.waiting |= {id: deferred(question(id, action)) for id, action in calls}
+
+    def drop(self, calls: Iterable[str]) -> None:
+        """Takes note that calls have their results: the agent gave them itself."""
+        for id in calls:
+            self.waiting.pop(id, None)
+
+    def ask(self) -> list[Json]:
+        """Returns the questions, which the user is asked now."""
+        self.waiting = {id: asked(each) for id, each in self.waiting.items()}
+        return list(self.waiting.values())
 
     def settle(self, input: RunInput, tools: Mapping[str, Tool]) -> Settlement:
         """Takes the answers of a request.
@@ -122,8 +132,6 @@ class Approvals:
         settlement = Settlement(input, stale=stale)
         if not (self.waiting or lost or stale):
             return settlement
-        if answers.keys() - _calls(input.messages).keys():
-            input = input.replace(messages=_joined(self._messages, input.messages))
         settlement.input = _without_answers(input, own, consumed=bool(answers or stale))
         settlement.answers_agent = _answers_agent(settlement.input, own)
         shown = _calls(input.messages)
@@ -205,6 +213,17 @@ def question(call_id: str, action: Action) -> Json:
     }
 
 
+def deferred(question: Json) -> Json:
+    """Returns a question that the user is not asked yet."""
+    return question | {"metadata": {APPROVAL: {**question["metadata"][APPROVAL], "asked": False}}}
+
+
+def asked(question: Json) -> Json:
+    """Returns a question that the user is asked."""
+    approval = {name: value for name, value in question["metadata"][APPROVAL].items() if name != "asked"}
+    return question | {"metadata": {APPROVAL: approval}}
+
+
 def with_edits(arguments: str, result: str) -> str:
     """Returns the result of a call whose arguments the user changed, so that the model learns of it."""
     return events.as_text({"editedArgs": events.decode(arguments.encode()), "result": result})
@@ -252,12 +271,6 @@ def _open_calls(messages: Sequence[Json]) -> dict[str, tuple[str, str]]:
 def _settled_calls(messages: Sequence[Json], tools: Mapping[str, Tool]) -> set[str]:
     """Returns the ids of the calls that needed an approval; whoever answers for one comes too late."""
     return {id for id, call in _iterate_calls(messages) if _needs(tools.get(call[0]))}
-
-
-def _joined(recorded: Sequence[Json], sent: Sequence[Json]) -> list[Json]:
-    """Returns the conversation of a client that sends what is new only."""
-    ids = ids_of(recorded)
-    return [*recorded, *(message for message in sent if message["id"] not in ids)]
 
 
 def _says_something(sent: Sequence[Json], recorded: Sequence[Json]) -> bool:

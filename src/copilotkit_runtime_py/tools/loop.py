@@ -147,11 +147,12 @@ class ToolLoop:
                 async with aclosing(self._play(turn, context, sequence, out, joins=asks)) as played:
                     async for _ in played:
                         yield
+                approvals.drop(turn.answered)
                 if turn.failed or (turn.settled and not asks):
                     sequence.terminal = turn.terminal
                     yield
                     return
-                approvals.ask(turn.unapproved)
+                approvals.add(turn.unapproved)
                 if asks or not turn.goes_on:
                     async with aclosing(self._conclude(turn, approvals, context, sequence, out)) as concluded:
                         async for _ in concluded:
@@ -359,7 +360,7 @@ def _ask(
     """Ends the run with the questions that are open, in the form of AG-UI 1.0 and in that of before."""
     if terminal is None:
         sequence.begin_turn(strict_stream=False)  # no agent has begun one
-    interrupts = list(approvals.waiting.values())
+    interrupts = approvals.ask()
     for interrupt in interrupts:
         sequence.push(events.custom("on_interrupt", events.interrupt_text(interrupt)), out)
     finished = events.run_finished(sequence.thread_id, sequence.run_id, interrupts)

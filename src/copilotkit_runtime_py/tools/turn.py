@@ -47,6 +47,7 @@ class AgentTurn:
         run_id: the id of the run.
         terminal: the event with which the agent ended the turn, once there is one.
         outdated_snapshot: the conversation that the agent sent lacks results that followed.
+        answered: the calls to which the agent itself gave results.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class AgentTurn:
         self.input = input
         self.terminal: Event | None = None
         self.outdated_snapshot = False
+        self.answered: set[str] = set()
         self._tools = tools
         self.run_id = run_id
         self._answered = answered
@@ -211,6 +213,7 @@ class AgentTurn:
 
     def _settle(self, id: str | None) -> None:
         if id is not None:
+            self.answered.add(id)
             self._calls.pop(id, None)
             self._unapproved.pop(id, None)
             self._others.pop(id, None)

@@ -49,6 +49,8 @@ class MCPTools:
         connect_timeout: seconds that a run waits for the connection and the list of tools.
         closing_seconds: how long closing the connection may take before it is dropped.
         apps: tools may bring a user interface, which the page shows in a frame.
+        approve: the names of the tools that are run only after the user has approved the call, or True for
+            all.
 
     Attributes:
         hash: the name by which frames know the server without its URL, or None.
@@ -68,9 +70,11 @@ class MCPTools:
         connect_timeout: float,
         closing_seconds: float = 5.0,
         apps: bool = False,
+        approve: Collection[str] | bool = False,
     ) -> None:
         self.name = name
         self.apps = apps
+        self._approve = approve
         self._connect = connect
         self._tools = tools
         self._agents = agents
@@ -93,8 +97,9 @@ class MCPTools:
         return self._agents is None or agent_name in self._agents
 
     async def app_tools(self) -> Sequence[types.Tool]:
-        """Returns the tools that frames may call."""
-        return [tool for tool in await self._offered() if is_visible_to(tool, "app")]
+        """Returns the tools that frames may call: no frame can ask the user for an approval."""
+        offered = await self._offered()
+        return [tool for tool in offered if is_visible_to(tool, "app") and not self._needs_approval(tool)]
 
     async def call_raw(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
         """Calls a tool and returns the whole result.
@@ -164,9 +169,16 @@ class MCPTools:
                 raise ActionError(error.error.message, "TOOL_ERROR") from error
 
         action = action_of(tool, handler, timeout=self._timeout, agents=self._agents)
+        if self._needs_approval(tool):
+            action = dataclasses.replace(action, approval=True, message=f"Allow {tool.title or tool.name}?")
         if uri is not None:
             return dataclasses.replace(action, description=f"{action.description}\n[UI Resource: {uri}]")
         return action
+
+    def _needs_approval(self, tool: types.Tool) -> bool:
+        if isinstance(self._approve, bool):
+            return self._approve
+        return tool.name in self._approve or _name_for_models(tool) in self._approve
 
     async def _call(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
         session = self._open()
@@ -193,10 +205,13 @@ class MCPServer(MCPTools):
         timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
         connect_timeout: seconds that a run waits for the connection and the list of tools.
         apps: tools may bring a user interface, which the page shows in a frame (MCP Apps). Frames may call
-            the tools that are offered here, and read the server's resources.
+            the tools that are offered here, but for those of `approve`, and read the server's resources.
+        approve: the names of the tools that are run only after the user has approved the call, or True for
+            all.
 
     Raises:
-        ConfigurationError: not one of `url` and `command` is given, or the name is no part of a tool's.
+        ConfigurationError: not one of `url` and `command` is given, the name is no part of a tool's, or
+            `approve` is one name instead of a list.
     """
 
     def __init__(
@@ -214,9 +229,12 @@ class MCPServer(MCPTools):
         timeout: float | None = None,
         connect_timeout: float = 10.0,
         apps: bool = False,
+        approve: Collection[str] | bool = False,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ConfigurationError(f"'{name}' is no part of a tool's name: use letters, digits, _ and -.")
+        if isinstance(approve, str):
+            raise ConfigurationError(f"approve={approve!r}: give a list of names, or True for all tools.")
         connect: Connect
         if url is not None and command is None:
             timeouts = httpx.Timeout(connect_timeout, read=_IDLE_SECONDS)
@@ -237,6 +255,7 @@ class MCPServer(MCPTools):
             timeout=timeout,
             connect_timeout=connect_timeout,
             apps=apps,
+            approve=approve,
         )
         self.hash = server_hash(transport, url) if url is not None else None
 
@@ -271,13 +290,17 @@ def action_of(
 ) -> Action:
     """Returns the action that stands for a tool of a server."""
     return Action(
-        name=re.sub(r"[^a-zA-Z0-9_-]", "_", tool.name)[:64],
+        name=_name_for_models(tool),
         description=tool.description or tool.title or "",
         parameters={"type": "object", "properties": {}, **tool.inputSchema},
         handler=handler,
         timeout=timeout,
         agents=agents,
     )
+
+
+def _name_for_models(tool: types.Tool) -> str:
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", tool.name)[:64]
 
 
 def told(result: types.CallToolResult) -> Any:
