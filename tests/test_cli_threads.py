@@ -12,6 +12,9 @@ from starlette.testclient import TestClient
 
 from copilotkit_runtime_py import CopilotRuntime, create_router, open_state_store
 from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.errors import StoreUnavailableError
+from copilotkit_runtime_py.state_store.base import RunRecord
+from copilotkit_runtime_py.state_store.sql.store import SQLStateStore
 from tests.test_cli import run
 
 GRAPH = """
@@ -108,20 +111,25 @@ def test_a_thread_is_shown_as_a_conversation(store: str) -> None:
     assert lines[3:] == ["user: hello", 'assistant: Good morning paint({"color":"red"})']
 
 
-def test_a_thread_is_exported_with_its_runs_and_its_state(store: str, tmp_path: Path) -> None:
+def test_a_thread_is_exported_as_a_recording(store: str, tmp_path: Path) -> None:
     talk(store, "t1")
 
-    printed = json.loads(run("threads", "export", "t1").output)
-    written = run("threads", "export", "t1", "--output", "t1.json")
+    printed = run("threads", "export", "t1").output
+    written = run("threads", "export", "t1", "--output", "t1.jsonl")
 
     assert written.exit_code == 0
-    assert json.loads((tmp_path / "t1.json").read_text()) == printed
-    assert (printed["thread"]["id"], printed["thread"]["agent"]) == ("t1", "greeter")
-    (exported,) = printed["runs"]
-    assert (exported["id"], exported["number"], exported["ended"]) == ("r-t1", 1, True)
-    assert [event["type"] for event in exported["events"]] == [
+    assert (tmp_path / "t1.jsonl").read_text() == printed
+    header, about, *told = map(json.loads, printed.splitlines())
+    assert header == {
+        "type": "RECORDING",
+        "version": 1,
+        "thread": {"id": "t1", "name": None, "updatedAt": header["thread"]["updatedAt"]},
+    }
+    assert about == {"type": "RUN", "id": "r-t1", "agent": "greeter", "startedAt": about["startedAt"]}
+    assert [event["type"] for event in told] == [
         "RUN_STARTED",
         "TEXT_MESSAGE_START",
+        "TEXT_MESSAGE_CONTENT",
         "TEXT_MESSAGE_CONTENT",
         "TEXT_MESSAGE_END",
         "TOOL_CALL_START",
@@ -129,7 +137,87 @@ def test_a_thread_is_exported_with_its_runs_and_its_state(store: str, tmp_path: 
         "TOOL_CALL_END",
         "RUN_FINISHED",
     ]
-    assert [message["role"] for message in printed["messages"]] == ["user", "assistant"]
+
+
+async def talkative(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+    yield events.text_start("m1")
+    for delta in ("The key is sk-", "proj-12345", "67890abcdef", ", and that is", " all."):
+        yield events.text_content("m1", delta)
+    yield events.text_end("m1")
+    yield events.tool_call_start("c1", "log_in")
+    for delta in ('{"pass', 'word": "hun', 'ter2hunter2", "user": "ada"}'):
+        yield events.tool_call_args("c1", delta)
+    yield events.tool_call_end("c1")
+    yield events.state_snapshot({"api_key": "1234567890", "note": "postgresql://ada:hunter2@db/x"})
+    yield events.custom("token", {"authorization": "Bearer abc.def"})
+
+
+def test_an_export_holds_no_credentials_not_even_those_that_came_in_pieces(store: str) -> None:
+    talk(store, "t1", agent=talkative)
+
+    told = [json.loads(line) for line in run("threads", "export", "t1").output.splitlines()[2:]]
+
+    assert [event["delta"] for event in told if event["type"] == "TEXT_MESSAGE_CONTENT"] == [
+        "The key is sk-",
+        "***, and t",
+        "hat is all.",
+    ]
+    assert "".join(event["delta"] for event in told if event["type"] == "TOOL_CALL_ARGS") == (
+        '{"password": "***", "user": "ada"}'
+    )
+    (snapshot,) = [event["snapshot"] for event in told if event["type"] == "STATE_SNAPSHOT"]
+    assert snapshot == {"api_key": "***", "note": "postgresql://ada:***@db/x"}
+    (custom,) = [event["value"] for event in told if event["type"] == "CUSTOM"]
+    assert custom == {"authorization": "***"}
+
+
+def test_a_recording_is_imported_once_and_is_the_thread_that_it_was(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk(store, "t1")
+    run("threads", "export", "t1", "--output", "t1.jsonl")
+    monkeypatch.setenv("COPILOTKIT_STORE", f"sqlite:///{tmp_path / 'other.db'}")
+
+    first = run("threads", "import", "t1.jsonl", "--owner", "ada")
+    again = run("threads", "import", "t1.jsonl")
+
+    assert first.output == "t1.jsonl: imported as t1.\n"
+    assert again.output == "t1.jsonl: there already as t1.\n"
+    assert run("threads", "export", "t1", "--owner", "ada").output == (tmp_path / "t1.jsonl").read_text()
+    shown = run("threads", "show", "t1", "--owner", "ada").output
+    monkeypatch.setenv("COPILOTKIT_STORE", store)
+    assert shown == run("threads", "show", "t1").output
+    assert len(listed()) == 1
+
+
+def test_an_import_that_was_cut_off_is_completed(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk(store, "t1")
+    talk(store, "t1", agent=talkative)
+    run("threads", "export", "t1", "--output", "t1.jsonl")
+    monkeypatch.setenv("COPILOTKIT_STORE", f"sqlite:///{tmp_path / 'other.db'}")
+    append = SQLStateStore.append
+
+    async def fails(self: SQLStateStore, run: RunRecord, *given: Any, **named: Any) -> Any:
+        if run.number == 2:
+            raise StoreUnavailableError
+        return await append(self, run, *given, **named)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SQLStateStore, "append", fails)
+        assert run("threads", "import", "t1.jsonl").exit_code == 1
+    assert run("threads", "import", "t1.jsonl").output == "t1.jsonl: imported as t1.\n"
+    assert run("threads", "export", "t1").output == (tmp_path / "t1.jsonl").read_text()
+
+
+def test_an_import_names_recordings_or_agents_and_not_both(store: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("[]")
+
+    assert "Name either recordings" in run("threads", "import").output
+    assert "Name either recordings" in run("threads", "import", "a.jsonl", "--agent", "chat").output
+    assert "bad.jsonl, line 1: malformed" in run("threads", "import", "bad.jsonl").output
+    assert "none.jsonl cannot be read: No such file" in run("threads", "import", "none.jsonl").output
 
 
 def test_an_export_overwrites_nothing(store: str, tmp_path: Path) -> None:

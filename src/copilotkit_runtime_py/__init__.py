@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .hooks import AfterRequest, BeforeRequest, RequestFailed, StopGeneration
     from .limits import Limits
     from .providers.base import AgentSnapshot, Provider, RememberedThread
+    from .providers.recorded import RecordedAgent
     from .runtime import CopilotRuntime
     from .state_store.base import AgentState, AppendResult, Retention, RunRecord, StateStore
     from .state_store.from_url import open_state_store
@@ -49,6 +50,7 @@ __all__ = [
     "MCPServer",
     "MemoryStateStore",
     "Provider",
+    "RecordedAgent",
     "Recording",
     "Recovery",
     "RememberedThread",
@@ -80,6 +82,7 @@ _MODULES: Final = {
     "hooks": ("AfterRequest", "BeforeRequest", "RequestFailed", "StopGeneration"),
     "limits": ("Limits",),
     "providers.base": ("AgentSnapshot", "Provider", "RememberedThread"),
+    "providers.recorded": ("RecordedAgent",),
     "runtime": ("CopilotRuntime",),
     "state_store.base": ("AgentState", "AppendResult", "Retention", "RunRecord", "StateStore"),
     "state_store.from_url": ("open_state_store",),

@@ -225,3 +225,31 @@ def test_every_kind_of_question_is_gone_once_it_was_answered() -> None:
     told = [events.decode(line) for _, line in replayed(whole(log), pending=False)]
     assert told == [log[0], log[-1]]
     assert [events.decode(line) for _, line in replayed(whole(log), pending=True)] == log
+
+
+@given(log=runs())
+def test_a_compacted_run_expands_to_its_events_but_for_states_and_activities_in_between(
+    log: list[Event],
+) -> None:
+    def told(log: list[Event]) -> list[Event]:
+        folded = ("STATE_", "ACTIVITY_", "MESSAGES_", "REASONING_START", "REASONING_END", "SUBAGENT_")
+        return [event for event in log if not event["type"].startswith(folded)]
+
+    expanded = compaction.expanded(compaction.compacted(log))
+
+    if not any("metadata" in event for event in log):
+        assert told(expanded) == told(log)
+    assert [event["type"] for event in told(expanded)] == [event["type"] for event in told(log)]
+
+
+def test_the_interrupts_and_the_error_of_the_past_are_hidden_and_not_lost() -> None:
+    started = {**events.run_started("t", "r"), "input": {"messages": [], "state": {}}}
+    waits = events.run_finished("t", "r", [{"id": "i", "reason": "approval"}])
+    failed = events.run_error("no", "NO")
+    asked = events.custom("on_interrupt", "Sure?")
+
+    for log in ([started, asked, waits], [started, failed]):
+        kept = compacted(log)
+        shown = [events.decode(line) for _, line in replayed(kept, pending=False)]
+        assert shown == [started, events.run_finished("t", "r")]
+        assert compaction.expanded(kept.events) == log

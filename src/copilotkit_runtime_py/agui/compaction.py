@@ -51,31 +51,37 @@ class Piece:
         places: which events of the whole log it stands for.
         lengths: of joined deltas, the length of each in UTF-16 code units, as a delta may end inside a
             character.
+        original: for a piece that is not shown, the event as it happened, which only recordings need.
     """
 
-    __slots__ = ("event", "lengths", "places")
+    __slots__ = ("event", "lengths", "original", "places")
 
-    def __init__(self, event: Event | None, places: list[int], lengths: list[int]) -> None:
+    def __init__(
+        self, event: Event | None, places: list[int], lengths: list[int], original: Event | None = None
+    ) -> None:
         self.event = event
         self.places = places
         self.lengths = lengths
+        self.original = original
 
     @classmethod
     def decode(cls, line: bytes) -> Piece:
         """Returns the piece of a line that `encode` made."""
         head, _, data = line.partition(b"\t")
-        places, _, lengths = head.partition(b";")
-        return cls(
-            events.decode(data) if data else None,
-            [int(place) for place in places.split(b",")],
-            [int(length) for length in lengths.split(b",")] if lengths else [],
-        )
+        places_text, _, rest = head.partition(b";")
+        places = [int(place) for place in places_text.split(b",")]
+        if rest.startswith(b"{"):
+            return cls(None, places, [], events.decode(rest))
+        lengths = [int(length) for length in rest.split(b",")] if rest else []
+        return cls(events.decode(data) if data else None, places, lengths)
 
     def encode(self) -> bytes:
         """Returns the piece as one line: what it stands for, a tab, and the event as JSON, if it is shown."""
         head = ",".join(map(str, self.places))
         if self.lengths:
             head += ";" + ",".join(map(str, self.lengths))
+        if self.original is not None:
+            return b"%b;%b\t" % (head.encode(), events.encode(self.original))
         shown = b"" if self.event is None else events.encode(self.event)
         return b"%b\t%b" % (head.encode(), shown)
 
@@ -109,6 +115,36 @@ def remaining_bytes(line: bytes, seen: int) -> bytes:
     event = events.decode(data)
     text = event["delta"].encode("utf-16-le", "surrogatepass")[2 * units :]
     return bytes(events.encode({**event, "delta": text.decode("utf-16-le", "surrogatepass")}))
+
+
+def expanded(lines: Iterable[bytes]) -> list[Event]:
+    """Returns a compacted run's events as they happened, as far as its lines have them.
+
+    Deltas come apart again, and interrupts and errors are back. The state and activities have only their last
+    form.
+    """
+    found: list[tuple[int, Event]] = []
+    replaced = -1
+    for piece in map(Piece.decode, lines):
+        place = piece.places[-1]
+        if piece.original is not None:
+            found.append((place, piece.original))
+        elif piece.event is not None and piece.lengths:
+            found.extend(zip(piece.places, _deltas(piece.event, piece.lengths), strict=True))
+        elif piece.event is not None and place != replaced:
+            found.append((place, piece.event))
+        # What is shown in place of an original follows it.
+        replaced = place if piece.original is not None else -1
+    return [event for _, event in sorted(found, key=lambda each: each[0])]
+
+
+def _deltas(event: Event, lengths: Sequence[int]) -> Iterator[Event]:
+    text = event["delta"].encode("utf-16-le", "surrogatepass")
+    start = 0
+    for length in lengths:
+        end = start + 2 * length
+        yield {**event, "delta": text[start:end].decode("utf-16-le", "surrogatepass")}
+        start = end
 
 
 def compacted(log: Iterable[Event], *, pending: bool = False, state: StateFold | None = None) -> list[bytes]:
@@ -221,7 +257,11 @@ class _Compaction:
             elif kind in ("RUN_FINISHED", "RUN_ERROR") and self._state.changed:
                 snapshot = events.state_snapshot(self._state.value)
                 self._items.append(Piece(snapshot, [self._state_place], []))
-            self._items.append(Piece(self._historic(event), [place], []))
+            shown = self._historic(event)
+            if shown is not event:
+                self._items.append(Piece(None, [place], [], event))
+            if shown is not None:
+                self._items.append(Piece(shown, [place], []))
             if kind == "MESSAGES_SNAPSHOT":  # it may hold what a message was so far
                 self._growing = {key: _Part() for key in self._growing}
                 self._items.extend(self._growing.values())

@@ -114,7 +114,7 @@ def load_agents(settings: Settings) -> dict[str, Provider]:
         if name in agents:
             raise SettingsError(f"The agent '{name}' is given and also in {settings.config}.")
         try:
-            agents[name] = as_provider(load_target(target))
+            agents[name] = as_provider(load_target(target, speed=settings.speed))
         except (TypeError, ValueError) as error:
             raise TargetError(f"The agent '{name}' cannot be served: {error}") from error
     return agents

@@ -122,7 +122,8 @@ SETTINGS: Final = (
     Setting(
         "agents",
         str,
-        "An agent: package.module:attribute, path/file.py:attribute, vendor:model or a URL; repeatable.",
+        "An agent: package.module:attribute, path/file.py:attribute, vendor:model, a URL or a "
+        "recording (file.jsonl); repeatable.",
         option="--agent",
         metavar="NAME=TARGET",
         many=True,
@@ -178,6 +179,13 @@ SETTINGS: Final = (
         option="--limit",
         metavar="NAME=VALUE",
         many=True,
+    ),
+    Setting(
+        "speed",
+        number,
+        "How many times as fast as recorded the recordings among the agents are played; 0: without pauses.  "
+        "[default: 1]",
+        metavar="N",
     ),
     Setting(
         "drain_delay",

@@ -43,6 +43,7 @@ class Settings:
         keep_threads: how many threads are kept; None: all.
         keep_megabytes: how many megabytes (10⁶ bytes) of threads are kept; None: all.
         limits: the bounds of requests and runs.
+        speed: how many times as fast as recorded recordings are played; 0 plays them without pauses.
         drain_delay: how long, in seconds, the server still takes requests when it is told to stop, while
             `/readyz` says that it is about to: so long a proxy may take to notice.
         drain_seconds: how long, in seconds, runs may go on after that.
@@ -60,6 +61,7 @@ class Settings:
     keep_threads: int | None = None
     keep_megabytes: float | None = None
     limits: Limits = field(default_factory=Limits)
+    speed: float = 1.0
     drain_delay: float = 0.0
     drain_seconds: float = DRAIN_SECONDS
     development: bool = False

@@ -18,7 +18,16 @@ from .store import kept
 @options.host
 @options.port_or_next
 @options.settings(
-    "agents", "config", "default_agent", "endpoint", "cors", "allowed_hosts", "store", "max_body", "limits"
+    "agents",
+    "config",
+    "default_agent",
+    "endpoint",
+    "cors",
+    "allowed_hosts",
+    "store",
+    "max_body",
+    "limits",
+    "speed",
 )
 @click.option(
     "--reload/--no-reload", default=True, show_default=True, help="Start again when a file changes."

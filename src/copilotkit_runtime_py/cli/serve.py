@@ -33,6 +33,7 @@ from .store import kept
     "keep_megabytes",
     "max_body",
     "limits",
+    "speed",
     "drain_delay",
     "drain_seconds",
 )

@@ -1,4 +1,4 @@
-"""`threads import`: threads that only an agent's own memory has."""
+"""`threads import`: recordings, and threads that only an agent's own memory has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from ..context import ANONYMOUS
 from ..errors import AgentError, StoreUnavailableError, StoreUnusableError
 from ..providers.base import Provider, RememberedThread
 from ..providers.target import load_target
+from ..recording import ThreadRecording
 from ..runs.imports import import_thread
+from ..runs.recordings import import_recording
 from ..state_store.base import StateStore
 from ..state_store.from_url import MEMORY, open_state_store
 from . import options
@@ -35,11 +37,11 @@ _TOLD_FAILURES: Final = 5
 
 
 @click.command("import")
+@click.argument("files", nargs=-1, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--agent",
     "names",
     multiple=True,
-    required=True,
     metavar="NAME[=TARGET]",
     help="The agent that remembers the threads: the name of one in langgraph.json or COPILOTKIT_AGENTS, "
     "or a name and a target; repeatable.",
@@ -59,21 +61,30 @@ _TOLD_FAILURES: Final = 5
     "owner and its name, each of which may be None, or None to leave the thread out.",
 )
 def command(
-    names: tuple[str, ...], store: str | None, config: Path | None, owner: str, describe: str | None
+    files: tuple[Path, ...],
+    names: tuple[str, ...],
+    store: str | None,
+    config: Path | None,
+    owner: str,
+    describe: str | None,
 ) -> None:
-    """Import the threads that only an agent's own memory has.
+    """Import recordings (FILES), or the threads that only an agent's own memory has (--agent).
 
-    These are the threads of a LangGraph checkpointer or server. Threads that the store has stay as they are,
-    so the command may be repeated.
+    The latter are the threads of a LangGraph checkpointer or server. Threads that the store has stay as they
+    are, so the command can be repeated.
     """
+    if bool(files) is bool(names):
+        raise click.UsageError("Name either recordings (order.jsonl) or agents (--agent NAME).")
     with plain_errors(), contextlib.redirect_stdout(sys.stderr):
         url = store_url(store)
         if url == MEMORY:
             raise SettingsError("Threads in memory end with the process: name another store with --store.")
-        agents = _agents(names, config)
+        recordings = {file: ThreadRecording.load(file) for file in files}
+        agents = _agents(names, config) if names else {}
         described: Describe = load_target(describe) if describe is not None else _by_record
-    failed = asyncio.run(_import_all(url, agents, owner, described))
-    if failed:
+    if recordings:
+        asyncio.run(_import_recordings(url, recordings, owner))
+    elif asyncio.run(_import_all(url, agents, owner, described)):
         raise SystemExit(1)
 
 
@@ -105,6 +116,19 @@ def _agents(names: tuple[str, ...], config: Path | None) -> dict[str, Provider]:
 def _by_record(thread: RememberedThread) -> Described:
     """Leaves a thread to the owner who is on record, and without a name."""
     return None, None
+
+
+async def _import_recordings(url: str, recordings: dict[Path, ThreadRecording], owner: str) -> None:
+    opened = open_state_store(url)
+    try:
+        for file, recording in recordings.items():
+            imported = await import_recording(opened, recording, owner, file.stem)
+            found = in_a_line(recording.thread_id)
+            click.echo(f"{file}: {'imported' if imported else 'there already'} as {found}.")
+    except StoreUnavailableError as error:
+        raise click.ClickException(f"The store at {place_of(url)} cannot be reached.") from error
+    finally:
+        await opened.aclose()
 
 
 async def _import_all(url: str, agents: dict[str, Provider], owner: str, describe: Describe) -> bool:

@@ -17,7 +17,7 @@ import click
 from ..app.settings import Settings, SettingsError, find_config, parse_agents
 from ..context import ANONYMOUS, RequestContext
 from ..errors import ConfigurationError, StoreUnavailableError, StoreUnusableError, ThreadNotFoundError
-from ..runs.replay import replay
+from ..runs.recordings import recording_of
 from ..state_store.base import AgentState, RunLog, StateStore, ThreadRecord
 from ..state_store.from_url import MEMORY, open_state_store, scheme_of, sqlite_path
 from . import options, thread_import
@@ -96,21 +96,19 @@ def show(id: str, store: str | None, owner: str) -> None:
     help="A new file.  [default: standard output]",
 )
 def export(id: str, store: str | None, owner: str, output: Path | None) -> None:
-    """Export a thread as JSON: its runs as AG-UI events, and what the agent's last run left."""
-    thread, logs, state = _within(store, lambda opened: _read(opened, owner, id))
-    exported = {
-        "thread": _record(thread),
-        "runs": [_run(log) for log in logs],
-        "state": state.state,
-        "messages": state.messages,
-        "interrupts": state.interrupts,
-    }
+    """Export a thread as a recording: its runs as AG-UI events, one per line, without credentials.
+
+    'serve --agent NAME=FILE.jsonl' plays a recording, 'threads import' brings it into a store.
+    """
+    thread, logs, _ = _within(store, lambda opened: _read(opened, owner, id))
+    lines = recording_of(thread, logs).lines()
     if output is None:
-        _print_json(exported)
+        for line in lines:
+            click.echo(line)
         return
     try:
         with output.open("x", encoding="utf-8") as file:
-            json.dump(exported, file, indent=2, ensure_ascii=False)
+            file.writelines(f"{line}\n" for line in lines)
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror or error}.") from error
 
@@ -218,17 +216,6 @@ def _record(thread: ThreadRecord) -> dict[str, Any]:
         "archived": thread.archived,
         "createdAt": thread.created_at.isoformat(),
         "updatedAt": thread.updated_at.isoformat(),
-    }
-
-
-def _run(log: RunLog) -> dict[str, Any]:
-    return {
-        "id": log.run.id,
-        "number": log.run.number,
-        "agent": log.run.agent_name,
-        "startedAt": log.run.started_at.isoformat(),
-        "ended": log.ended,
-        "events": replay([log]),
     }
 
 

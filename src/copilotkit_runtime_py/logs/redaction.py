@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 HIDDEN: Final = "***"
@@ -73,6 +73,29 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, HIDDEN)
     return _FORMS.sub(_hidden, text)
+
+
+def redact_json(value: Any, *, keep: Collection[str] = ()) -> Any:
+    """Returns a JSON value without credentials: those in its strings, and those that its names announce.
+
+    Args:
+        value: the value, which is not changed.
+        keep: the names of members to leave as they are, such as ids.
+    """
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [redact_json(item, keep=keep) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: item
+            if name in keep
+            else HIDDEN
+            if isinstance(item, str) and is_secret_name(name)
+            else redact_json(item, keep=keep)
+            for name, item in value.items()
+        }
+    return value
 
 
 def _hidden(match: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ A target is one of
 - `vendor:model`, a chat model such as `openai:gpt-4o`, of a vendor that LangChain's `init_chat_model` knows;
 - `http://…` or `https://…`, the address of an AG-UI agent;
 - `a2a+http://host` or `a2a+https://host`, an agent that speaks A2A;
+- `path/file.jsonl`, a recording that `threads export` wrote;
 - `langgraph+http://host/graph` or `langgraph+https://host/graph`, a graph on a LangGraph server.
 """
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..recording import SUFFIX, RecordingError
 from .environment import silence
 
 # The packages that an extra of this distribution brings.
@@ -47,13 +49,14 @@ class TargetError(Exception):
     """A target names nothing that can be loaded. The message is one line for the operator."""
 
 
-def load_target(target: str, directory: Path | None = None) -> Any:
+def load_target(target: str, directory: Path | None = None, *, speed: float = 1.0) -> Any:
     """Returns what a target names: an object, a provider, or the URL itself.
 
     Args:
         target: see the module's description.
         directory: what a relative path starts from, and where modules are looked for first. The working
             directory by default.
+        speed: how many times as fast as recorded a recording is played.
 
     Raises:
         TargetError: the target is malformed, or nothing of that name can be loaded.
@@ -64,11 +67,14 @@ def load_target(target: str, directory: Path | None = None) -> Any:
         return _behind_url(target)
     if target.partition(":")[0] in _VENDORS and not target.endswith(":"):
         return _chat_model(target)
+    if target.endswith(SUFFIX):
+        return _recorded((directory or Path.cwd()) / target, speed)
     source, colon, attribute = target.rpartition(":")
     if not colon or not source or not attribute:
         raise TargetError(
             f"'{target}' is no target: write package.module:attribute, path/file.py:attribute, "
-            "vendor:model for a chat model, the URL of an AG-UI agent, a2a+URL, or langgraph+URL/GRAPH."
+            "vendor:model for a chat model, the URL of an AG-UI agent, a2a+URL, langgraph+URL/GRAPH, or "
+            "path/file.jsonl for a recording."
         )
     directory = directory or Path.cwd()
     silence()
@@ -115,6 +121,15 @@ def missing_extra(error: ModuleNotFoundError) -> str | None:
     if extra is None:
         return None
     return f"{package} is not installed: pip install 'copilotkit-runtime-py[{extra}]'."
+
+
+def _recorded(path: Path, speed: float) -> Any:
+    from .recorded import RecordedAgent
+
+    try:
+        return RecordedAgent(path, speed=speed)
+    except RecordingError as error:
+        raise TargetError(error.message) from error
 
 
 def _behind_url(target: str) -> Any:
