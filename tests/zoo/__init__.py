@@ -7,7 +7,9 @@ An animal is one file in `animals/`. It is found by its name and has
 - `tools`, optional: the tools of the page, as functions from their arguments to a result;
 - `hidden`, optional: texts that nobody must see;
 - `removed`, optional: texts that the agent takes back on purpose;
-- `silent`, optional: the agent may have nothing to say.
+- `silent`, optional: the agent may have nothing to say;
+- `graph()` and `options`, optional: the graph and the provider's options, where `agent()` returns a provider;
+- `chat_on_a_server`, optional: the chat where the graph is on LangGraph's own server, if that differs.
 
 `test_zoo.py` says what is done with each of them, `laws.py` what must hold.
 """

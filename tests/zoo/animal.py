@@ -45,7 +45,10 @@ class Animal:
 
     name: str
     agent: Callable[[], Any]
+    graph: Callable[[], Any]
+    options: Mapping[str, Any]
     chat: list[Turn]
+    chat_on_a_server: list[Turn]
     tools: Mapping[str, Callable[[Any], str]]
     hidden: Collection[str]
     removed: Collection[str]
@@ -57,10 +60,14 @@ class Animal:
         def get(name: str, default: Any) -> Any:
             return getattr(module, name, default)
 
+        chat = get("chat", [say("Hello")])
         return cls(
             name=module.__name__.rpartition(".")[2],
             agent=module.agent,
-            chat=get("chat", [say("Hello")]),
+            graph=get("graph", module.agent),
+            options=get("options", {}),
+            chat=chat,
+            chat_on_a_server=get("chat_on_a_server", chat),
             tools=get("tools", {}),
             hidden=get("hidden", ()),
             removed=get("removed", ()),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-ELSEWHERE = ("made_for_each_run", "deep_agent", "deep_agent_attributed")
-"""Animals that are no graphs: functions of the request, and providers with options of their own."""
+ELSEWHERE = ("made_for_each_run",)
+"""Animals that are no graphs, but functions of the request."""
 
 
 def graph_name(animal: str, contract: str) -> str:

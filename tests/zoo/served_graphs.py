@@ -10,7 +10,7 @@ for animal in all_animals():
     if animal.name in ELSEWHERE:
         continue
     for contract in CONTRACTS:
-        made = animal.agent()
+        made = animal.graph()
         # The server has a checkpointer and a store of its own.
         graph = made.copy({"checkpointer": None, "store": None}) if hasattr(made, "checkpointer") else made
         globals()[graph_name(animal.name, contract)] = graph

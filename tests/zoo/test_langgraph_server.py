@@ -22,16 +22,7 @@ from .test_zoo import follow_up
 pytestmark = [pytest.mark.anyio, pytest.mark.clients, pytest.mark.processes, pytest.mark.served_zoo]
 
 SERVED = [animal for animal in all_animals() if animal.name not in ELSEWHERE]
-# What does not obey the laws on a server yet.
-REASONS = {
-    "deep_agent_inline": "A server does not say which subagent inside a tool speaks.",
-    "two_questions": "A node that asks twice shows less on a server than in this process.",
-}
-MARKS = {name: [pytest.mark.xfail(reason=reason)] for name, reason in REASONS.items()}
-ANIMALS = [
-    pytest.param(animal, id=animal.name, marks=[*animal.marks, *MARKS.get(animal.name, [])])
-    for animal in SERVED
-]
+ANIMALS = [pytest.param(animal, id=animal.name, marks=animal.marks) for animal in SERVED]
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +38,12 @@ async def test_an_animal_obeys_the_laws_on_a_server(
     animal: Animal, contract: str, judge: Judge, server: LangGraphDev
 ) -> None:
     graph = graph_name(animal.name, contract)
-    runtime = CopilotRuntime({AGENT: LangGraphPlatform(server.url, graph=graph)})
+    runtime = CopilotRuntime({AGENT: LangGraphPlatform(server.url, graph=graph, **animal.options)})
     served = Served(runtime)
     try:
         with opened(CONTRACTS[contract](judge, served, animal, str(uuid.uuid4()))) as page:
             laws = Laws(page)
-            for turn in animal.chat:
+            for turn in animal.chat_on_a_server:
                 await page.play(turn)
                 laws.hold()
                 texts = [str(each.content) for each in page.shown()] + [str(page.question)]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import operator
+import uuid
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+from langchain.agents import create_agent
 from langchain_core.callbacks.manager import adispatch_custom_event
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import tool
+from langchain_core.tools import BaseTool, tool
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, interrupt
 
-from tests.providers.langgraph.scripted import calling, says
+from tests.providers.langgraph.scripted import ScriptedModel, calling, says
 
 
 class Shared(MessagesState):
@@ -188,6 +190,46 @@ reasons = _graph(Shared, reason=_reason).compile()
 
 _inner = _graph(Shared, inner=_answer).compile()
 subgraphs = _graph(Shared, outer=_inner, note=_note).compile()
+
+
+# Agents inside tools, one of which asks
+
+
+def _acts(name: str, then: str) -> ScriptedModel:
+    """Returns a model that calls a tool, and says something about its result."""
+
+    def play(messages: list[BaseMessage]) -> list[Any]:
+        done = isinstance(messages[-1], ToolMessage)
+        return [then] if done else list(calling(uuid.uuid4().hex, name, "{}"))
+
+    return ScriptedModel(script=play)
+
+
+def _asking(name: str, agent: Any) -> BaseTool:
+    """Returns a tool that hands over to an agent."""
+
+    @tool(name, description="Asks.")
+    async def ask() -> str:
+        result = await agent.ainvoke({"messages": [("user", "Do it")]})
+        return str(result["messages"][-1].text)
+
+    return ask
+
+
+@tool
+def confirm() -> str:
+    """Asks the user."""
+    return f"user said {interrupt('Sure?')}"
+
+
+def _agents(deepest: Any) -> Any:
+    """Returns an agent with a subagent that has one itself."""
+    middle: Any = create_agent(_acts("dig", "Dug"), [_asking("dig", deepest)], name="middle")
+    return create_agent(_acts("delegate", "Done"), [_asking("delegate", middle)])
+
+
+subagents = _agents(create_agent(says("Found"), name="deepest"))
+subagent_asks = _agents(create_agent(_acts("confirm", "I am sure."), [confirm], name="deepest"))
 
 
 # Failures

@@ -15,6 +15,7 @@ from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.context import RequestContext
 from copilotkit_runtime_py.providers.base import Provider
 from copilotkit_runtime_py.providers.langgraph import LangGraphProvider
+from copilotkit_runtime_py.providers.langgraph.subagents import SubagentMode
 from copilotkit_runtime_py.providers.langgraph_platform.provider import LangGraphPlatform
 from tests.langgraph_server import LangGraphDev
 from tests.providers.langgraph.scripted import request, user
@@ -73,6 +74,26 @@ CONVERSATIONS: dict[str, tuple[str, list[Turn]]] = {
 }
 
 
+@pytest.mark.parametrize("mode", ["inline", "attributed", "hidden"])
+@pytest.mark.parametrize(
+    ("graph", "turns"),
+    [("subagents", [said("a"), said("b")]), ("subagent_asks", [said("a"), answered("yes"), said("b")])],
+)
+async def test_subagents_are_the_same_on_a_server(
+    server: LangGraphDev, graph: str, turns: list[Turn], mode: SubagentMode
+) -> None:
+    local = getattr(graphs, graph).copy(update={"checkpointer": InMemorySaver()})
+    there = LangGraphPlatform(server.url, graph=graph, subagents=mode)
+
+    expected = await play(LangGraphProvider(local, subagents=mode), turns)
+    found = await play(there, turns)
+    await there.aclose()
+
+    assert found == expected
+    assert ("'Found'" in repr(found) or "'I am sure.'" in repr(found)) is (mode != "hidden")
+    assert ("SUBAGENT_STARTED" in repr(found)) is (mode == "attributed")
+
+
 @pytest.mark.parametrize("name", CONVERSATIONS)
 async def test_a_conversation_is_the_same_on_a_server(server: LangGraphDev, name: str) -> None:
     graph, turns = CONVERSATIONS[name]
@@ -84,6 +105,21 @@ async def test_a_conversation_is_the_same_on_a_server(server: LangGraphDev, name
 
     for number, (mine, its) in enumerate(zip(expected, found, strict=True)):
         assert its == mine, f"turn {number}"
+
+
+async def test_what_a_page_changes_with_a_later_answer_reaches_the_next_run(server: LangGraphDev) -> None:
+    provider = LangGraphPlatform(server.url, graph="parallel_questions")
+    first, second = answered("l", state={"note": "1"}), answered("r", state={"note": "2"})
+
+    turns = await play(provider, [said("a"), first, second, said("b")])
+    await provider.aclose()
+
+    shown = [
+        [event["snapshot"]["note"] for event in turn if event["type"] == "STATE_SNAPSHOT"]
+        for turn in turns[1:4]
+    ]
+    assert [notes[-1] for notes in shown] == ["1", "2", "2"]
+    assert turns[-1][0]["state"]["note"] == "2"
 
 
 async def play(provider: Provider, turns: list[Turn]) -> list[list[Event]]:

@@ -40,8 +40,9 @@ def graph() -> Any:
 
 
 def agent() -> Any:
-    return LangGraphProvider(graph(), subagents="hidden")
+    return LangGraphProvider(graph(), **options)
 
 
+options: Any = {"subagents": "hidden"}
 hidden = ["write_file"]
 chat = [say("Research", shows="Here is the summary."), say("More", shows="I have researched it.")]

@@ -9,7 +9,8 @@ from .deep_agent import graph
 
 
 def agent() -> Any:
-    return LangGraphProvider(graph(), subagents="attributed")
+    return LangGraphProvider(graph(), **options)
 
 
+options: Any = {"subagents": "attributed"}
 chat = [say("Research", shows="write_file"), say("More", shows="I have researched it.")]

@@ -1,5 +1,6 @@
 """A graph that remembers facts across threads in a store."""
 
+import uuid
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -11,14 +12,15 @@ from ..animal import say
 from ..models import model, words
 
 
-async def talk(state: MessagesState, runtime: Runtime[Any]) -> dict[str, Any]:
-    assert runtime.store is not None
-    await runtime.store.aput(("facts",), state["messages"][-1].id or "", {"text": state["messages"][-1].text})
-    known = len(await runtime.store.asearch(("facts",)))
-    return {"messages": [await model(words(f"I know {known} facts.")).ainvoke("?")]}
-
-
 def agent() -> Any:
+    facts = ("facts", uuid.uuid4().hex)
+
+    async def talk(state: MessagesState, runtime: Runtime[Any]) -> dict[str, Any]:
+        assert runtime.store is not None
+        await runtime.store.aput(facts, state["messages"][-1].id or "", {"text": state["messages"][-1].text})
+        known = len(await runtime.store.asearch(facts))
+        return {"messages": [await model(words(f"I know {known} facts.")).ainvoke("?")]}
+
     builder = StateGraph(MessagesState).add_node(talk).add_edge(START, "talk")
     return builder.compile(InMemorySaver(), store=InMemoryStore())
 

@@ -28,3 +28,5 @@ chat = [
     answer("Bob", shows="Age?", city="Oslo"),
     answer("forty-two", shows="Bob is forty-two in Lima", city="Lima"),
 ]
+# There, the state can be written once beside the answers of one superstep.
+chat_on_a_server = [*chat[:2], answer("forty-two", shows="Bob is forty-two in Oslo", city="Lima")]

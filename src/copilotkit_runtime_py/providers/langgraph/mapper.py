@@ -59,6 +59,8 @@ class GraphMapper:
         repetition: what interrupted nodes say again.
         tool_tasks: the namespaces of tasks in which tools run; it may grow during the run.
         subagents: what the client sees of agents inside tools.
+        unwritten: what the client has changed in the state and the graph cannot be given before its superstep
+            is over. The client keeps it unless the graph changes that part itself, and sends it again.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class GraphMapper:
         repetition: Repetition | None = None,
         tool_tasks: Collection[str] = (),
         subagents: SubagentMode = "inline",
+        unwritten: Mapping[str, Any] | None = None,
     ) -> None:
         self._thread_id = thread_id
         self._run_id = run_id
@@ -93,6 +96,8 @@ class GraphMapper:
         self._shown: dict[str, Any] | None = None
         self._preview: dict[str, Any] = {}
         self._predicted: dict[str, tuple[Any, Any]] = {}
+        self._unwritten = dict(unwritten or {})
+        self._before: dict[str, Any] | None = None
         self._tasks: dict[str, tuple[Namespace, str]] = {}
         self._steps: Counter[str] = Counter()
         self._ending: list[str] = []
@@ -149,7 +154,7 @@ class GraphMapper:
         if conversation is not None:
             conversation = with_client_ids(conversation, self._view.call_ids)
         found += self._finish_steps(list(self._tasks))
-        found.append(events.state_snapshot(visible_state(self._values, self._schema)))
+        found.append(events.state_snapshot(self._visible()))
         if conversation is not None:
             found.append(events.messages_snapshot(self._conversation(conversation)))
         pending = list(self._interrupts.values())
@@ -292,7 +297,7 @@ class GraphMapper:
 
     def _show(self) -> list[Event]:
         """Returns a snapshot if the visible state has changed. What a run starts from is the client's own."""
-        state = visible_state(self._values, self._schema)
+        state = self._visible()
         for name, (foretold, before) in list(self._predicted.items()):
             if state.get(name) == before:
                 state[name] = foretold
@@ -302,6 +307,15 @@ class GraphMapper:
         changed = state != self._shown and bool(self._steps)
         self._shown = state
         return [events.state_snapshot(state)] if changed else []
+
+    def _visible(self) -> dict[str, Any]:
+        state = visible_state(self._values, self._schema)
+        if self._before is None:
+            self._before = dict(state)
+        for name, value in self._unwritten.items():
+            if state.get(name) == self._before.get(name):
+                state[name] = to_json(value)
+        return state
 
     def _foresee(self) -> None:
         """Takes over what the finished tool calls foretell."""

@@ -10,6 +10,7 @@ from langgraph.checkpoint.base import CheckpointMetadata
 from langgraph.types import Interrupt, Overwrite, PregelTask, StateSnapshot
 from langgraph_sdk.schema import Thread, ThreadState
 
+from ..langgraph.schema import PLUMBING
 from .message_ids import MessageIds
 from .parts import interrupt_from, messages_from
 from .request import to_server
@@ -30,6 +31,7 @@ class Memory:
 
     Attributes:
         reduced: the channels that have a reducer.
+        unwritten: what `amend` has left out.
     """
 
     def __init__(self, server: Server, thread: Thread, headers: Mapping[str, str], ids: MessageIds) -> None:
@@ -40,6 +42,7 @@ class Memory:
         self._ids = ids
         self._checkpoint_id: str | None = None
         self.reduced: frozenset[str] = frozenset()
+        self.unwritten: dict[str, Any] = {}
 
     async def aget_state(self) -> StateSnapshot:
         """Returns the present state."""
@@ -95,6 +98,11 @@ class Memory:
             if name in self.reduced and not isinstance(value, Overwrite)
         }
         once = {k: value for k, value in update.items() if k not in added and k not in written}
+        self.unwritten = {
+            name: value.value if isinstance(value, Overwrite) else value
+            for name, value in update.items()
+            if name in written and name not in added and name not in PLUMBING
+        }
         if once:
             channels = sorted(written | once.keys())
             metadata = {_ANSWERED: {"checkpoint": self._checkpoint_id, "channels": channels}}

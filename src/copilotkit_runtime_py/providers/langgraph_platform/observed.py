@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..langgraph.visibility import INSIDE_TOOL
 from .message_ids import GENERATED
 
 _CALL_PREFIXES: Final = (f"{GENERATED}-", "run-")
 """What stands before the id of a model call in the ids that LangChain gives to messages, now and formerly."""
 
 _TOOL_ENDS: Final = ("on_tool_end", "on_tool_error")
+
+_WORKER: Final = "worker"
 
 
 class Observed:
@@ -54,13 +57,16 @@ class Observed:
         ):
             self._workers.add(str(task.get("id")))
 
-    def is_internal(self, message_id: str, metadata: Mapping[str, Any]) -> bool:
-        """Whether a message belongs to a model call that is internal."""
+    def internal(self, message_id: str, metadata: Mapping[str, Any]) -> str | None:
+        """Returns why a message's model call is internal, as a value of `INTERNAL`; None if it is not."""
         namespace = str(metadata.get("langgraph_checkpoint_ns"))
         path = metadata.get("langgraph_path") or (None,)
         is_function = path[-1] is True
         if not is_function and namespace.rpartition(":")[2] in self._workers:
-            return True
+            return _WORKER
+        return INSIDE_TOOL if self._is_inside_tool(message_id, namespace) else None
+
+    def _is_inside_tool(self, message_id: str, namespace: str) -> bool:
         for prefix in _CALL_PREFIXES:
             if message_id.startswith(prefix):
                 return message_id.removeprefix(prefix) in self._calls

@@ -100,8 +100,8 @@ class Parts:
     ) -> list[Part]:
         if message is None:
             return []
-        if self._observed.is_internal(str(message.id), metadata):
-            metadata[INTERNAL] = True
+        if reason := self._observed.internal(str(message.id), metadata):
+            metadata[INTERNAL] = reason
         named = self._with_first_id(message, metadata)
         return [(where, "messages", each) for each in self._structured.message(named, metadata)]
 

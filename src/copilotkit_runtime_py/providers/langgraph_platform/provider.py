@@ -151,6 +151,8 @@ class LangGraphPlatform(Provider):
             view=plan.view,
             repetition=plan.repetition,
             tool_tasks=parts.tool_tasks,
+            subagents=self._subagents,
+            unwritten=memory.unwritten,
         )
         for event in mapper.start():
             yield event
