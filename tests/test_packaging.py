@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -43,6 +45,25 @@ def environment(directory: Path, *requirements: str) -> Path:
     python = str(directory / "bin" / "python")
     run(UV, "pip", "install", "--quiet", "--python", python, *requirements)
     return directory / "bin"
+
+
+def _libraries() -> dict[str, Any]:
+    """The npm packages of the playground."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages: dict[str, Any] = project["tool"]["hatch"]["build"]["hooks"]["custom"]["packages"]
+    return packages
+
+
+def _checkout(directory: Path) -> Path:
+    """The files of this checkout that a clone of it would have."""
+    names = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file() and name.startswith(
+            ("src/", "hatch_build", "pyproject", "README", "LICENSE")
+        ):
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, directory / name)
+    return directory
 
 
 @contextmanager
@@ -90,12 +111,53 @@ def test_the_wheel_holds_the_packages_and_their_data(dist: Path) -> None:
         "copilotkit_runtime_py/py.typed",
         *(
             f"copilotkit_runtime_py/app/playground/static/{file.name}"
-            for file in (ROOT / "src/copilotkit_runtime_py/app/playground/static").iterdir()
+            for file in (ROOT / "src/copilotkit_runtime_py/app/playground/static").glob("*.*")
         ),
+        *(
+            f"copilotkit_runtime_py/app/playground/static/vendor/{name}"
+            for package in _libraries().values()
+            for name in package["files"]
+        ),
+        "copilotkit_runtime_py/app/playground/static/vendor/LICENSES.txt",
         "copilotkit_runtime_py/cli/templates/app/.gitignore.in",
         "copilotkit_runtime_py/cli/templates/page-newest/web/src/App.tsx.in",
         "copilotkit_runtime_py/state_store/sql/migrations/0001.sql",
     } <= names
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the npm of the test is a shell script")
+@pytest.mark.parametrize(
+    ("npm", "built"),
+    [
+        ("#!/bin/sh\necho 'no network' >&2\nexit 1", True),
+        (
+            "#!/bin/sh\nfor each in marked-18.2.1 graphiql-4.1.2; do echo other > $each.tgz; done",
+            False,
+        ),
+    ],
+    ids=["npm cannot be asked", "a package is another"],
+)
+def test_the_wheel_is_built_without_the_libraries_but_never_with_others(
+    npm: str, built: bool, tmp_path: Path
+) -> None:
+    source = _checkout(tmp_path / "source")
+    fake = tmp_path / "bin" / "npm"
+    fake.parent.mkdir()
+    fake.write_text(npm + "\n", encoding="utf-8")
+    fake.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{fake.parent}:{os.environ['PATH']}"}
+
+    command = [UV, "build", "--wheel", "--out-dir", str(tmp_path), str(source)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    assert (done.returncode == 0) == built, done.stderr
+    if built:
+        [wheel] = tmp_path.glob("*.whl")
+        names = zipfile.ZipFile(wheel).namelist()
+        assert "copilotkit_runtime_py/app/playground/static/index.html" in names
+        assert not any("/vendor/" in name for name in names)
+    else:
+        assert "which is not the one in pyproject.toml" in done.stderr
 
 
 def test_the_source_distribution_brings_no_dependencies_of_the_tests(dist: Path) -> None:

@@ -528,7 +528,7 @@ def test_the_page_may_not_be_framed_and_runs_its_own_scripts_only(demo: str) -> 
     assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert "require-trusted-types-for 'script'; trusted-types 'none'" in policy
+    assert "require-trusted-types-for 'script'; trusted-types dompurify" in policy
     assert answer.headers["vary"].lower().startswith("accept")
 
 

@@ -1,4 +1,4 @@
-"""The GraphQL editor of the playground in a real browser, on the demo server."""
+"""GraphiQL in the playground, in a real browser, on the demo server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from copilotkit_runtime_py import CopilotRuntime, create_router
 from tests.browser.agents import echo
@@ -20,127 +20,103 @@ pytestmark = pytest.mark.browser
 def page(browser: Browser, demo: str) -> Iterator[Page]:
     """The editor, freshly opened. No test may leave a complaint or a request to another host."""
     with opened(browser, f"{demo}#graphql") as page:
-        expect(page.locator("#variables")).to_have_value(re.compile('"agentName": "demo"'))
         yield page
 
 
-def run(page: Page) -> str:
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#status")).to_contain_text("HTTP")
-    return page.locator("#merged").inner_text()
+def editor(page: Page) -> FrameLocator:
+    return page.frame_locator("iframe[title='GraphQL editor']")
 
 
-def choose(page: Page, example: str) -> None:
-    page.get_by_label("Example").select_option(label=example)
+def write(page: Page, operation: str) -> None:
+    """Puts an operation in the place of the one in the editor."""
+    editor(page).locator(".graphiql-query-editor .CodeMirror").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(operation)
+
+
+def run(page: Page) -> None:
+    editor(page).get_by_role("button", name=re.compile("Execute query")).click()
 
 
 def test_the_first_example_streams_a_reply_of_the_agent(page: Page) -> None:
-    page.locator("#query").focus()
-
-    merged = run(page)
-
-    assert '"__typename": "TextMessageOutput"' in merged
-    assert '"code": "Success"' in merged
-    page.get_by_role("tab", name="Parts").click()
-    assert page.locator("#parts li").count() > 5
-    assert page.locator("#parts li").last.inner_text().endswith('"hasNext": false }')
-
-
-@pytest.mark.parametrize(
-    ("example", "shown"),
-    [
-        ("hello", '"hello": "Hello World"'),
-        ("availableAgents", '"name": "demo"'),
-        ("loadAgentState", '"threadExists": false'),
-    ],
-)
-def test_every_other_example_runs(page: Page, example: str, shown: str) -> None:
-    choose(page, example)
-
-    assert shown in run(page)
-
-
-def test_a_thread_that_streamed_can_be_loaded(page: Page) -> None:
+    expect(editor(page).get_by_role("tab")).to_contain_text(
+        ["generateCopilotResponse", "availableAgents", "loadAgentState"]
+    )
     run(page)
-    choose(page, "loadAgentState")
 
-    assert '"threadExists": true' in run(page)
-
-
-def test_the_schema_can_be_read_and_filtered_with_the_keyboard(page: Page) -> None:
-    page.get_by_role("button", name="Schema", exact=True).press("Enter")
-    mutation = page.locator("#type-Mutation")
-    expect(mutation).to_contain_text("generateCopilotResponse(properties: JSONObject, data: ")
-
-    page.keyboard.type("interrupt")
-    expect(mutation).to_be_hidden()
-    expect(page.locator("#type-LangGraphInterruptEvent")).to_be_visible()
-
-    page.keyboard.press("Escape")
-    expect(page.locator("#schema")).to_be_hidden()
-    expect(page.get_by_role("button", name="Schema", exact=True)).to_be_focused()
+    result = editor(page).locator(".result-window")
+    expect(result).to_contain_text('"__typename": "TextMessageOutput"')
+    expect(result).to_contain_text('"code": "Success"', timeout=20_000)
 
 
-def test_the_editor_indents_and_can_be_left_with_the_keyboard(page: Page) -> None:
-    query = page.locator("#query")
-    query.fill("")
+def test_the_schema_can_be_read_and_completes_what_is_written(page: Page) -> None:
+    editor(page).get_by_role("button", name="Show Documentation Explorer").click()
+    expect(editor(page).locator(".graphiql-doc-explorer")).to_contain_text("Mutation")
+    write(page, "")
+    page.keyboard.type("{ hel")
+    expect(editor(page).locator(".CodeMirror-hint", has_text="hello")).to_be_visible()
+    page.keyboard.press("Enter")
+    run(page)
 
-    query.press_sequentially("{")
-    query.press("Enter")
-    query.press_sequentially("hello")
-    query.press("Enter")
-    query.press("Shift+Tab")
-    query.press_sequentially("}")
-    query.press("Tab")
-
-    assert query.input_value() == "{\n  hello\n}  "
-    query.press("Escape")
-    query.press("Tab")
-    expect(page.get_by_role("tab", name="Variables")).to_be_focused()
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tabpanel", name="Headers")).to_be_visible()
-
-
-def test_variables_that_are_no_json_are_told_before_anything_is_sent(page: Page) -> None:
-    page.locator("#variables").fill("{")
-    page.keyboard.press("Control+Enter")
-
-    expect(page.locator("#status")).to_have_text("The variables are not a JSON object")
-    assert page.locator("#parts li").count() == 0
+    expect(editor(page).locator(".result-window")).to_contain_text('"hello": "Hello World"')
 
 
 def test_an_error_of_the_operation_is_shown(page: Page) -> None:
-    page.locator("#query").fill("{ nothing }")
+    write(page, "{ nothing }")
+    run(page)
 
-    assert "Cannot query field" in run(page)
-
-
-def test_stop_ends_a_stream(page: Page) -> None:
-    page.keyboard.press("Control+Enter")
-    page.locator("#run").click()
-
-    expect(page.locator("#status")).to_contain_text("Stopped after")
-    expect(page.locator("#run")).to_have_text("Run")
+    expect(editor(page).locator(".result-window")).to_contain_text("Cannot query field")
 
 
-def test_what_was_written_survives_a_reload_and_headers_do_not(page: Page) -> None:
-    page.locator("#query").fill("{ hello }")
-    page.get_by_role("tab", name="Headers").click()
-    page.locator("#headers").fill('{"authorization": "Bearer secret"}')
+def test_what_was_written_survives_a_reload_and_the_request_header_goes_along(
+    browser: Browser,
+) -> None:
+    app = FastAPI()
+    app.include_router(create_router(CopilotRuntime(agents={"echo": echo})))
+    with serve_app(app) as origin, opened(browser, f"{origin}/api/copilotkit#graphql") as page:
+        write(page, "{ hello }")
+        expect(editor(page).locator(".graphiql-query-editor")).to_contain_text("hello")
+        page.get_by_role("button", name="Request header").click()
+        page.get_by_label("Value").fill("Bearer secret")
+        page.get_by_role("button", name="Use it").click()
+        page.wait_for_function("() => sessionStorage.getItem('graphiql:query') === '{ hello }'")
+        page.reload()
 
-    page.reload()
+        expect(editor(page).locator(".graphiql-query-editor")).to_contain_text("{ hello }")
+        with page.expect_request(lambda sent: "{ hello }" in (sent.post_data or "")) as sent:
+            run(page)
+        assert sent.value.headers["authorization"] == "Bearer secret"
+        assert page.evaluate("() => localStorage.length") <= 1
+        assert "secret" not in page.evaluate("() => JSON.stringify(localStorage)")
 
-    expect(page.locator("#query")).to_have_value("{ hello }")
-    expect(page.locator("#headers")).to_have_value("")
-    assert "secret" not in page.evaluate_handle("sessionStorage").evaluate(
-        "storage => JSON.stringify(storage)"
-    )
 
-
-def test_a_schema_that_the_server_keeps_to_itself_is_told_as_such(browser: Browser) -> None:
+def test_a_schema_that_the_server_keeps_to_itself_leaves_the_editor_usable(browser: Browser) -> None:
     app = FastAPI()
     app.include_router(create_router(CopilotRuntime(agents={"echo": echo}), introspection=False))
     with serve_app(app) as origin, opened(browser, f"{origin}/api/copilotkit#graphql") as page:
-        page.get_by_role("button", name="Schema", exact=True).click()
+        write(page, "{ hello }")
+        run(page)
 
-        expect(page.locator("#types")).to_contain_text("This server does not tell its schema: ")
+        expect(editor(page).locator(".result-window")).to_contain_text('"hello": "Hello World"')
+
+
+def test_the_editor_follows_the_theme_of_the_page(page: Page) -> None:
+    body = editor(page).locator("body")
+    expect(body).not_to_have_class(re.compile("graphiql-(dark|light)"))
+    page.get_by_role("button", name="Theme: auto").click()
+    expect(body).to_have_class(re.compile("graphiql-light"))
+    page.get_by_role("button", name="Theme: light").click()
+
+    expect(body).to_have_class(re.compile("graphiql-dark"))
+
+
+def test_the_editor_has_a_policy_of_its_own_and_only_the_playground_may_frame_it(
+    page: Page, demo: str
+) -> None:
+    expect(editor(page).get_by_role("tab").first).to_be_visible()
+    [frame] = [frame for frame in page.frames if "graphiql" in frame.url]
+    policy = page.request.get(frame.url).headers["content-security-policy"]
+
+    assert policy.startswith("default-src 'none'; script-src 'self'; ")
+    assert "frame-ancestors 'self'" in policy
+    assert "unsafe-eval" not in policy

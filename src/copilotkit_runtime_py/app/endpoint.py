@@ -179,8 +179,8 @@ class _Endpoint:
         telemetry.annotate(request_id=context.request_id, owner=logs.owner_hash(context.owner))
         if _is_page(request):
             return Response(playground.page(request.url.path), headers=playground.headers())
-        if request.method == "GET" and (script := playground.script(request.path_params.get("rest", ""))):
-            return script
+        if request.method == "GET" and (asset := playground.asset(request.path_params.get("rest", ""))):
+            return asset
         body = await read_body(request, self._limits)
         if _is_below(request):
             return await self._agui.handle_path(request, _raw_path(request), body, context)

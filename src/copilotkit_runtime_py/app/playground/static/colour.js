@@ -1,19 +1,18 @@
-// Colours for GraphQL and JSON.
+// JSON for people: over several lines, and in colours.
 
 const HIGHLIGHT_LIMIT = 200_000; // characters; beyond it colours cost more than they tell
 
-export const GRAPHQL = /(#.*)|("""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"?)|(\b(?:query|mutation|subscription|fragment|on|true|false|null)\b|[@$][A-Za-z_]\w*)|(-?\b\d+(?:\.\d+)?\b)/g;
-export const JSON_TOKENS = /(\u0000)|("(?:\\.|[^"\\\n])*"(?!\s*:))|("(?:\\.|[^"\\\n])*"(?=\s*:))|(-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b|\b(?:true|false|null)\b)/g;
-const CLASSES = ["c", "s", "k", "n"];
+const TOKENS = /("(?:\\.|[^"\\\n])*"(?!\s*:))|("(?:\\.|[^"\\\n])*"(?=\s*:))|(-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b|\b(?:true|false|null)\b)/g;
+const CLASSES = ["s", "k", "n"];
 
-export function colour(target, text, tokens) {
+export function colour(target, text) {
   if (text.length > HIGHLIGHT_LIMIT) {
     target.textContent = text;
     return;
   }
   const pieces = document.createDocumentFragment();
   let end = 0;
-  for (const match of text.matchAll(tokens)) {
+  for (const match of text.matchAll(TOKENS)) {
     pieces.append(text.slice(end, match.index));
     const span = document.createElement("span");
     span.className = CLASSES[match.slice(1).findIndex((group) => group !== undefined)];
@@ -25,7 +24,7 @@ export function colour(target, text, tokens) {
   target.replaceChildren(pieces);
 }
 
-export const inline = (value) => JSON.stringify(value, null, 1).replace(/\n */g, " ");
+const inline = (value) => JSON.stringify(value, null, 1).replace(/\n */g, " ");
 
 /** JSON over several lines, with a list of plain values (a message's chunks) on one. */
 export function pretty(value, indent = "") {

@@ -1,6 +1,6 @@
 // The questions that an agent asks before it goes on, and the form that answers each.
 
-import { colour, JSON_TOKENS, pretty } from "./colour.js";
+import { colour, pretty } from "./colour.js";
 import { $, el } from "./dom.js";
 
 let painted = [];
@@ -46,7 +46,7 @@ function words(interrupt) {
 
 function json(value) {
   const made = el("pre");
-  colour(made, pretty(value), JSON_TOKENS);
+  colour(made, pretty(value));
   return made;
 }
 

@@ -1,8 +1,7 @@
 // The start of the page: agents, views, settings and shortcuts.
 
 import { Chat } from "./chat.js";
-import { $, announce } from "./dom.js";
-import { startGraphQL } from "./graphql.js";
+import { $, announce, el } from "./dom.js";
 import { Session } from "./session.js";
 import { header, place, theme, THEMES, wire } from "./settings.js";
 import { StateView } from "./state.js";
@@ -56,7 +55,6 @@ async function start() {
   else session.begin(agents[0] ?? null);
   $("agents").value = session.agent;
   threads.refresh();
-  return agents;
 }
 
 $("agents").addEventListener("change", () => session.begin($("agents").value));
@@ -87,7 +85,14 @@ function begin() {
   announce("New thread.");
 }
 
+// GraphiQL is large, so it is loaded when somebody wants to see it.
+function showGraphQL() {
+  if ($("view-graphql").firstChild) return;
+  $("view-graphql").append(el("iframe", { title: "GraphQL editor", src: new URL("graphiql.html", import.meta.url) }));
+}
+
 enableTabs();
+$("tab-graphql").addEventListener("tab", showGraphQL);
 if (location.hash === "#graphql") select($("tab-graphql"));
 $("views").addEventListener("tab", ({ target }) => history.replaceState(null, "", target.id === "tab-graphql" ? "#graphql" : "#chat"));
 $("threads-toggle").addEventListener("click", () => toggleDrawer("threads"));
@@ -167,4 +172,4 @@ document.addEventListener("keydown", (event) => {
 
 paintTheme();
 paintHeader();
-start().then((agents) => startGraphQL(agents[0]));
+start();

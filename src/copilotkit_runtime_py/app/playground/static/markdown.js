@@ -1,60 +1,74 @@
-// As much Markdown as chats need: paragraphs, lists, headings, code, bold and emphasis.
-// It makes elements and text nodes, never markup, so any text is safe; links stay text.
+// Markdown as elements. Marked parses it, highlight.js colours its code, and DOMPurify sanitises the result.
+// HTML in the text is shown as text, and a picture of another host as a link: the page loads nothing for an agent.
 
 import { el } from "./dom.js";
+import { libraries } from "./libraries.js";
 
-const INLINE = /(`+)([^`]|[^`][\s\S]*?[^`])\1(?!`)|\*\*(?=\S)([\s\S]*?\S)\*\*|(?<![\w*])\*(?=[^\s*])([^*\n]*?[^\s*])\*(?![\w*])/g;
-const ITEM = /^\s*(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/;
+const HIGHLIGHT_LIMIT = 20_000; // characters; colours for more would delay each frame
+const ADDRESS = /^(?:https?|mailto):/i;
+const ALLOWED = {
+  ALLOWED_TAGS: [
+    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img", "input", "li", "ol",
+    "p", "pre", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+  ],
+  ALLOWED_ATTR: ["align", "alt", "checked", "class", "disabled", "href", "src", "start", "title", "type"],
+  ALLOWED_URI_REGEXP: ADDRESS,
+  ADD_URI_SAFE_ATTR: ["align", "start", "type"],
+  ALLOW_ARIA_ATTR: false,
+  ALLOW_DATA_ATTR: false,
+  RETURN_DOM_FRAGMENT: true,
+};
 
-export function markdown(text) {
-  const made = document.createDocumentFragment();
-  const lines = text.split("\n");
-  let at = 0;
-  while (at < lines.length) {
-    const [block, next] = fence(lines, at) ?? heading(lines, at) ?? list(lines, at) ?? paragraph(lines, at);
-    if (block) made.append(block);
-    at = next;
+const escaped = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const parser = libraries && new libraries.Marked({ gfm: true, breaks: true });
+parser?.use({
+  renderer: {
+    html: ({ text, block }) => (/^<br ?\/?>$/i.test(text) ? "<br>" : block ? `<p>${escaped(text)}</p>` : escaped(text)),
+    code: ({ text, lang }) => `<pre><code>${coloured(text, /^\S*/.exec(lang ?? "")[0])}</code></pre>`,
+    link({ href, tokens }) {
+      return ADDRESS.test(href) ? false : this.parser.parseInline(tokens);
+    },
+    image({ href, title, text }) {
+      if (/^data:image\//i.test(href)) return false;
+      if (!ADDRESS.test(href)) return escaped(text);
+      return `<a href="${escaped(href)}"${title ? ` title="${escaped(title)}"` : ""}>${escaped(text || href)}</a>`;
+    },
+  },
+});
+libraries?.sanitizer.addHook("afterSanitizeAttributes", (node) => {
+  if (node.tagName !== "A") return;
+  node.setAttribute("target", "_blank");
+  node.setAttribute("rel", "noopener noreferrer");
+});
+
+function coloured(code, language) {
+  if (code.length > HIGHLIGHT_LIMIT || !libraries.highlighter.getLanguage(language)) return escaped(code);
+  return libraries.highlighter.highlight(code, { language, ignoreIllegals: true }).value;
+}
+
+/** A text of an agent. While it grows, the blocks that are complete stay as they are. */
+export class Prose {
+  constructor() {
+    this.node = el("div", { class: "prose" });
+    this.blocks = []; // {raw, nodes}
   }
-  return made;
-}
 
-function fence(lines, at) {
-  const opening = /^\s*```/.test(lines[at]);
-  if (!opening) return null;
-  let end = at + 1;
-  while (end < lines.length && !/^\s*```\s*$/.test(lines[end])) end++;
-  return [el("pre", {}, el("code", {}, lines.slice(at + 1, end).join("\n"))), end + 1];
-}
-
-function heading(lines, at) {
-  const match = /^#{1,6}\s+(.*)$/.exec(lines[at]);
-  return match && [el("p", { class: "heading" }, inline(match[1])), at + 1];
-}
-
-function list(lines, at) {
-  const first = ITEM.exec(lines[at]);
-  if (!first) return null;
-  const made = el(first[1] ? "ol" : "ul", first[1] ? { start: first[1] } : {});
-  let end = at;
-  for (let item; end < lines.length && (item = ITEM.exec(lines[end])); end++) made.append(el("li", {}, inline(item[2])));
-  return [made, end];
-}
-
-function paragraph(lines, at) {
-  let end = at;
-  while (end < lines.length && lines[end].trim() && !(end > at && (ITEM.test(lines[end]) || /^(\s*```|#{1,6}\s)/.test(lines[end])))) end++;
-  return end === at ? [null, at + 1] : [el("p", {}, inline(lines.slice(at, end).join("\n"))), end];
-}
-
-function inline(text) {
-  const pieces = document.createDocumentFragment();
-  let end = 0;
-  for (const match of text.matchAll(INLINE)) {
-    pieces.append(text.slice(end, match.index));
-    const [, ticks, code, strong, emphasis] = match;
-    pieces.append(ticks ? el("code", {}, code) : strong ? el("strong", {}, strong) : el("em", {}, emphasis));
-    end = match.index + match[0].length;
+  update(text, open) {
+    this.node.classList.toggle("open", open);
+    if (!parser) {
+      this.node.classList.add("plain");
+      this.node.textContent = text;
+      return;
+    }
+    const tokens = parser.lexer(text).filter((token) => token.type !== "space");
+    let same = 0;
+    while (same < tokens.length && tokens[same].raw === this.blocks[same]?.raw) same++;
+    for (const { nodes } of this.blocks.splice(same)) nodes.forEach((node) => node.remove());
+    for (const token of tokens.slice(same)) {
+      const nodes = [...libraries.sanitizer.sanitize(parser.parser([token]), ALLOWED).childNodes];
+      this.node.append(...nodes);
+      this.blocks.push({ raw: token.raw, nodes });
+    }
   }
-  pieces.append(text.slice(end));
-  return pieces;
 }

@@ -1,9 +1,9 @@
 // What one message looks like: a node that is made once, and painted anew when its parts have changed.
 
-import { colour, JSON_TOKENS, pretty } from "./colour.js";
+import { colour, pretty } from "./colour.js";
 import { el } from "./dom.js";
 import { text } from "./graphql_run.js";
-import { markdown } from "./markdown.js";
+import { Prose } from "./markdown.js";
 import { offers } from "./page_tools.js";
 
 /** A view of a message; `paint` is told the conversation, and whether the session can run a call. */
@@ -11,6 +11,7 @@ export class MessageView {
   constructor(message) {
     this.node = el("li", { class: `message ${message.role}` });
     this.shown = [];
+    this.prose = new Prose();
     this.folds = new Map(); // what a person has folded or unfolded
   }
 
@@ -36,21 +37,23 @@ export const isShown = (message) => message.role in CONTENTS;
 
 const CONTENTS = {
   user: (message) => [el("div", { class: "bubble" }, text(message.content))],
-  assistant: (message, conversation) => {
+  assistant: (message, conversation, { prose }) => {
     const said = text(message.content);
     const open = conversation.open.has(message.id);
     if (!said && (message.toolCalls?.length || !open)) return [];
-    return [el("div", { class: `prose${open ? " open" : ""}` }, markdown(said))];
+    prose.update(said, open);
+    return [prose.node];
   },
   reasoning: (message, conversation, view) => {
     const open = conversation.open.has(message.id);
+    view.prose.update(text(message.content), false);
     return [foldable(view, "reasoning", open, { class: "reasoning" },
       el("summary", {}, open ? "Thinking…" : "Thought"),
-      el("div", { class: "prose" }, markdown(text(message.content))))];
+      view.prose.node)];
   },
   activity: (message, conversation, view) => {
     const body = el("pre");
-    colour(body, pretty(message.content), JSON_TOKENS);
+    colour(body, pretty(message.content));
     return [foldable(view, "activity", true, { class: "card" }, el("summary", {}, el("span", { class: "badge" }, "activity"), message.activityType), body)];
   },
 };
@@ -82,7 +85,7 @@ function foldable(view, key, open, attributes, summary, ...rest) {
 function json(source) {
   const made = el("pre");
   try {
-    colour(made, pretty(JSON.parse(source)), JSON_TOKENS);
+    colour(made, pretty(JSON.parse(source)));
   } catch { // part of JSON, or plain text
     made.textContent = source;
   }

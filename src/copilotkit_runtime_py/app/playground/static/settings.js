@@ -25,8 +25,6 @@ export const wire = setting("wire", "rest");
 /** A header for every request of the page: its name and its value. */
 export const header = setting("header", { name: "Authorization", value: "" });
 
-export const graphqlText = setting("graphql", null);
-
 export function requestHeaders() {
   const { name, value } = header.get();
   return name && value ? { [name]: value } : {};

@@ -1,6 +1,6 @@
 // The state that the agent and the page share.
 
-import { colour, JSON_TOKENS, pretty } from "./colour.js";
+import { colour, pretty } from "./colour.js";
 import { $, framed } from "./dom.js";
 
 export class StateView {
@@ -37,7 +37,7 @@ export class StateView {
     if (state === this.shown) return;
     this.shown = state;
     const text = pretty(state ?? null);
-    if ($("state-view").textContent !== text) colour($("state-view"), text, JSON_TOKENS);
+    if ($("state-view").textContent !== text) colour($("state-view"), text);
   }
 
   #show(form) {

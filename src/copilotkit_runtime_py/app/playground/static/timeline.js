@@ -1,6 +1,6 @@
 // What went over the wire, frame by frame.
 
-import { colour, JSON_TOKENS, pretty } from "./colour.js";
+import { colour, pretty } from "./colour.js";
 import { $, copy, el, framed } from "./dom.js";
 
 const KEPT = 3000; // frames
@@ -100,7 +100,7 @@ function row(frame) {
     if (!details.open || details.children.length > 1) return;
     const body = el("pre", { tabindex: 0 });
     const value = json(frame) ? JSON.parse(json(frame)) : null;
-    colour(body, json(frame) ? pretty(value) : "no body", JSON_TOKENS);
+    colour(body, json(frame) ? pretty(value) : "no body");
     details.append(el("div", { class: "frame" },
       el("p", {}, frame.id ? `id ${frame.id}` : "", " ",
         json(frame) ? el("button", { type: "button", onclick: () => copy(json(frame)) }, "Copy JSON") : null), body));
