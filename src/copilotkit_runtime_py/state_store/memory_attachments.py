@@ -9,7 +9,8 @@ from typing import Final
 
 from .attachments import AttachmentQuota, AttachmentRecord
 
-# Files that belong to no thread may take one of so many parts of a store's bytes, so that they cannot crowd out threads.
+# Files that belong to no thread may take this fraction (1/n) of a store's bytes, so that they cannot crowd
+# out threads.
 _UNSENT_SHARE: Final = 4
 
 

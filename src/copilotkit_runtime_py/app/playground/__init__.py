@@ -3,7 +3,7 @@
 The page works behind a proxy that changes its path: it asks for everything below the address that it was
 loaded from, and the server is not told what that is.
 
-`static/` holds the page. The build adds the libraries that it uses in `static/vendor/` (see `hatch_build.py`).
+`static/` holds the page. The build adds the libraries that it uses, in `static/vendor/` (`hatch_build.py`).
 GraphiQL is a page of its own, which the first one shows in a frame.
 """
 
