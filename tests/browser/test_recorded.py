@@ -72,7 +72,16 @@ def recorded(
         chat.send(STORY)
         chat.expect_last_answer("when to stop.")
     path = folder / "order.jsonl"
-    export = [COMMAND, "threads", "export", chat.thread_id, "--store", store, "--output", path]
+    export: list[str | Path] = [
+        COMMAND,
+        "threads",
+        "export",
+        chat.thread_id,
+        "--store",
+        store,
+        "--output",
+        path,
+    ]
     subprocess.run(export, check=True, capture_output=True)
     return path, said
 
