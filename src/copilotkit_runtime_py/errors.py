@@ -6,6 +6,7 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── ConfigurationError          the operator's set-up cannot serve the request
 ├── MissingApiKeyError          the request needs a CopilotKit Cloud key and carries none
 ├── InvalidRequestError         the request is malformed or exceeds a limit
+├── AttachmentRefusedError      a file cannot be stored
 ├── GuardrailsDeniedError       what the user says is not allowed
 ├── GuardrailsUnavailableError  nobody can say whether it is
 ├── ThreadBusyError             the thread has a run in progress
@@ -135,6 +136,17 @@ class InvalidRequestError(CopilotKitError):
 
     code = "BAD_REQUEST"
     status_code = 400
+
+
+class AttachmentRefusedError(CopilotKitError):
+    """A file cannot be stored: it is too large, of a type that is not allowed, or one too many."""
+
+    code = "ATTACHMENT_REFUSED"
+    severity = "warning"
+
+    def __init__(self, message: str, status_code: int) -> None:
+        super().__init__(message)
+        self.status_code = status_code
 
 
 class GuardrailsDeniedError(CopilotKitError):

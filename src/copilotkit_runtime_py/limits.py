@@ -18,6 +18,12 @@ class Limits:
         id_characters: the longest name, or id of a thread, a run or an agent.
         message_id_characters: the longest id of a message, a tool call or an interrupt. Such ids come from
             models, and some hold a signature of what the model thought.
+        attachment_bytes: the largest file that a page may upload.
+        attachments_per_owner: how many files one owner may have stored, or None for no bound. This and the
+            next one bind the anonymous user, too.
+        attachment_bytes_per_owner: how many bytes the files of one owner may have, or None for no bound.
+        attachment_seconds: how long a link to a file is valid at least, and how long a file is stored that no
+            message brings.
         messages_per_request: the most messages that a request may bring.
         tools_per_request: the most frontend tools that a request may bring.
         query_tokens: the most tokens that a GraphQL document may have, and as many comments; no longer than
@@ -28,8 +34,9 @@ class Limits:
         query_aliases: the most aliases that it may give.
         query_directives: the most directives that it may have.
         runs_per_minute_per_owner: how often one owner may start a run, have something suggested or a
-            recording transcribed, or None for no bound. As many may come at once after a pause. This and
-            the next three are counted in each process, and those of an owner do not bind the anonymous user.
+            recording transcribed, or upload a file, or None for no bound. As many may come at once after a
+            pause. This and the next three are counted in each process, and those of an owner do not bind the
+            anonymous user.
         tokens_per_minute_per_owner: how many tokens models may use in the runs of one owner, or None for no
             bound. As many may be used at once after a pause. Models report them when they have answered, so
             a run that exceeds the bound goes on, and the next one is refused until the time has come.
@@ -57,6 +64,10 @@ class Limits:
     json_depth: int = 100
     id_characters: int = 1024
     message_id_characters: int = 64 * 1024
+    attachment_bytes: int = 20 * 1024 * 1024
+    attachments_per_owner: int | None = 1_000
+    attachment_bytes_per_owner: int | None = 1024 * 1024 * 1024
+    attachment_seconds: float = 86_400.0
     messages_per_request: int = 10_000
     tools_per_request: int = 1_000
     query_tokens: int = 1_000

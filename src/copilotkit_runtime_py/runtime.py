@@ -10,6 +10,8 @@ from ag_ui.core import RunAgentInput
 
 from . import telemetry
 from .agui.run_input import RunInput
+from .attachments.files import Attachments
+from .attachments.media_types import ATTACHMENT_TYPES
 from .context import RequestContext
 from .errors import CopilotKitError, masked
 from .generative_ui.app_request import AppRequest
@@ -85,6 +87,8 @@ class CopilotRuntime:
         on_stop_generation: called once after a run was stopped.
         on_error: called after a request failed.
         transcription_service: turns recordings into text for frontends with a microphone button.
+        attachment_types: the media types of files that pages may upload, such as `image/*`. By default
+            images, audio, video, PDF, plain text and office documents.
         a2ui: lets agents draw A2UI surfaces: `A2UI(...)`, or True for its defaults. Without it, they can on
             pages that bring a component catalog; False switches that off, too.
         open_generative_ui: lets agents write HTML documents for a sandboxed frame of the page: True, or the
@@ -116,6 +120,7 @@ class CopilotRuntime:
         on_stop_generation: Hook[StopGeneration] | None = None,
         on_error: Hook[RequestFailed] | None = None,
         transcription_service: TranscriptionService | None = None,
+        attachment_types: Collection[str] = ATTACHMENT_TYPES,
         a2ui: A2UI | bool | None = None,
         open_generative_ui: bool | Collection[str] = False,
         development: bool = False,
@@ -151,17 +156,20 @@ class CopilotRuntime:
             on_stop_generation=on_stop_generation,
             on_error=on_error,
         )
+        self.attachments = Attachments(self.state_store, self.limits, attachment_types)
         self._server_side = ServerSide(
             guardrails=guardrails,
             generative_ui=GenerativeUI(a2ui, open_generative_ui),
             tools=self._tools,
+            attachments=self.attachments,
+            attached_bytes=self.limits.request_bytes,
             properties=self.properties,
         )
         self.generative_ui_info = self._server_side.generative_ui.info
         self._locks = ThreadLocks(
             self.state_store, on_busy_thread=on_busy_thread, limits=self.limits, abandon=self._abandon
         )
-        self._reader = ThreadReader(self.state_store, self._locks)
+        self._reader = ThreadReader(self.state_store, self._locks, self.attachments)
         self._observers: list[Callable[[Run], None]] = []
         self._capacity = Capacity(self.limits)
         self._writer = JournalWriter(

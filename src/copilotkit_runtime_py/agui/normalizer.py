@@ -267,6 +267,8 @@ class EventSequence:
             if "forwardedProps" in told and told is not self._input:
                 # The agent knows the server's own properties, too.
                 told["forwardedProps"] = self._input.get("forwardedProps", {})
+            if self._sent and told is not self._input and told.get("messages"):
+                told["messages"] = restore_client_messages(told["messages"], self._sent)
         messages = (event.get("input") or {}).get("messages") or ()
         self._ids.keep(messages)
         self._attribution.read(messages, authoritative=False)

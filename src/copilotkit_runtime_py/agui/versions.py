@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import orjson
 from ag_ui.core import RunAgentInput
@@ -86,6 +86,11 @@ class SentMessage(NamedTuple):
 
     outline: Any
     original: dict[str, Any]
+
+    @classmethod
+    def of(cls, message: dict[str, Any]) -> Self:
+        """Returns a message that the runtime has as it was sent, and the agent gets in another form."""
+        return cls(_outline(message), message)
 
 
 def sent_messages(body: dict[str, Any], messages: list[dict[str, Any]]) -> dict[str, SentMessage]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,11 +16,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .. import telemetry
+from ..attachments.files import too_large
 from ..context import RequestContext
 from ..errors import InvalidRequestError
 from ..logs import records as logs
 from ..logs.records import get_logger
 from ..protocols.agui.endpoint import AGUIEndpoint
+from ..protocols.attachments import FORM_BYTES, AttachmentEndpoint
 from ..protocols.graphql.http import GraphQLEndpoint
 from ..protocols.request_body import RequestBody
 from ..protocols.responses import json_response
@@ -29,7 +31,7 @@ from . import cors, playground
 from .headers import HeaderPolicy
 from .hosts import is_local
 from .identity import Identify, Refusal, is_exposed, owner_of, refusal_of
-from .request_body import BodyError, read_body
+from .request_body import BodyError, bounded_body, read_body
 
 _METHODS: Final = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE"]
 
@@ -143,6 +145,7 @@ class _Endpoint:
         self._introspection = True if runtime.development and introspection is None else introspection
         self._graphql = graphql
         self._agui = agui
+        self._attachments = AttachmentEndpoint(runtime)
 
     def router(self, path: str, *, allow_local_pages: bool) -> APIRouter:
         attributes = {"refuse": self._refuse, "allow_local_pages": allow_local_pages}
@@ -152,11 +155,51 @@ class _Endpoint:
         async def answer(request: Request, user: Any = identified) -> Response:
             return await self._answer(request, user)
 
+        upload_attributes = {**attributes, "refuse": self._refuse_upload}
+        self._add_attachments(router, path, identified, type("_UploadRoute", (_Route,), upload_attributes))
         for variant in (path, f"{path}/", f"{path}/{{rest:path}}"):
             if variant:
                 router.add_api_route(variant, answer, methods=_METHODS, include_in_schema=False)
                 router.add_api_route(variant, self._options, methods=["OPTIONS"], include_in_schema=False)
         return router
+
+    def _add_attachments(
+        self, router: APIRouter, path: str, identified: Any, upload_route: type[_Route]
+    ) -> None:
+        """Adds the routes of files. Who reads one is not identified: an `<img>` sends no headers."""
+
+        async def upload(request: Request, user: Any = identified) -> Response:
+            return await self._upload(request, user)
+
+        async def download(request: Request, id: str) -> Response:
+            return await self._attachments.download(request, id)
+
+        files = f"{path}/attachments"
+        router.add_api_route(
+            files, upload, methods=["POST"], include_in_schema=False, route_class_override=upload_route
+        )
+        router.add_api_route(f"{files}/{{id}}", download, methods=["GET", "HEAD"], include_in_schema=False)
+
+    async def _upload(self, request: Request, user: Any) -> Response:
+        try:
+            context = self._context(request, user)
+        except Exception as error:
+            return await self._refuse_upload(request, Refusal(self._runtime.masked(error)))
+        logs.enter_request(context)
+        telemetry.annotate(
+            request_id=context.request_id, owner=logs.owner_hash(context.owner), operation="attachments/add"
+        )
+        return await self._attachments.upload(request, self._form(request), context)
+
+    def _form(self, request: Request) -> AsyncIterator[bytes]:
+        limits = self._limits
+        size = limits.attachment_bytes + FORM_BYTES
+        return bounded_body(request, size, limits.request_seconds, too_large(limits))
+
+    async def _refuse_upload(self, request: Request, refusal: Refusal) -> Response:
+        response = await self._attachments.refuse(self._form(request), refusal.error)
+        response.headers.update(refusal.headers)
+        return response
 
     def _context(self, request: Request, user: Any) -> RequestContext:
         headers = self._policy.forwarded(request.headers.items())

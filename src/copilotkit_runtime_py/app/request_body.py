@@ -86,28 +86,53 @@ async def read_body(request: Request, limits: Limits) -> RequestBody:
         ClientDisconnect: the client left.
     """
     limit = limits.request_bytes
-    stream = request.stream()
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > _MAX_DIGITS or int(declared) > limit):
-        raise _too_large(limit, stream)
+    size = f"{limit // _MEBIBYTE} MiB" if limit % _MEBIBYTE == 0 else f"{limit} bytes"
+    message = f"The request exceeds {size}. The server's --max-body (Limits.request_bytes) sets this limit."
     data = bytearray()
-    try:
-        async with asyncio.timeout(limits.request_seconds):
-            async for chunk in stream:
-                data += chunk
-                if len(data) > limit:
-                    raise _too_large(limit, stream)
-    except TimeoutError:
-        raise BodyError(408, "Request timeout", "The request did not arrive in time.") from None
+    async for chunk in bounded_body(request, limit, limits.request_seconds, message):
+        data += chunk
     if "multipart/form-data" in request.headers.get("content-type", ""):
         return RequestBody(data)
     return await RequestBody.parse(data, limits)
 
 
-def _too_large(limit: int, stream: AsyncIterator[bytes]) -> BodyError:
-    size = f"{limit // _MEBIBYTE} MiB" if limit % _MEBIBYTE == 0 else f"{limit} bytes"
-    message = f"The request exceeds {size}. The server's --max-body (Limits.request_bytes) sets this limit."
-    return BodyError(413, "Payload too large", message, _first(_LINGER_FACTOR * limit, stream))
+async def bounded_body(
+    request: Request, max_bytes: int, seconds: float, too_large: str
+) -> AsyncIterator[bytes]:
+    """Yields the chunks of a body, and no more of it than a limit.
+
+    Args:
+        request: the request.
+        max_bytes: the limit.
+        seconds: how long the body may take to arrive.
+        too_large: what the client is told beyond the limit.
+
+    Raises:
+        BodyError: it exceeds the limit, or does not arrive in time.
+        ClientDisconnect: the client left.
+    """
+    stream = request.stream()
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > _MAX_DIGITS or int(declared) > max_bytes):
+        raise _too_large(too_large, max_bytes, stream)
+    size = 0
+    deadline = asyncio.get_running_loop().time() + seconds
+    try:
+        while True:
+            async with asyncio.timeout_at(deadline):
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(too_large, max_bytes, stream)
+            yield chunk
+    except TimeoutError:
+        raise BodyError(408, "Request timeout", "The request did not arrive in time.") from None
+
+
+def _too_large(message: str, max_bytes: int, stream: AsyncIterator[bytes]) -> BodyError:
+    return BodyError(413, "Payload too large", message, _first(_LINGER_FACTOR * max_bytes, stream))
 
 
 async def _first(max_bytes: int, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -11,10 +11,14 @@ from ..agui.events import Event
 from ..agui.message_ids import ids_of
 from ..agui.normalizer import EventSequence
 from ..agui.run_input import RunInput
+from ..agui.versions import SentMessage
+from ..attachments.contents import WithContents, linked_messages
+from ..attachments.files import Attachments
 from ..generative_ui.features import EventTransform, GenerativeUI, RunFeatures
 from ..guardrails.guard import Guard
 from ..guardrails.policy import Guardrails
 from ..logs.records import get_logger
+from ..providers.base import Provider
 from ..providers.unique_calls import UniqueCalls
 from ..state_store.base import AgentState
 from ..tools.approvals import Approvals
@@ -34,12 +38,16 @@ class ServerSide:
         guardrails: judges what users say, if there are rules.
         generative_ui: the kinds of generative UI that are offered.
         tools: the server's tools.
+        attachments: the files that users attach to messages.
+        attached_bytes: how many bytes of files, in base64, an agent gets at most.
         properties: the server's own properties.
     """
 
     guardrails: Guardrails | None
     generative_ui: GenerativeUI
     tools: ToolRegistry
+    attachments: Attachments
+    attached_bytes: int
     properties: Mapping[str, Any]
 
 
@@ -86,7 +94,7 @@ class AgentRun:
             request.input.run_id,
             strict_stream=request.agent.provider.strict_stream,
             input=None if self._alone else recorded_input(request, self._known, hidden),
-            sent=request.sent,
+            sent={**request.sent, **self._linked},
             # Clients have these messages, also where RUN_STARTED does not repeat them.
             known=() if self._alone else [*self._known_messages, *request.input.messages],
         )
@@ -115,9 +123,10 @@ class AgentRun:
         agent, context = self._request.agent, self._request.context
         # The verdict comes first: an agent that has run has spent money, called tools and remembered.
         input = await self.guard.admit()
-        loop = None if self._alone else await self._server.tools.with_tools(agent, self._features.tools)
+        tools = self._server.tools
+        loop = None if self._alone else await tools.with_tools(agent, self._features.tools, self._attached)
         if loop is None:
-            return UniqueCalls(agent.provider, self._known_messages).run(input.model, context)
+            return UniqueCalls(self._attached(agent.provider), self._known_messages).run(input.model, context)
         self.normalizes = True
         return loop.run(
             input,
@@ -128,6 +137,22 @@ class AgentRun:
             self.approvals,
             replaces_results=self._request.replaces_results,
         )
+
+    def _attached(self, provider: Provider) -> Provider:
+        """Returns a provider whose agent gets the content of the conversation's files."""
+        if not self._linked:
+            return provider
+        return WithContents(
+            provider,
+            self._server.attachments,
+            max_bytes=self._server.attached_bytes,
+            recorded=self._request.recorded and not self._alone,
+        )
+
+    @cached_property
+    def _linked(self) -> dict[str, SentMessage]:
+        """The messages, by id, that have links to files: agents get contents, and readers see the links."""
+        return linked_messages([*self._known_messages, *self._request.input.messages])
 
     @property
     def _known_messages(self) -> list[Json]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from ..agui.call_ids import CallIds
 from ..agui.events import is_approval, is_asked
 from ..agui.message_ids import MessageIds, ids_of
+from ..agui.versions import restore_client_messages
+from ..attachments.contents import linked_messages
+from ..attachments.files import Attachments
 from ..context import RequestContext
 from ..errors import ThreadNotFoundError
 from ..providers.directory import ResolvedAgent
@@ -44,11 +47,13 @@ class ThreadReader:
     Args:
         store: where threads are stored.
         locks: the runs in progress.
+        attachments: the files of threads. What is read has links to them that are valid now.
     """
 
-    def __init__(self, store: StateStore, locks: ThreadLocks) -> None:
+    def __init__(self, store: StateStore, locks: ThreadLocks, attachments: Attachments) -> None:
         self._store = store
         self._locks = locks
+        self._attachments = attachments
 
     async def connect(
         self, agent: ResolvedAgent, thread_id: str, context: RequestContext, *, since: int
@@ -83,11 +88,19 @@ class ThreadReader:
             logs = [log for log in logs if log.run.number < run.number]
         if (logs and logs[0].run.number <= since) or (run is not None and run.number <= since):
             readable = [log for log in logs if await agent.available.may_read(log.run.agent_name)]
+            readable = await self._attachments.renewed_logs(readable, owner)
             return ThreadView(logs=readable, snapshot=None, run=run, length=length)
         snapshot = await self.load_state(agent, thread_id, context)
         return ThreadView(logs=[], snapshot=snapshot, run=run, length=length)
 
     async def load_state(
+        self, agent: ResolvedAgent, thread_id: str, context: RequestContext
+    ) -> AgentState | None:
+        """Returns an agent's state and messages on a thread, or None where the caller has no such thread."""
+        state = await self._load_state(agent, thread_id, context)
+        return await self._attachments.renewed_state(state, context.owner)
+
+    async def _load_state(
         self, agent: ResolvedAgent, thread_id: str, context: RequestContext
     ) -> AgentState | None:
         """Returns an agent's state and messages on a thread, or None where the caller has no such thread.
@@ -115,6 +128,9 @@ class ThreadReader:
         messages = message_ids.read(ids.named(snapshot.messages))
         if stored is not None and ids_of(stored.messages) >= ids_of(messages):
             messages = stored.messages
+        elif stored is not None:
+            # The agent got contents in the place of links.
+            messages = restore_client_messages(messages, linked_messages(stored.messages))
         interrupts = [ids.interrupt(interrupt) for interrupt in snapshot.interrupts]
         if stored is not None:  # agents know nothing of them
             interrupts += [interrupt for interrupt in stored.interrupts if is_approval(interrupt)]

@@ -115,7 +115,12 @@ class ToolRegistry:
         """
         self._add(AgentTool(name=name, description=description, agents=agents))
 
-    async def with_tools(self, agent: ResolvedAgent, further: Sequence[Action] = ()) -> ToolLoop | None:
+    async def with_tools(
+        self,
+        agent: ResolvedAgent,
+        further: Sequence[Action] = (),
+        prepared: Callable[[Provider], Provider] = lambda provider: provider,
+    ) -> ToolLoop | None:
         """Returns what runs an agent with the server's tools, or None if the server has none.
 
         An agent that the caller may not use is no tool for them.
@@ -123,6 +128,7 @@ class ToolRegistry:
         Args:
             agent: the agent.
             further: tools of this run alone.
+            prepared: returns what runs an agent of this run, given its provider.
         """
         if not (self._tools or self._sources or further):
             return None
@@ -131,11 +137,11 @@ class ToolRegistry:
             agents = await agent.available.all()
             tools = [tool for tool in tools if isinstance(tool, Action) or tool.name in agents]
         return ToolLoop(
-            agent.provider,
+            prepared(agent.provider),
             name=agent.name,
             tools=tools,
             sources=self._sources,
-            agents=agents,
+            agents={name: prepared(provider) for name, provider in agents.items()},
             limits=self._limits,
             development=self._development,
         )

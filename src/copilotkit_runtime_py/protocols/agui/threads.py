@@ -86,6 +86,7 @@ class ThreadOperations:
         if last is not None and await agents.may_read(last):
             runs = await self._runtime.state_store.read_runs(call.context.owner, call.thread_id)
             logs = [log for log in runs if log.ended and await agents.may_read(log.run.agent_name)]
+            logs = await self._runtime.attachments.renewed_logs(logs, call.context.owner)
         return json_response({"events": replay(logs)})
 
     async def _load(self, call: Call) -> AgentState | None:

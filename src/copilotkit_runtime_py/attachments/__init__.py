@@ -1,0 +1,7 @@
+"""Files that users attach to messages: stored once, shown by signed links, and given to agents as content.
+
+`files` stores files and reads them for their owners, `media_types` says what a file is, `links` makes the
+links that messages hold and pages show. `contents` puts the content of files in the place of their links
+where an agent gets a conversation. May import `agui`, `context`, `errors`, `limits`, `logs`, `providers` and
+`state_store`; is imported by `app`, `runs`, `runtime` and `protocols`.
+"""

@@ -1,0 +1,220 @@
+"""Files that pages upload and show: `POST attachments` and `GET attachments/ID` below the endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+from urllib.parse import quote
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..attachments.files import Attachments, Upload
+from ..attachments.links import Link
+from ..attachments.media_types import is_shown_inline, served_type
+from ..context import RequestContext
+from ..errors import CopilotKitError
+from ..hooks import RequestFailed
+from ..logs.records import get_logger
+from ..runtime import CopilotRuntime
+from ..state_store.attachments import AttachmentRecord
+from .responses import HTTPError, error_body, invalid_request, json_response, not_found
+
+logger = get_logger(__name__)
+
+FORM_BYTES: Final = 64 * 1024
+"""What a form may have besides its file."""
+
+_MAX_FIELDS: Final = 10
+_MAX_FILENAME: Final = 255
+# Headers that a page of another origin cannot send without the browser asking the server first.
+_ASKED: Final = ("authorization", "x-requested-with")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
+
+
+class AttachmentEndpoint:
+    """Serves the files of one runtime.
+
+    Args:
+        runtime: the runtime.
+    """
+
+    def __init__(self, runtime: CopilotRuntime) -> None:
+        self._runtime = runtime
+
+    async def upload(self, request: Request, body: AsyncIterator[bytes], context: RequestContext) -> Response:
+        """Stores the file in the field `file` of a form, and answers with a source for a message's part.
+
+        Args:
+            request: the request.
+            body: its body, of a bounded size.
+            context: who uploads.
+        """
+        try:
+            if _is_unasked(request):
+                raise invalid_request("A page of another origin has to send X-Requested-With.", 403)
+            self._runtime.count_start(context)
+            return json_response(await self._stored(request, body, context), 201)
+        except HTTPError as error:
+            response = error.response()
+        except (CopilotKitError, OSError) as error:
+            await self._runtime.report(RequestFailed(error=error, context=context))
+            response = _refusal(self._runtime.masked(error))
+        return await _received(body, response)
+
+    async def refuse(self, body: AsyncIterator[bytes], error: CopilotKitError) -> Response:
+        """Answers an upload of somebody who may not come in."""
+        return await _received(body, _refusal(error))
+
+    async def download(self, request: Request, id: str) -> Response:
+        """Answers with a file, or a part of it, to whoever has a valid link."""
+        query = request.query_params
+        expires, signature = query.get("expires"), query.get("signature")
+        link = Link.parse(f"attachments/{id}?expires={expires}&signature={signature}")
+        try:
+            record = await self._runtime.attachments.open(link) if link is not None else None
+        except CopilotKitError as error:
+            return _refusal(error)
+        if record is None:
+            return not_found("There is no such file, or its link has expired.").response()
+        return _FileResponse(request, self._runtime.attachments, record, self._runtime.limits.reader_seconds)
+
+    async def _stored(
+        self, request: Request, body: AsyncIterator[bytes], context: RequestContext
+    ) -> dict[str, str]:
+        if "multipart/form-data" not in request.headers.get("content-type", ""):
+            raise invalid_request("Send the file as the field 'file' of a form (multipart/form-data).", 415)
+        parser = MultiPartParser(
+            request.headers,
+            body,  # type: ignore[arg-type] # any async iterator will do
+            max_files=1,
+            max_fields=_MAX_FIELDS,
+            max_part_size=FORM_BYTES,
+        )
+        try:
+            form = await parser.parse()
+        except (MultiPartException, KeyError) as error:
+            problem = error.message if isinstance(error, MultiPartException) else "Missing boundary."
+            raise invalid_request(f"The form is malformed: {problem}") from None
+        try:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise invalid_request("The form has no file in the field 'file'.")
+            upload = Upload(
+                filename=_bare_name(file.filename),
+                media_type=file.content_type or "",
+                size=file.size or 0,
+                read=file.read,
+            )
+            record, link = await self._runtime.attachments.add(upload, context.owner)
+        finally:
+            await form.close()
+        return {"type": "url", "value": link, "mimeType": record.media_type}
+
+
+class _FileResponse(Response):
+    """Sends a file in pieces, so that memory does not grow with it.
+
+    The file is a user's, and what it may do to who opens it is bounded: a browser takes it for what the
+    runtime says, runs no script in it, and shows only what cannot have any.
+    """
+
+    def __init__(
+        self, request: Request, files: Attachments, record: AttachmentRecord, reader_seconds: float
+    ) -> None:
+        self._files = files
+        self._record = record
+        self._reader_seconds = reader_seconds
+        self._start, self._stop, self.status_code = _range(request.headers.get("range", ""), record.size)
+        self._has_body = request.method != "HEAD"
+        self.background = None
+        kind = "inline" if is_shown_inline(record.media_type) else "attachment"
+        name = f"; filename*=UTF-8''{quote(record.filename, safe='')}" if record.filename else ""
+        # The PDF viewer of Chrome shows nothing in a sandbox, and has one of its own.
+        sandbox = "" if record.media_type == "application/pdf" else "; sandbox"
+        headers = {
+            "content-type": served_type(record.media_type),
+            "content-length": str(self._stop - self._start),
+            "content-disposition": f"{kind}{name}",
+            "content-security-policy": f"default-src 'none'; style-src 'unsafe-inline'{sandbox}",
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cross-origin-resource-policy": "cross-origin",
+            "accept-ranges": "bytes",
+            "cache-control": "private, max-age=3600, immutable",
+        }
+        if self.status_code == 206:
+            headers["content-range"] = f"bytes {self._start}-{self._stop - 1}/{record.size}"
+        elif self.status_code == 416:
+            headers["content-range"] = f"bytes */{record.size}"
+        self.init_headers(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the answer."""
+        try:
+            async with asyncio.timeout(self._reader_seconds) as deadline:
+                await send(
+                    {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+                )
+                if self._has_body and self._start < self._stop:
+                    await self._send_file(send, deadline)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except OSError:
+            if deadline.expired():
+                logger.warning("left a client that read nothing for %g seconds", self._reader_seconds)
+            else:
+                logger.debug("the client left")
+
+    async def _send_file(self, send: Send, deadline: asyncio.Timeout) -> None:
+        time = asyncio.get_running_loop().time
+        left = self._stop - self._start
+        async for part in self._files.read(self._record, self._start):
+            await send({"type": "http.response.body", "body": part[:left], "more_body": True})
+            deadline.reschedule(time() + self._reader_seconds)
+            left -= len(part)
+            if left <= 0:
+                return
+
+
+def _refusal(error: CopilotKitError) -> Response:
+    return json_response(error_body(error), error.status_code, error.headers)
+
+
+async def _received(body: AsyncIterator[bytes], response: Response) -> Response:
+    """Receives what is left of a body: a browser that is still sending may not see an answer before."""
+    async for _ in body:
+        pass
+    return response
+
+
+def _range(header: str, size: int) -> tuple[int, int, int]:
+    """Returns the first byte to send, the byte after the last one, and the status. Several ranges are all."""
+    found = _RANGE.fullmatch(header.strip())
+    if found is None or found[0] == "bytes=-":
+        return 0, size, 200
+    first, last = found[1], found[2]
+    start = int(first) if first else max(size - int(last), 0)
+    stop = min(int(last) + 1, size) if first and last else size
+    if start >= size or start >= stop:
+        return 0, 0, 416
+    return start, stop, 206
+
+
+def _is_unasked(request: Request) -> bool:
+    """Whether a page of another origin may have sent this form, cookies and all, unasked."""
+    origin = request.headers.get("origin")
+    if origin is None or any(name in request.headers for name in _ASKED):
+        return False
+    return origin.partition("://")[2] != request.headers.get("host")
+
+
+def _bare_name(filename: str | None) -> str | None:
+    """Returns the last part of a file name, or None where it is none that a file could have."""
+    name = re.split(r"[/\\]", filename)[-1] if filename else ""
+    plain = "".join(char for char in name if char.isprintable()).strip(". ")
+    return plain[-_MAX_FILENAME:] or None
