@@ -181,4 +181,5 @@ def too_large(limits: Limits) -> str:
     """Returns what a page is told of a file that is too large."""
     size = limits.attachment_bytes
     shown = f"{size // _MEBIBYTE} MiB" if size % _MEBIBYTE == 0 else f"{size} bytes"
-    return f"The file exceeds {shown}. The server's --limit attachment_bytes=N (Limits.attachment_bytes) sets this."
+    setting = "--limit attachment_bytes=N (Limits.attachment_bytes)"
+    return f"The file exceeds {shown}. The server's {setting} sets this."
