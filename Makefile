@@ -86,6 +86,10 @@ contract: .venv/.dev $(NODE_MODULES) ## Take the GraphQL contract from the npm p
 soak: .venv/.dev ## Load a process for ten minutes, and see that it keeps nothing (make soak ARGS="--seconds 60")
 	$(PYTHON) -m tests.soak $(ARGS)
 
+.PHONY: fuzz
+fuzz: .venv/.dev $(NODE_MODULES) ## Try random input for ten minutes (make fuzz ARGS="--minutes 60")
+	$(PYTHON) -m tests.fuzz $(ARGS)
+
 .PHONY: compat
 compat: .venv/.dev $(NODE_MODULES) ## Say what the newest packages of CopilotKit do differently
 	$(PYTHON) -m tests.clients_agui.compat $(ARGS)

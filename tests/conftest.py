@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from .examples import FACTOR, examples
 from .servers import Postgres, Redis
 
 # A machine that is busy takes long for the simplest example. A continuous integration run tries
 # the same examples each time, so that it fails because of a change.
-settings.register_profile("patient", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile(
+    "patient",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")) and FACTOR == 1,
+    max_examples=examples(),
+    print_blob=True,
+)
 settings.load_profile("patient")
 
 

@@ -23,6 +23,7 @@ TARGETS = [
     "format",
     "contract",
     "soak",
+    "fuzz",
     "compat",
     "lowest",
     "mutation",

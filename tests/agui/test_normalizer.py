@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.agui.normalizer import EventSequence
 from copilotkit_runtime_py.errors import ProtocolViolationError
+from tests.examples import examples
 from tests.well_formed import check_models, check_stream
 
 Event = dict[str, Any]
@@ -939,7 +940,7 @@ def any_event(draw: st.DrawFn) -> Any:
 
 
 @given(st.lists(any_event(), max_size=25), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_any_list_of_events_makes_a_well_formed_stream(yielded: list[Any], strict_stream: bool) -> None:
     sequence = EventSequence("t1", "r1", strict_stream=strict_stream)
     out: list[Event] = []

@@ -27,6 +27,7 @@ from copilotkit_runtime_py import (
 )
 from copilotkit_runtime_py.agui import events
 from tests.attacks.graphql import RUN, data
+from tests.examples import examples
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import PATH, run_body
 
@@ -242,7 +243,7 @@ def fuzzed() -> Iterator[Fuzzed]:
     fuzzed.close()
 
 
-@settings(max_examples=FEW, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(FEW), suppress_health_check=list(HealthCheck))
 @given(request=requests())
 def test_no_request_is_a_fault_of_the_server_or_leaves_a_task(fuzzed: Fuzzed, request: Request) -> None:
     fuzzed.send(request)

@@ -16,7 +16,7 @@ const clients = {
   "0.0.53": within("core-1.56.5"),
 };
 const { applyPatch } = require("fast-json-patch");
-const { Observable } = require("rxjs");
+const { Subject } = require("rxjs");
 let body = "";
 globalThis.fetch = async () => new Response(body, { headers: { "content-type": "text/event-stream" } });
 console.log = console.info = console.warn = console.error = console.debug = () => {};
@@ -45,13 +45,12 @@ const operations = {
   frames({ version, chunks }) {
     const events = [];
     let failed = false;
-    const source = new Observable((subscriber) => {
-      subscriber.next({ type: "headers", status: 200, headers: new Headers() });
-      for (const chunk of chunks) subscriber.next({ type: "data", data: Buffer.from(chunk, "base64") });
-      subscriber.complete();
-    });
+    const source = new Subject();
     const { parseSSEStream } = clients[version];
     parseSSEStream(source).subscribe({ next: (event) => events.push(event), error: () => (failed = true) });
+    source.next({ type: "headers", status: 200, headers: new Headers() });
+    for (const chunk of chunks) source.next({ type: "data", data: Buffer.from(chunk, "base64") });
+    source.complete();
     return { events, failed };
   },
 };

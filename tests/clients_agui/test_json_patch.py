@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -11,10 +10,10 @@ from hypothesis import strategies as st
 
 from copilotkit_runtime_py.agui.json_patch import Patched
 from tests.clients_agui.oracles import Oracles
+from tests.examples import examples
 
 pytestmark = pytest.mark.clients
 
-EXAMPLES = int(os.environ.get("COPILOTKIT_TEST_EXAMPLES", "200"))
 # Names that every JavaScript object inherits are left out.
 KEY = st.sampled_from(["", "a", "b", "0", "1", "a/b", "m~n", "é"])
 SCALAR = st.sampled_from([None, True, False, 0, 1, -1, 1.5, "", "0", "text", "😀"])
@@ -52,7 +51,7 @@ def patches() -> st.SearchStrategy[list[dict[str, Any]]]:
 
 @pytest.mark.timeout(0)
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(200),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from typing import Any, Literal, TypeAlias
 
@@ -18,6 +17,7 @@ from copilotkit_runtime_py.agui.events import well_formed
 from copilotkit_runtime_py.context import ANONYMOUS
 from copilotkit_runtime_py.limits import Limits
 from tests.clients_agui.oracles import Oracles
+from tests.examples import examples
 from tests.protocols.agui.exchange import Exchange
 from tests.protocols.agui.served import Event, Served, serve
 from tests.random_events import agent_events
@@ -25,7 +25,6 @@ from tests.random_events import agent_events
 pytestmark = pytest.mark.clients
 
 Cut: TypeAlias = Literal["end", "stop", "exception", "limit"]
-EXAMPLES = int(os.environ.get("COPILOTKIT_TEST_EXAMPLES", "200"))
 NEWEST = "1.0.0"
 OLDER = ("0.0.59", "0.0.57", "0.0.53")
 
@@ -103,7 +102,7 @@ def by_id(messages: list[Event]) -> dict[str, Event]:
 
 @pytest.mark.timeout(0)
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(200),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -23,6 +23,7 @@ from copilotkit_runtime_py.errors import AgentError, InvalidRequestError
 from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.runs.event_log import Entry, Subscription
 from copilotkit_runtime_py.runs.run import Run, RunStatus
+from tests.examples import examples
 from tests.running import StreamRun
 from tests.well_formed import check_models, check_stream
 
@@ -783,7 +784,7 @@ ACTS: dict[str, Any] = {
     st.lists(st.sampled_from([*ACTS, "raise", "cancel", "pause", "stop", "swallow"]), max_size=12),
     st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_any_agent_makes_a_well_formed_run(acts: list[str], strict_stream: bool) -> None:
     async def agent(run: Run) -> Stream:
         for act in acts:

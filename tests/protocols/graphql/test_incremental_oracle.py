@@ -116,7 +116,7 @@ async def by_graphql_core(text: str, document: DocumentNode, response: CopilotRe
     return merged_by_id([result.initial_result.formatted, *parts])
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
+@settings(suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
 @given(data=st.data(), incremental=st.booleans())
 def test_every_document_delivers_what_graphql_core_delivers(data: st.DataObject, incremental: bool) -> None:
     text = data.draw(documents(incremental=incremental))
@@ -135,7 +135,7 @@ def test_every_document_delivers_what_graphql_core_delivers(data: st.DataObject,
     assert got == expected
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
+@settings(suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
 @given(data=st.data(), incremental=st.booleans())
 def test_broken_values_become_the_nulls_that_graphql_core_makes(
     data: st.DataObject, incremental: bool
