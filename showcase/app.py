@@ -20,9 +20,12 @@ PAGE = Path(__file__).parent / "page" / "dist"
 
 
 def load_agents() -> dict[str, Any]:
-    """Returns the `agent` of each file in `agents/`, under the file's name."""
-    names = [module.name for module in iter_modules(agents.__path__)]
-    return {name: import_module(f"{agents.__name__}.{name}").agent for name in names}
+    """Returns the agents of all features: the `agent` of a file, under the file's name, or its `agents`."""
+    loaded: dict[str, Any] = {}
+    for module in iter_modules(agents.__path__):
+        feature = import_module(f"{agents.__name__}.{module.name}")
+        loaded |= getattr(feature, "agents", None) or {module.name: feature.agent}
+    return loaded
 
 
 def create_app(store: str = "memory") -> FastAPI:

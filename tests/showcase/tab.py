@@ -84,7 +84,8 @@ class Tab:
 
     def wait_until_idle(self) -> None:
         """Waits until the chat takes the next message."""
-        expect(self.page.locator("[data-testid=copilot-chat][data-copilot-running=false]")).to_be_visible()
+        expect(self.page.get_by_test_id("copilot-chat").first).to_be_visible()
+        expect(self.page.locator("[data-copilot-running=true]")).to_have_count(0)
 
     def picture(self, name: str, *, published: bool = False) -> None:
         """Writes a screenshot for people to look at.

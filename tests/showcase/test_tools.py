@@ -18,3 +18,15 @@ def test_results_of_tools_on_the_server_are_cards_in_the_chat(open_tab: Open) ->
         expect(tab.answers.last).to_contain_text("It is warmer in the south today.")
         tab.picture("tool_rendering")
         tab.reload()
+
+
+def test_the_arguments_of_a_pages_tool_become_a_component(open_tab: Open) -> None:
+    tab = open_tab("tool_ui")
+    tab.press("Show our sales")
+    for _ in range(2):
+        expect(tab.get("chart").get_by_role("listitem")).to_have_text(
+            ["31Jan", "28Feb", "42Mar", "47Apr", "58May", "66Jun"]
+        )
+        expect(tab.answers.last).to_contain_text("The second quarter sold 70 % more than the first.")
+        tab.picture("tool_ui")
+        tab.reload()

@@ -1,8 +1,9 @@
-import { CopilotKitProvider } from "@copilotkit/react-core/v2";
+import { CopilotKit } from "@copilotkit/react-core/v2";
 import { useEffect, useState } from "react";
 
 import { addressOf, useAddress } from "./address";
 import { Code } from "./Code";
+import { Errors } from "./Errors";
 import { features, groups, moduleOf } from "./features";
 import { Header } from "./Header";
 import { Navigation } from "./Navigation";
@@ -14,15 +15,13 @@ export function App() {
   const group = groups.find((group) => group.features.includes(feature))!;
   const [tab, setTab] = useState<"demo" | "code">("demo");
   const [menuOpen, setMenuOpen] = useState(false);
-  const [errors, setErrors] = useState<string[]>([]);
   const theme = useTheme();
   const { default: Page, provider } = moduleOf(feature);
 
   useEffect(() => {
     setMenuOpen(false);
     setTab("demo");
-    setErrors([]);
-    document.title = `${feature.title} · CopilotKit runtime for Python`;
+    document.title = `${feature.heading ?? feature.title} · CopilotKit runtime for Python`;
   }, [feature]);
 
   return (
@@ -39,22 +38,18 @@ export function App() {
         />
         {/* The demo goes on while its code is read. */}
         <div className="stage" hidden={tab === "code"} data-testid="stage" data-thread={threadId}>
-          <CopilotKitProvider
+          <CopilotKit
             key={feature.id}
             runtimeUrl="/api/copilotkit"
+            agent={feature.id}
             enableInspector={false}
-            onError={({ error }) => setErrors((known) => [...known, error.message])}
             {...provider}
           >
             <Page threadId={threadId} />
-          </CopilotKitProvider>
+            <Errors />
+          </CopilotKit>
         </div>
         {tab === "code" && <Code feature={feature} />}
-        {errors.length > 0 && (
-          <p className="error" role="alert">
-            {errors.at(-1)} <button onClick={() => setErrors([])}>Dismiss</button>
-          </p>
-        )}
       </main>
     </div>
   );

@@ -18,7 +18,7 @@ export function Header({ feature, tab, onTab, onMenu, onNewThread, theme }: Prop
         <MenuIcon />
       </button>
       <div className="title">
-        <h1>{feature.title}</h1>
+        <h1>{feature.heading ?? feature.title}</h1>
         <p>{feature.summary}</p>
       </div>
       <div className="tabs" role="tablist">

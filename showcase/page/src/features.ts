@@ -1,10 +1,12 @@
-import type { CopilotKitProviderProps } from "@copilotkit/react-core/v2";
+import type { CopilotKitProps } from "@copilotkit/react-core/v2";
 import type { ComponentType } from "react";
 
 /** A feature: a page in `features/` and an agent in `showcase/agents/`, both named after it. */
 export interface Feature {
   id: string;
   title: string;
+  /** The title above the demo, where the one in the navigation needs its group. */
+  heading?: string;
   summary: string;
   /** The file of its agent, where it is not its own. */
   agent?: string;
@@ -23,8 +25,8 @@ export interface PageProps {
 
 export interface FeatureModule {
   default: ComponentType<PageProps>;
-  /** What the feature sets on `<CopilotKitProvider>`, besides the URL of the runtime. */
-  provider?: Partial<CopilotKitProviderProps>;
+  /** What the feature sets on `<CopilotKit>`, besides the URL of the runtime. */
+  provider?: Partial<CopilotKitProps>;
 }
 
 export const groups: Group[] = [
@@ -42,6 +44,16 @@ export const groups: Group[] = [
         title: "Reasoning",
         summary: "The model thinks before it answers, and the page shows its thoughts as they come.",
       },
+      {
+        id: "multi_agent",
+        title: "Multi-agent",
+        summary: "Two agents on one page, and the page carries the work from one to the other.",
+      },
+      {
+        id: "subagents",
+        title: "Subagents",
+        summary: "An agent hands parts of its work to agents of their own, and the chat shows who does what.",
+      },
     ],
   },
   {
@@ -52,6 +64,58 @@ export const groups: Group[] = [
         id: "tool_rendering",
         title: "Tool rendering",
         summary: "A tool runs on the server. The page draws its call and its result as a card.",
+      },
+    ],
+  },
+  {
+    id: "human",
+    title: "Human in the loop",
+    features: [
+      {
+        id: "human_by_tool",
+        title: "By a tool",
+        heading: "Human in the loop by a tool",
+        summary: "The agent asks through a tool of the page: its result is what the user decides.",
+      },
+      {
+        id: "human_by_interrupt",
+        title: "By an interrupt",
+        heading: "Human in the loop by an interrupt",
+        summary: "The graph stops inside a tool until the user answers, today or after a restart.",
+      },
+    ],
+  },
+  {
+    id: "state",
+    title: "State",
+    features: [
+      {
+        id: "shared_state",
+        title: "Shared state",
+        summary: "The user and the agent edit one recipe, each sees the other’s changes.",
+      },
+      {
+        id: "predictive_state",
+        title: "Predictive state",
+        summary: "The document appears while the model still writes the call that changes it.",
+      },
+    ],
+  },
+  {
+    id: "generative",
+    title: "Generative UI",
+    features: [
+      {
+        id: "tool_ui",
+        title: "Tool-based",
+        heading: "Tool-based generative UI",
+        summary: "The agent calls a component of the page: its arguments become a chart.",
+      },
+      {
+        id: "agentic_ui",
+        title: "Agentic",
+        heading: "Agentic generative UI",
+        summary: "The agent’s state is drawn in the chat as it works.",
       },
     ],
   },
