@@ -1,4 +1,4 @@
-"""What a request tells the runtime besides the conversation."""
+"""What a request contains besides the conversation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class RequestContext:
     """One client request as hooks, agent factories and providers see it. It holds no HTTP object.
 
     Its `repr` may be logged: who asks, headers, properties and whatever else may hold credentials or say too
-    much is no part of it.
+    much is not part of it.
 
     Attributes:
         request_id: names the request in logs and in masked errors.
         owner: who owns the threads that the request may touch: the user's id, never anything of the
-            request body, or `ANONYMOUS` where the application does not tell its users apart.
+            request body, or `ANONYMOUS` where the application does not identify its users.
         user: what the application's `identify` returned, or None without one.
         headers: the request headers that may be passed on to agents, in lower case.
         properties: the frontend's `properties`, with the server's own on top.

@@ -8,7 +8,7 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── InvalidRequestError         the request is malformed or exceeds a limit
 ├── AttachmentRefusedError      a file cannot be stored
 ├── GuardrailsDeniedError       what the user says is not allowed
-├── GuardrailsUnavailableError  nobody can say whether it is
+├── GuardrailsUnavailableError  the message could not be checked
 ├── ThreadBusyError             the thread has a run in progress
 ├── ThreadNotFoundError         the caller has no such thread
 ├── RunLostError                the run is over, or another worker has it
@@ -36,7 +36,7 @@ logger = get_logger(__name__)
 
 TROUBLESHOOTING_URL = "https://docs.copilotkit.ai/coagents/troubleshooting/common-issues"
 
-# Nobody knows when a run in progress will end.
+# The end of a run in progress is not known.
 _RETRY_AFTER: Final = 5
 
 
@@ -158,7 +158,7 @@ class GuardrailsDeniedError(CopilotKitError):
 
 
 class GuardrailsUnavailableError(CopilotKitError):
-    """Nobody can say whether what the user says is allowed."""
+    """The user's message could not be checked."""
 
     code = "GUARDRAILS_UNAVAILABLE"
     status_code = 503
@@ -209,7 +209,7 @@ class StoreUnavailableError(CopilotKitError):
     status_code = 503
 
     def __init__(self) -> None:
-        super().__init__("Conversations cannot be read or kept at the moment. Please try again.")
+        super().__init__("Conversations cannot be read or stored at the moment. Please try again.")
 
 
 class StoreUnusableError(StoreUnavailableError):
@@ -289,7 +289,7 @@ class ActionError(CopilotKitError):
     """A backend action failed, and its message is meant for the model and the client.
 
     Attributes:
-        action_code: what kind of failure it is, for whoever reads the result.
+        action_code: the kind of failure, for code that reads the result.
     """
 
     def __init__(self, message: str, action_code: str = "HANDLER_ERROR") -> None:

@@ -208,7 +208,7 @@ class RunTrace:
         agent_name: the agent.
         thread_id: the thread.
         run_id: the run.
-        owner: whose run it is; only a hash of it is told.
+        owner: the owner of the run; traces have a hash of it only.
     """
 
     def __init__(self, agent_name: str, thread_id: str, run_id: str, owner: str) -> None:

@@ -34,7 +34,7 @@ class TranscriptionService(Protocol):
 
 
 class TranscriptionProblem(enum.StrEnum):
-    """What CopilotKit's frontends can tell apart (`TranscriptionErrorCode` of `@copilotkit/shared`)."""
+    """The errors that CopilotKit's frontends know (`TranscriptionErrorCode` of `@copilotkit/shared`)."""
 
     SERVICE_NOT_CONFIGURED = "service_not_configured"
     INVALID_REQUEST = "invalid_request"

@@ -66,7 +66,7 @@ def test_a_mapping_becomes_a_dict() -> None:
 
 @pytest.mark.parametrize("junk", [None, 5, "text", ["type"], object()])
 def test_anything_else_is_no_event(junk: Any) -> None:
-    with pytest.raises(TypeError, match="which is no AG-UI event"):
+    with pytest.raises(TypeError, match="which is not an AG-UI event"):
         events.event_from(junk)
 
 

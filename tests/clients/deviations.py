@@ -170,7 +170,8 @@ DEVIATIONS = {
         "the error says whose fault it is", (fails("The agent sent an event that is not valid JSON"),)
     ),
     "agent_bad_tool_schema": Deviation(
-        "the error names the action", (explains("The jsonSchema of action 'setColor' is no JSON object."),)
+        "the error names the action",
+        (explains("The jsonSchema of action 'setColor' must be a JSON object."),),
     ),
     "agent_echo_everything": Deviation(
         "an image reaches the agent",

@@ -155,6 +155,6 @@ def test_the_key_is_not_shown() -> None:
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:80", "http://me:hunter2@127.0.0.1"])
 def test_a_wrong_url_is_refused_without_its_credentials(url: str) -> None:
-    with pytest.raises(ValueError, match=r"no http\(s\) URL") as raised:
+    with pytest.raises(ValueError, match=r"must be an http\(s\) URL") as raised:
         CloudValidator(KEY, base_url=url)
     assert "hunter2" not in str(raised.value)

@@ -126,7 +126,7 @@ async def test_what_is_no_stream_of_events_is_named() -> None:
 
     with pytest.raises(TypeError, match="returned list, which is not an iterator of events"):
         await received(FunctionProvider(gather))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="yielded str, which is no AG-UI event"):
+    with pytest.raises(TypeError, match="yielded str, which is not an AG-UI event"):
         await received(FunctionProvider(text))  # type: ignore[arg-type]
 
 

@@ -16,7 +16,7 @@ class Brackets:
     """The spans, steps and subagents that are open, as AG-UI's clients count them (`verifyEvents`).
 
     Args:
-        attribution: whose the spans are.
+        attribution: the subagent that each span belongs to.
     """
 
     def __init__(self, attribution: Attribution) -> None:

@@ -1,7 +1,7 @@
 """Ids of tool calls that are unique within a thread.
 
 Some models count their calls anew in each answer: every first call is `confirm:0`. Clients, stores and the
-runtime tell calls apart by their ids. So the first call of an id keeps it, and a later one gets a suffix that
+runtime identify calls by their ids. So the first call of an id keeps it, and a later one gets a suffix that
 follows from the message that it is in. The suffix is removed where an id goes back to the agent.
 """
 
@@ -248,8 +248,8 @@ class CallIds:
         return {**event, "messages": self.named(map(_json, messages))}
 
     def _run_started(self, event: Event) -> Event:
-        told = _json(event.get("input"))
-        return {**event, "input": self._snapshot(told)} if isinstance(told, dict) else event
+        input = _json(event.get("input"))
+        return {**event, "input": self._snapshot(input)} if isinstance(input, dict) else event
 
     def _run_finished(self, event: Event) -> Event:
         outcome = _json(event.get("outcome"))

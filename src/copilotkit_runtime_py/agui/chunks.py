@@ -67,14 +67,14 @@ class ChunkLanes:
         return key, None if ended == key else ended
 
     def ended_by(self, event: Event) -> list[Key]:
-        """Returns what an event that is no chunk ends, and forgets it."""
+        """Returns what an event other than a chunk ends, and forgets it."""
         action, kind, field = PARTS.get(event["type"], ("", "", ""))
         continued = (kind, event[field]) if action in ("grow", "close") else None
         lanes = [lane for lane in lanes_ended_by(event, self._lanes) if self._lanes[lane] != continued]
         return [self._lanes.pop(lane) for lane in lanes]
 
     def end_call(self, event: Event) -> Key | None:
-        """Returns the tool call that an event which begins a text ends, if it ends one, and forgets it."""
+        """Returns the tool call that the start of a text message ends, if it ends one, and forgets it."""
         lane = event.get("subagentRunId")
         key = self._lanes.get(lane) if isinstance(lane, str | None) else None
         return self._lanes.pop(lane) if key is not None and key[0] == TOOL else None
@@ -107,7 +107,7 @@ class ChunkLanes:
 
 
 def lanes_ended_by(event: Event, lanes: Collection[str | None]) -> list[str | None]:
-    """Returns the subagents for which an event that is no chunk ends what their chunks continue.
+    """Returns the subagents for which an event other than a chunk ends what their chunks continue.
 
     Args:
         event: the event.

@@ -155,7 +155,7 @@ def compacted(log: Iterable[Event], *, pending: bool = False, state: StateFold |
     folded from the one that the run's input brought, and a patch that does not apply is skipped.
 
     A run that failed long ago raises no alarm again: its RUN_ERROR is a RUN_FINISHED here, after which every
-    client accepts the next run. But of a run that was cut off nobody was told, unless another one follows.
+    client accepts the next run. Readers learn that a run was cut off only if another run follows.
 
     Args:
         log: the run's events.

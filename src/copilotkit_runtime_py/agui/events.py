@@ -16,7 +16,7 @@ from pydantic_core import to_jsonable_python
 Event: TypeAlias = dict[str, Any]
 
 INTERRUPTED: Final = "RUN_INTERRUPTED"
-"""The code of the RUN_ERROR that ends a run whose worker is gone."""
+"""The code of the RUN_ERROR that ends a run after its worker died."""
 
 GRAPH_INTERRUPTS: Final = frozenset({"on_interrupt", "LangGraphInterruptEvent"})
 """The names of the CUSTOM events with which a LangGraph graph asks a question (`interrupt`)."""
@@ -45,17 +45,17 @@ def event_from(value: BaseModel | Mapping[str, Any]) -> Event:
         return value.model_dump(mode="json", by_alias=True, exclude_none=True)
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"an agent yielded {type(value).__name__}, which is no AG-UI event")
+    raise TypeError(f"an agent yielded {type(value).__name__}, which is not an AG-UI event")
 
 
 def encode(value: Any) -> bytes:
     """Encodes a JSON value as compact UTF-8.
 
-    Half of a surrogate pair, which an agent sends when it cuts a text inside an emoji, becomes an escape, as
-    in JavaScript.
+    Half of a surrogate pair, which an agent sends when it splits a string inside an emoji, becomes an escape,
+    as in JavaScript.
 
     Raises:
-        TypeError: the value is no JSON.
+        TypeError: the value is not JSON.
     """
     try:
         data = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
@@ -69,7 +69,7 @@ def decode(data: bytes) -> Any:
     """Returns the value of JSON that `encode` made.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
     """
     try:
         return orjson.loads(data)
@@ -78,7 +78,7 @@ def decode(data: bytes) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Returns a text as it is, and anything else as JSON text."""
+    """Returns a string as it is, and anything else as JSON."""
     return value if isinstance(value, str) else encode(value).decode()
 
 
@@ -88,9 +88,9 @@ def arguments_text(arguments: Any) -> str:
 
 
 def well_formed(text: str) -> str:
-    """Returns a text whose surrogate pairs are characters, and lone halves of them replacement characters.
+    """Returns a string with surrogate pairs as characters and lone halves as replacement characters.
 
-    An agent that cuts a text inside an emoji sends the halves apart.
+    An agent that splits a string inside an emoji sends the halves separately.
     """
     try:
         text.encode()
@@ -119,7 +119,8 @@ def interrupt_text(interrupt: Mapping[str, Any]) -> str:
     """Returns what a client that knows no AG-UI 1.0 interrupts shows of one.
 
     That is the value that a LangGraph graph gave, else the interrupt's message, else all of it. Of the
-    question for an approval it is all: pages parse it, and tell it from other questions by its `reason`.
+    question for an approval it is all: pages parse it, and distinguish it from other questions by its
+    `reason`.
     """
     if is_approval(interrupt):
         return as_text(dict(interrupt))

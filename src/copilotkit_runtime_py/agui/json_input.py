@@ -98,7 +98,7 @@ def parse_json(text: str | bytes) -> Any:
 def _parse(data: bytes | bytearray) -> Any:
     if len(data) < _PIECE or not gc.isenabled():
         return orjson.loads(data)
-    # What the parser makes is no garbage. The collector would look for some ever again while it grows.
+    # What the parser builds is not garbage, but the collector would scan it again and again as it grows.
     gc.disable()
     try:
         return orjson.loads(data)

@@ -2,7 +2,7 @@
 
 A patch applies where AG-UI's clients apply it (`fast-json-patch`), so that a state is the same here and on
 the page. What RFC 6902 forbids and leaves a client with a broken state is refused: to move a value into
-itself, an index beyond 32 bits, and a `from` that is no JSON Pointer.
+itself, an index beyond 32 bits, and a `from` that is not a JSON Pointer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_STATE_BYTES: Final = 16 * 1024 * 1024
 """The largest value that patches may make, as JSON."""
 
 MAX_OPERATIONS: Final = 10_000
-"""The most operations of one patch. Whoever changes more had better send the whole value."""
+"""The most operations of one patch. To change more, send the whole value."""
 
 # What the patches of a run may copy or measure, as bytes of JSON, and how many list elements they may shift.
 _MAX_COPIED_BYTES: Final = 32 * 1024 * 1024
@@ -208,7 +208,7 @@ class Patched:
                 container[key] = value
 
     def _copy_of(self, value: Any) -> tuple[Any, int]:
-        """Returns a copy of a value that nobody else changes, and its size as JSON."""
+        """Returns a private copy of a value, and its size as JSON."""
         if not isinstance(value, dict | list):
             return value, len(value) if isinstance(value, str) else 8
         data = encode(value)
@@ -308,7 +308,7 @@ def _number(token: str) -> int:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Whether two JSON values are the same; `True` is no number."""
+    """Whether two JSON values are the same; `True` is not a number."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_equal(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):

@@ -63,7 +63,7 @@ class EventSequence:
         run_id: the run's id.
         strict_stream: the agent must send RUN_STARTED, message ends and the terminal event itself; a
             missing one is an error. Otherwise they are supplied.
-        input: what RUN_STARTED tells of the run's input, unless the agent tells it itself.
+        input: the input that RUN_STARTED carries, unless the agent supplies it.
         sent: the messages that the client sent in another form than the agent got; snapshots of the
             conversation show them as they were sent.
         known: the messages that clients have already, as AG-UI messages in JSON form.
@@ -73,7 +73,7 @@ class EventSequence:
 
     Attributes:
         started: RUN_STARTED is out.
-        terminal: the event that ends the run, once there is one. It is kept apart from the others, so that
+        terminal: the event that ends the run, once there is one. It is stored separately, so that
             the run can be recorded before anyone sees it. Where another turn of an agent follows within
             the run, it is set to None again.
         patch_operations: how many operations the patches of states and activities had so far.
@@ -119,7 +119,7 @@ class EventSequence:
     def push(self, event: Event, out: list[Event]) -> None:
         """Takes an agent's event and appends the events that follow from it to `out`.
 
-        A terminal event is kept in `terminal`; what comes after it is ignored.
+        A terminal event goes to `terminal`; what comes after it is ignored.
 
         Raises:
             ProtocolViolationError: the event is malformed or out of order.
@@ -167,14 +167,14 @@ class EventSequence:
         self._end_chunks(self._lanes.clear(), out)
 
     def begins_text(self, event: Event) -> bool:
-        """Whether an event that was not pushed yet begins a text message."""
+        """Whether an event that was not pushed yet starts a text message."""
         kind, id = event.get("type"), event.get("messageId")
         if kind == "TEXT_MESSAGE_CHUNK":
             return isinstance(id, str) and (TEXT, id) not in self._open
         return kind == "TEXT_MESSAGE_START"
 
     def end_call_before(self, event: Event, out: list[Event]) -> None:
-        """Closes the chunked tool call that an event which begins a text will end, ahead of that event."""
+        """Closes the chunked tool call that the start of a text message ends, ahead of that event."""
         key = self._lanes.end_call(event)
         if key is not None:
             self._end_chunks([key], out)
@@ -263,12 +263,12 @@ class EventSequence:
     def _announce(self, event: Event, out: list[Event]) -> None:
         self.started = True
         if self._input is not None:
-            told = event.setdefault("input", self._input)
-            if "forwardedProps" in told and told is not self._input:
+            shown = event.setdefault("input", self._input)
+            if "forwardedProps" in shown and shown is not self._input:
                 # The agent knows the server's own properties, too.
-                told["forwardedProps"] = self._input.get("forwardedProps", {})
-            if self._sent and told is not self._input and told.get("messages"):
-                told["messages"] = restore_client_messages(told["messages"], self._sent)
+                shown["forwardedProps"] = self._input.get("forwardedProps", {})
+            if self._sent and shown is not self._input and shown.get("messages"):
+                shown["messages"] = restore_client_messages(shown["messages"], self._sent)
         messages = (event.get("input") or {}).get("messages") or ()
         self._ids.keep(messages)
         self._attribution.read(messages, authoritative=False)

@@ -217,7 +217,7 @@ class Transcript:
         self._messages.append(message)
 
     def _add_result(self, message: dict[str, Any], call_id: str) -> None:
-        """Adds a result behind its call and the results there, or at the end if there is no such call."""
+        """Adds a result after its call and earlier results, or at the end if there is no such call."""
         messages = self._messages
         place = len(messages)
         if messages and messages[-1]["role"] == "user":  # who went on without the result
@@ -300,7 +300,7 @@ def _copied(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text_of(content: Any) -> str:
-    """Returns the text of a message's content: a text, content parts, or nothing."""
+    """Returns the text of a message's content, which is a string, content parts or None."""
     if isinstance(content, list):
         return "".join(part.get("text") or "" for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""

@@ -38,7 +38,7 @@ class GuardrailInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a validator says of a text.
+    """A validator's verdict on a message.
 
     Attributes:
         allowed: the text may reach the agent.

@@ -14,7 +14,7 @@ from .base import GuardrailInput, Verdict
 
 CLOUD_URL: Final = "https://api.cloud.copilotkit.ai"
 _MAX_ANSWER_BYTES: Final = 64 * 1024
-# Below the 5 seconds after which uvicorn and Node close a connection that nobody uses.
+# Below the 5 seconds after which uvicorn and Node close an idle connection.
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=4.0)
 
 
@@ -35,7 +35,7 @@ class CloudValidator:
     def __init__(self, api_key: str, *, base_url: str = CLOUD_URL) -> None:
         url = httpx.URL(base_url)
         if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-            raise ValueError(f"'{url.copy_with(userinfo=b'')}' is no http(s) URL without credentials")
+            raise ValueError(f"'{url.copy_with(userinfo=b'')}' must be an http(s) URL without credentials")
         if not api_key.isascii() or not api_key.isprintable():
             raise ValueError("the key has characters that cannot stand in a header")
         self._url = f"{base_url.rstrip('/')}/guardrails/validate"

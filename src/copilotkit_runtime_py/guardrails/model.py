@@ -33,9 +33,10 @@ class Judgement(BaseModel):
 
 
 class ModelValidator:
-    """Asks a chat model whether a message is about the topics. Without topics it allows all, and asks nobody.
+    """Asks a chat model whether a message is about the topics.
 
-    A model can be talked into things. It keeps a conversation on its topics, and holds no secret.
+    Without topics it allows all messages and calls no model. A model can be manipulated: use it to keep a
+    conversation on its topics, not to protect a secret.
 
     Args:
         model: a chat model of LangChain that can call tools, or a name for `init_chat_model`, such as
@@ -43,7 +44,7 @@ class ModelValidator:
 
     Raises:
         ImportError: the extra `chat`, or the package of the model's vendor, is missing.
-        ValueError: no vendor can be told from the name.
+        ValueError: the name does not identify a vendor.
         NotImplementedError: the model can give no structured answer.
     """
 

@@ -55,14 +55,14 @@ class Guardrails:
     """What users may say to the agents of a runtime.
 
     Everything that is new of the user is judged before the agent starts: an agent that ran meanwhile could
-    already have done what nobody can take back. A frontend can ask for rules of its own. They are judged
+    already have done something irreversible. A frontend can ask for rules of its own. They are judged
     apart from the server's, and a message has to keep to both.
 
     Args:
         validator: judges the messages.
         allow: the topics that messages may be about. None named: any that is not denied.
         deny: the topics that messages must not be about.
-        on_outage: what becomes of a message of which no verdict can be had: `deny` refuses it, `allow` lets
+        on_outage: what happens to a message that cannot be judged: `deny` refuses it, `allow` lets
             it through.
         timeout: how long a verdict may take, in seconds.
 
@@ -97,7 +97,7 @@ class Guardrails:
         *,
         remembered: bool = False,
     ) -> Verdict | None:
-        """Returns the verdict on a text, or None if none can be had and such a text is to be refused.
+        """Returns the verdict on a message, or None if it cannot be judged and is to be refused.
 
         Args:
             text: the text.

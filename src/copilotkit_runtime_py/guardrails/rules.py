@@ -11,7 +11,7 @@ from typing import Final
 from .base import GuardrailInput, Verdict
 
 _WORD: Final = re.compile(r"[^\W_]+")
-# Characters that nobody sees: controls, and what Unicode calls default ignorable, such as joiners, marks of
+# Invisible characters: controls, and what Unicode calls default ignorable, such as joiners, marks of
 # direction, selectors of a variation, and tags.
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
@@ -22,7 +22,7 @@ _INVISIBLE: Final = re.compile(
 # No script stacks so many (Unicode Standard Annex #15, "Stream-Safe Text Format").
 _MAX_MARKS: Final = 30
 _LONG_RUN: Final = re.compile(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
-# A part of a text that ends where no word does, if there is such a place. Normalization holds the interpreter
+# A part of a message that does not end inside a word, if possible. Normalization holds the interpreter
 # lock, and makes up to 18 characters of one.
 _PART: Final = re.compile(
     r"(?s).{1,4096}(?<=[\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f])|.{1,4096}",
@@ -34,7 +34,7 @@ _MARKS: Final = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1df
 
 
 class RuleValidator:
-    """Looks for words and patterns. It asks nobody, so it costs no time, and it understands nothing.
+    """Looks for words and patterns. It calls no model, so it is fast, and it does not understand meaning.
 
     A topic counts as one that the message is about where its words stand in the message, whole and in this
     order; case, punctuation, invisible characters and how a character is composed make no difference. Letters
@@ -91,7 +91,7 @@ def _is_in(topic: str, words: str) -> bool:
 
 
 def _visible(text: str) -> str:
-    """Returns a text without characters that are there to be overlooked."""
+    """Returns a message without invisible characters."""
     return _LONG_RUN.sub(_with_few_marks, _INVISIBLE.sub("", text))
 
 
@@ -106,10 +106,10 @@ def _with_few_marks(run: re.Match[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Returns a text in common characters (NFKC), without marks."""
+    """Returns a message in common characters (NFKC), without marks."""
     return "".join(_MARKS.sub("", unicodedata.normalize("NFKC", part)) for part in _PART.findall(text))
 
 
 def _words(text: str) -> str:
-    """Returns the words of a text in one form, with a space around each."""
+    """Returns the words of a message in one form, with a space around each."""
     return f" {' '.join(word[0] for word in _WORD.finditer(text.casefold()))} "

@@ -1,4 +1,4 @@
-"""What every log record of the runtime tells besides its message, and what none tells.
+"""Adds the request, agent, thread and run to each log record, and removes credentials.
 
 The application's logging is its own: no level, handler or format is touched here.
 """
@@ -53,7 +53,7 @@ _scope: ContextVar[Scope] = ContextVar("copilotkit_runtime_py_scope", default=_N
 
 @contextmanager
 def scope(**known: Any) -> Iterator[None]:
-    """Has records tell, from here to the end of the block and in tasks made there, what is known.
+    """Adds what is known to log records, until the end of the block and in tasks that it creates.
 
     Args:
         known: attributes of `Scope`; what is not among them stays.
@@ -77,7 +77,7 @@ def scope_of(context: Context | None) -> Iterator[Scope]:
 
 
 def enter_request(context: RequestContext) -> None:
-    """Has records tell of a request, to the end of the `scope` block around."""
+    """Adds a request to log records, until the end of the enclosing `scope` block."""
     _scope.set(dataclasses.replace(_scope.get(), request=context))
 
 
@@ -87,7 +87,7 @@ def owner_hash(owner: str) -> str:
 
 
 def hide(text: str) -> str:
-    """Returns a text without credentials, those of the present request included."""
+    """Returns a string without credentials, including those of the current request."""
     return redact(text, _scope.get().secrets())
 
 

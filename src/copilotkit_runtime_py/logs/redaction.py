@@ -1,4 +1,4 @@
-"""What is kept out of logs, traces and error answers: credentials."""
+"""Removes credentials from logs, traces and error responses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def secrets_in(values: Mapping[Any, Any], depth: int = _DEPTH) -> Iterator[str]:
-    """Yields the credentials among headers or properties, nested ones too: their names tell."""
+    """Yields the credentials among headers or properties, by their names, nested ones included."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             if depth:
@@ -63,7 +63,7 @@ def secrets_in(values: Mapping[Any, Any], depth: int = _DEPTH) -> Iterator[str]:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Returns a text without credentials.
+    """Returns a string without credentials.
 
     Args:
         text: any text, such as the message of an exception.

@@ -28,7 +28,7 @@ class ResponseFeed(Protocol):
         """Returns what is ready to be sent, or nothing. Called again until there is nothing more."""
 
     def heartbeat(self) -> bytes:
-        """Returns what says nothing and keeps the stream open, or nothing if there is no such thing yet."""
+        """Returns a chunk without content that keeps the stream open, or nothing if none can be sent yet."""
 
     @property
     def exhausted(self) -> bool:

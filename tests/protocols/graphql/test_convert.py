@@ -217,7 +217,7 @@ def test_tools_are_the_actions_that_are_not_disabled_each_once() -> None:
 
 @pytest.mark.parametrize("schema", ["", "{oops", "[]", "null", '"x"'])
 def test_a_schema_that_is_no_object_is_refused_by_name(schema: str) -> None:
-    with pytest.raises(InvalidRequestError, match="The jsonSchema of action 'f' is no JSON object"):
+    with pytest.raises(InvalidRequestError, match="The jsonSchema of action 'f' must be a JSON object"):
         body(request(actions=[action("f", schema)]))
 
 

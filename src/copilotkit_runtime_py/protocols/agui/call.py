@@ -26,7 +26,7 @@ class Call:
         query: the query string of the path.
         body: the body of the request, or what the envelope has as its body.
         request: the HTTP request.
-        context: what the request tells besides.
+        context: what else the request contains.
     """
 
     operation: str

@@ -60,6 +60,6 @@ class DebugFeed:
 
 
 def _frame(run: Run, data: bytes) -> bytes:
-    told = {"agentId": run.agent_name, "threadId": run.thread_id, "runId": run.id}
-    head = encode({"timestamp": int(time.time() * 1000), **told})
+    ids = {"agentId": run.agent_name, "threadId": run.thread_id, "runId": run.id}
+    head = encode({"timestamp": int(time.time() * 1000), **ids})
     return b'data: %b,"event":%b}\n\n' % (head[:-1], data)

@@ -92,7 +92,7 @@ class AGUIEndpoint:
             request: the request.
             path: the path, still percent-encoded.
             body: the request's body.
-            context: who asks, and what the request tells besides.
+            context: the caller, and what else the request contains.
         """
         try:
             operation, params = match(path, request.method)

@@ -32,7 +32,7 @@ class RunFeed:
         position: the first event of the run to send.
         numbered: the frames carry ids, with which a reader can come back.
         knows_subagents: the reader declares AG-UI 1.0.
-        stops_run: the run is stopped if the reader leaves it, and nobody else reads it.
+        stops_run: the run is stopped when its last reader leaves.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ async def runtime_info(runtime: CopilotRuntime, context: RequestContext) -> dict
     """Returns what a caller's frontend needs to know of a runtime.
 
     Nothing is said of a licence, nor of what needs one: any status but a missing one puts a banner on the
-    page. What frontends of one transport only read is told to all.
+    page. Fields that only frontends of one transport read are sent to all.
     """
     return {
         "version": CONTRACT_VERSION,

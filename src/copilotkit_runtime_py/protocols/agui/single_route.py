@@ -38,7 +38,7 @@ def read_envelope(envelope: Any, content_type: str) -> Envelope:
         HTTPError: the envelope is malformed, or asks for what there is not. The messages are those of
             CopilotRuntime 1.75.
     """
-    # The essence alone: `text/plain; application/json` is a text that any page may send unasked.
+    # The essence alone: `text/plain; application/json` can be sent by any page without a preflight.
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise invalid_request("Single-route endpoint expects JSON payloads", 415)
     method = envelope.get("method") if isinstance(envelope, Mapping) else None

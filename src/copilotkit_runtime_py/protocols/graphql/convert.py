@@ -229,7 +229,7 @@ async def _tools(actions: Iterable[ActionInput], texts: RequestJSON) -> list[Jso
             continue
         parameters = await _read(texts, action.json_schema, None)
         if not isinstance(parameters, dict):
-            raise InvalidRequestError(f"The jsonSchema of action '{action.name}' is no JSON object.")
+            raise InvalidRequestError(f"The jsonSchema of action '{action.name}' must be a JSON object.")
         tools[action.name] = {
             "name": action.name,
             "description": action.description,

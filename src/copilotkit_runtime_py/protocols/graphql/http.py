@@ -58,7 +58,7 @@ class GraphQLEndpoint:
         Args:
             request: the request.
             body: its body.
-            context: who asks, and what the request tells besides.
+            context: the caller, and what else the request contains.
             introspection: the caller may ask for the schema.
         """
         accept = request.headers.get("accept")
@@ -91,7 +91,7 @@ class GraphQLEndpoint:
     def refuse(self, request: Request, error: CopilotKitError) -> Response:
         """Answers a request that may not come in, whatever it asks.
 
-        CopilotKit's clients show no text of an answer whose status is another than 200, and do of this one.
+        CopilotKit's clients show the text of a response only if its status is 200.
         All other clients get the error's own status.
         """
         accept = request.headers.get("accept")

@@ -123,7 +123,7 @@ class Projection:
 
     def __init__(self, state: Any = None) -> None:
         budget = PatchBudget()
-        # What the client sent is not told again until the agent changes it.
+        # What the client sent is not sent back until the agent changes it.
         self._base = Patched(state, budget) if state is not None else None
         self._state = Patched({}, budget)
         self._state_bytes = 0
@@ -154,8 +154,8 @@ class Projection:
     def project(self, entries: Iterable[Entry]) -> list[MessageChange]:
         """Returns what a batch of events amounts to.
 
-        Deltas of one message that follow each other are joined: a client cannot tell, and each item costs
-        it a copy of the whole list.
+        Deltas of one message that follow each other are joined: a client sees no difference, and each item
+        costs it a copy of the whole list.
         """
         changes: list[MessageChange] = []
         parts: list[str] = []
@@ -226,7 +226,7 @@ class Projection:
         state = self._state if self._base is None else self._base
         if state.apply(event["delta"]):
             self._state, self._base = state, None
-            # Each message has the whole state. Beyond a bound, only the next step and the end tell it.
+            # Each message has the whole state. Beyond a bound, only the next step and the end carry it.
             if self._state_bytes <= _MAX_STATE_BYTES:
                 yield self._state_message(active=True)
 
@@ -281,7 +281,7 @@ class Projection:
         yield Fail(event["message"], None if code == STREAM_FAULT else code)
 
     def _predict(self, name: str | None, arguments: str) -> bool:
-        """Updates the state from a call's arguments so far, if the agent announced that they tell it."""
+        """Updates the state from a call's arguments so far, if the agent announced that they carry it."""
         entries = [entry for entry in self._predicted if entry.get("tool") == name]
         state = self._state.value
         if not entries or not isinstance(state, dict):

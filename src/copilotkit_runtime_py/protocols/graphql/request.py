@@ -22,7 +22,7 @@ class GraphQLRequest(NamedTuple):
 
 
 class GraphQLHTTPError(Exception):
-    """The HTTP request is no GraphQL request.
+    """The HTTP request is not a GraphQL request.
 
     Attributes:
         status_code: the HTTP status of the answer.
@@ -41,7 +41,7 @@ async def from_query_string(query_string: bytes, limits: Limits) -> GraphQLReque
     """Reads a GET request.
 
     Raises:
-        GraphQLHTTPError: there is no query, or the variables are no JSON object.
+        GraphQLHTTPError: there is no query, or the variables are not a JSON object.
         InvalidRequestError: the variables exceed the limits.
     """
     fields = {name: values[0] for name, values in parse_qs(query_string.decode("latin-1")).items()}
@@ -62,7 +62,7 @@ def from_body(content_type: str | None, body: RequestBody) -> GraphQLRequest:
     Form-encoded bodies and plain text are refused: a foreign page could send them without asking first.
 
     Raises:
-        GraphQLHTTPError: the content type is another, or the body is no GraphQL request.
+        GraphQLHTTPError: the content type is not JSON, or the body is not a GraphQL request.
         InvalidRequestError: the body exceeds the limits of JSON.
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
@@ -88,12 +88,12 @@ def _request(params: dict[str, Any]) -> GraphQLRequest:
     if query is None or query == "":
         raise GraphQLHTTPError(400, "Must provide query string.")
     if not isinstance(query, str):
-        raise GraphQLHTTPError(400, "Expected a text in the 'query' parameter.")
+        raise GraphQLHTTPError(400, "Expected a string in the 'query' parameter.")
     if variables is not None and not isinstance(variables, dict):
         raise GraphQLHTTPError(400, "Expected an object in the 'variables' parameter.")
     operation_name = params.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
-        raise GraphQLHTTPError(400, "Expected a text in the 'operationName' parameter.")
+        raise GraphQLHTTPError(400, "Expected a string in the 'operationName' parameter.")
     return GraphQLRequest(query, operation_name or None, _with_config(variables or {}))
 
 

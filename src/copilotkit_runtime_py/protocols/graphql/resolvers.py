@@ -66,7 +66,7 @@ class RequestResolvers:
 
     Args:
         runtime: the runtime.
-        context: what the HTTP request tells.
+        context: what the HTTP request contains.
         client: the client.
         wake: called when a response may have grown; call `advance` then.
     """

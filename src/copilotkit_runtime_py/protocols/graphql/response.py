@@ -51,7 +51,7 @@ M = TypeVar("M", bound=BaseMessageOutput)
 class ResponseBuilder:
     """Grows the `CopilotResponse` of a run.
 
-    Its `runId` is null, as CopilotRuntime 1.10.6 sends it for agents: the state messages tell the run's id.
+    Its `runId` is null, as CopilotRuntime 1.10.6 sends it for agents: the state messages carry the run's id.
 
     Args:
         run: the run.

@@ -32,7 +32,7 @@ def format_date_time(value: object) -> str:
     A naive datetime is taken for UTC. A string is read as RFC 3339 first.
 
     Raises:
-        GraphQLError: the value is no instant.
+        GraphQLError: the value is not a date and time.
     """
     if isinstance(value, str):
         value = parse_date_time(value)

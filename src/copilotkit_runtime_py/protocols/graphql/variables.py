@@ -28,7 +28,7 @@ from graphql.pyutils import did_you_mean, suggestion_list
 _MAX_ERRORS = 50
 _MAX_INSPECTED_DEPTH = 2
 _MAX_INSPECTED_ITEMS = 10
-# Beyond what graphql-js bounds: no error tells a client a whole request again.
+# Beyond what graphql-js bounds: no error repeats a whole request.
 _MAX_INSPECTED_FIELDS = 20
 _MAX_INSPECTED_CHARACTERS = 1_000
 

@@ -143,7 +143,7 @@ class Document:
         return found[0]
 
     def plan(self, node: OperationDefinitionNode, variables: VariableValues) -> _OperationPlan:
-        """The plan of an operation, kept for the next request that gives directives the same arguments."""
+        """The plan of an operation, cached for requests that give directives the same arguments."""
         names = self._directive_variables
         known = {name: variables.coerced[name] for name in names if name in variables.coerced}
         key = (id(node), *known.items())
@@ -169,8 +169,8 @@ class DocumentCache:
         schema: what documents are validated against.
         limits: what a document may select; the defaults unless given.
         introspection: documents may ask for the schema, and errors suggest names of it.
-        max_documents: how many are kept.
-        max_characters: how long the texts of those that are kept may be, together. A single one is kept if it
+        max_documents: how many are cached.
+        max_characters: the most characters of all cached documents. A single one is cached if it
             takes no more than a sixteenth of that.
     """
 
@@ -193,7 +193,7 @@ class DocumentCache:
         self._characters = 0
 
     def document(self, text: str) -> Document:
-        """The document of a text.
+        """Returns the document of a query string.
 
         Raises:
             GraphQLRequestError: it does not parse, or is not valid.

@@ -1,7 +1,7 @@
 """Execution of an operation, with `@defer` and `@stream`, over values that grow.
 
-The executor does no input or output and starts no task. Its sources are plain objects whose `LiveList`s and
-`Deferred`s somebody else fills; it is told of each change, and works when it is asked to:
+The executor does no input or output and starts no task. Its sources are plain objects with `LiveList`s and
+`Deferred`s that other code fills. It is notified of each change, and works when it is asked to:
 
     execution = IncrementalExecution(operation, context)
     payload = await execution.start()         # calls the root resolvers

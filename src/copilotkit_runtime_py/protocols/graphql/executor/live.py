@@ -1,7 +1,7 @@
 """Values that grow while a response is on its way: the sources behind `@stream` and `@defer`.
 
-A reader is told of each change (`watch`) and looks when it suits it. Every reader sees everything, from the
-start.
+A reader is notified of each change (`watch`) and reads when it wants to. Every reader sees everything, from
+the start.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Selection plans: what a document selects, worked out once for each runtime type that it meets.
 
-A plan is made lazily, for the types that really occur, and kept with its document: executing the document
+A plan is made lazily, for the types that really occur, and cached with its document: executing the document
 again only reads attributes. A plan depends on the variables that stand in directives, and on no others.
 """
 
