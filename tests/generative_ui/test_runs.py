@@ -180,7 +180,8 @@ async def test_the_operators_schema_takes_the_place_of_the_pages() -> None:
     assert {entry.description: entry.value for entry in agent.inputs[0].context or ()}[
         DESCRIPTION
     ] == json.dumps(schema, separators=(",", ":"))
-    assert shown(out)[-1][1]["errors"][0]["code"] == "unknown_component"
+    assert shown(out)[-2][1]["errors"][0]["code"] == "unknown_component"
+    assert shown(out)[-1][1]["status"] == "failed"
 
 
 async def test_surfaces_use_the_catalog_of_the_page() -> None:

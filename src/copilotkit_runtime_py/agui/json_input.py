@@ -23,6 +23,8 @@ from .events import well_formed
 
 # Any piece of this many bytes is measured within some milliseconds.
 _PIECE: Final = 32 * 1024
+# A document of so many bytes takes one step of some milliseconds to parse.
+_LARGE: Final = 1024 * 1024
 _NOT_STRUCTURE: Final = bytes(char for char in range(256) if char not in b"[]{},")
 # By how much a character changes the depth, as a signed byte.
 _STEPS: Final = bytes({ord("["): 1, ord("{"): 1, ord("]"): 255, ord("}"): 255}.get(c, 0) for c in range(256))
@@ -60,7 +62,10 @@ class RequestJSON:
         """
         await self.measure(data)
         try:
-            return _parse(data)
+            value = _parse(data)
+            if len(data) > _LARGE:
+                await asyncio.sleep(0)  # what follows handles strings of this size, too
+            return value
         except orjson.JSONDecodeError:
             repaired = bytearray()
             for piece in _repaired(data):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -24,12 +25,16 @@ from ..agui.events import as_text
 from ..agui.run_input import RunInput
 from ..context import RequestContext
 from ..tools.actions import Action
+from .bounds import excess
 
 RENDER_TOOL: Final = "render_a2ui"
 LOG_TOOL: Final = "log_a2ui_event"
 RECOVERY_EXHAUSTED: Final = "a2ui_recovery_exhausted"
 
 _CATALOG_AVAILABLE: Final = "a2uiCatalogAvailable"
+# A model mends what it is told of, and needs no thousand examples. Neither does the page.
+_MAX_ERRORS: Final = 20
+_MAX_ERROR_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +152,8 @@ def render_action(a2ui: A2UI, name: str) -> Action:
     attempts: list[dict[str, Any]] = []
 
     async def render(arguments: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        errors = validation_errors(arguments, a2ui.catalog)
+        # A model may write megabytes.
+        errors = await asyncio.to_thread(validation_errors, arguments, a2ui.catalog)
         if not errors:
             return {"status": "rendered"}
         attempts.append({"attempt": len(attempts) + 1, "ok": False, "errors": errors})
@@ -182,7 +188,7 @@ def component_errors(
     data: dict[str, Any] | None = None,
     bindings: bool = False,
 ) -> list[dict[str, str]]:
-    """Returns what is wrong with the components of a surface.
+    """Returns what is wrong with the components of a surface, at most 20 errors.
 
     Args:
         components: the components, as a model wrote them.
@@ -190,6 +196,8 @@ def component_errors(
         data: the data of the surface.
         bindings: check that the paths of components lead to data.
     """
+    if (problem := excess(components, data)) is not None:
+        return [{"code": "too_large", "path": "components", "message": problem}]
     try:
         result = validate_a2ui_components(
             components=components, data=data, catalog=catalog, validate_bindings=bindings
@@ -197,7 +205,10 @@ def component_errors(
     except (RecursionError, TypeError, AttributeError):
         # The validator follows whatever a model wrote.
         return [{"code": "malformed", "path": "components", "message": "The components are malformed"}]
-    return [dict(error) for error in result["errors"]]
+    return [
+        {name: text[:_MAX_ERROR_CHARACTERS] for name, text in error.items()}
+        for error in result["errors"][:_MAX_ERRORS]
+    ]
 
 
 def _catalog_id_of_page(body: Mapping[str, Any]) -> str | None:

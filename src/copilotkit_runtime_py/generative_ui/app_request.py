@@ -48,7 +48,8 @@ class AppRequest:
 
             result = await answer(self._servers, asked)
         else:
-            result = {"error": f"Unknown server: {asked.get('serverId') or asked.get('serverHash')}"}
+            server = str(asked.get("serverId") or asked.get("serverHash"))
+            result = {"error": f"Unknown server: {server[:200]}"}
         yield {**events.run_finished(self._input.thread_id, self._input.run_id), "result": result}
 
 

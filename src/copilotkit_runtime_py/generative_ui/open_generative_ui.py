@@ -18,6 +18,9 @@ logger = get_logger(__name__)
 TOOL: Final = "generateSandboxedUi"
 ACTIVITY: Final = "open-generative-ui"
 
+# Documents and lists that are longer are shown as far as they are then.
+_MAX_CHARACTERS: Final = 1024 * 1024
+_MAX_ITEMS: Final = 1_000
 _STRINGS: Final = ("css", "jsFunctions")
 _LISTS: Final = ("placeholderMessages", "jsExpressions")
 
@@ -66,6 +69,8 @@ class _Document:
         self._reader: JSONReader | None = JSONReader()
         self._is_shown = False
         self._has_html = False
+        self._length = 0
+        self._items = 0
 
     def grow(self, event: Event) -> Iterator[Event]:
         """Yields what follows from a piece of the arguments."""
@@ -74,6 +79,11 @@ class _Document:
         else:
             self._held.append(event)
         if self._reader is None:
+            return
+        self._length += len(event["delta"])
+        if self._length > _MAX_CHARACTERS:
+            logger.warning("a document of more than %d characters is cut", _MAX_CHARACTERS)
+            self._reader = None
             return
         try:
             for piece in self._reader.feed(event["delta"]):
@@ -128,7 +138,9 @@ class _Document:
             if piece.kind == "open":
                 yield f"/{key}", []
             elif piece.kind == "item":
-                yield f"/{key}/-", str(piece.value)
+                self._items += 1
+                if self._items <= _MAX_ITEMS:
+                    yield f"/{key}/-", str(piece.value)
             elif piece.kind == "value" and key == "jsExpressions" and isinstance(piece.value, list):
                 yield "/jsExpressionsComplete", True
 

@@ -21,6 +21,7 @@ from ag_ui_a2ui_toolkit import (
 from ..agui.events import Event, activity_snapshot, as_text, tool_call_result
 from ..logs.records import get_logger
 from .a2ui import A2UI, LOG_TOOL, RECOVERY_EXHAUSTED, RENDER_TOOL, component_errors
+from .bounds import MAX_CHARACTERS, excess
 from .json_reader import JSONReader, MalformedJSONError, Piece
 
 logger = get_logger(__name__)
@@ -29,8 +30,8 @@ ACTIVITY: Final = "a2ui-surface"
 
 _CHARACTERS_PER_TOKEN: Final = 4
 _TOKENS_PER_PROGRESS: Final = 20
-# What is larger is not drawn: a surface is validated and sent again as a whole each time it grows.
-_MAX_CHARACTERS: Final = 512 * 1024
+_TOO_LONG: Final = f"A surface may have {MAX_CHARACTERS // 1024} kB at most."
+_NOT_GENERATED: Final = "The surface could not be generated."
 # Lists are sent again with each item up to so many, then each time they have grown by a quarter.
 _SHORT_LIST: Final = 16
 
@@ -110,7 +111,12 @@ class Surfaces:
             yield event
 
     def end(self, terminal: Event) -> Iterator[Event]:
-        """Yields the results of the render calls that the agent has left unanswered."""
+        """Yields what the agent has left open: results of render calls, and surfaces that are not drawn."""
+        for key, progress in self._progress.items():
+            if progress.retrying:
+                most = self._a2ui.recovery.max_attempts
+                content = {"status": "failed", "error": _NOT_GENERATED, "attempts": [], "maxAttempts": most}
+                yield self._status(key, content)
         if terminal["type"] == "RUN_FINISHED":
             for id in self._unanswered:
                 yield tool_call_result(f"result-{id}", id, as_text({"status": "rendered"}))
@@ -158,9 +164,11 @@ class Surfaces:
             except MalformedJSONError as error:
                 logger.info("the arguments of a call of %s are malformed: %s", RENDER_TOOL, error)
                 render.reader = None
-            if render.length > _MAX_CHARACTERS:
-                logger.warning("a surface of more than %d characters is not drawn", _MAX_CHARACTERS)
+                yield from self._reject(render, "malformed", "arguments", str(error))
+            if render.length > MAX_CHARACTERS and render.reader is not None:
+                logger.warning("a surface of more than %d characters is not drawn", MAX_CHARACTERS)
                 render.reader = None
+                yield from self._reject(render, "too_large", "arguments", _TOO_LONG)
         if not render.nested:
             yield event
 
@@ -200,14 +208,29 @@ class Surfaces:
         items = render.lists.get(render.list_key, [])
         if not render.drawn or (not render.data_drawn and len(items) >= self._next_count(render)):
             render.items_drawn = len(items)
-            yield self._surface(render, {render.list_key: list(items)} if items else None)
-        if render.data is not None and not render.data_drawn:
+            yield from self._bounded(render, {render.list_key: list(items)} if items else None)
+        if render.data is not None and not render.data_drawn and not render.rejected:
             render.data_drawn = True
-            yield self._surface(render, render.data)
+            yield from self._bounded(render, render.data)
 
     def _next_count(self, render: _Render) -> int:
         drawn = render.items_drawn
         return drawn + 1 if drawn < _SHORT_LIST else drawn + drawn // 4
+
+    def _bounded(self, render: _Render, data: Mapping[str, Any] | None) -> Iterator[Event]:
+        """Yields the surface, or what is too much about its data."""
+        problem = excess(render.components, data)
+        if problem is None:
+            yield self._surface(render, data)
+            return
+        yield from self._reject(render, "too_large", "data", problem)
+
+    def _reject(self, render: _Render, code: str, path: str, message: str) -> Iterator[Event]:
+        """Yields that a surface is not drawn any further, unless the page knows."""
+        if not render.rejected:
+            render.rejected = True
+            self._retried = None if render.nested else render.key
+            yield self._retrying(render.key, [{"code": code, "path": path, "message": message}])
 
     def _surface(self, render: _Render, data: Mapping[str, Any] | None) -> Event:
         assert render.surface_id is not None
@@ -254,13 +277,17 @@ class Surfaces:
                 by_surface.pop(surface_id, None)
             for surface_id, operations in by_surface.items():
                 name = key if len(by_surface) == 1 else f"{surface_id or 'default'}-{key}"
-                yield activity_snapshot(_message_id(name), ACTIVITY, {A2UI_OPERATIONS_KEY: operations})
+                drawn: dict[str, Any] = {A2UI_OPERATIONS_KEY: operations}
+                if (problem := _excess_of(operations)) is not None:
+                    logger.warning("the surface of a tool's result is not drawn: %s", problem)
+                    drawn = {"status": "failed", "error": problem, "attempts": [], "maxAttempts": 1}
+                yield activity_snapshot(_message_id(name), ACTIVITY, drawn)
         elif found.get("code") == RECOVERY_EXHAUSTED:
             attempts = found.get("attempts") or []
             most = len(attempts) if isinstance(attempts, list) and attempts else None
             failure = {
                 "status": "failed",
-                "error": str(found.get("error") or "The surface could not be generated."),
+                "error": str(found.get("error") or _NOT_GENERATED),
                 "attempts": attempts,
                 "maxAttempts": most or self._a2ui.recovery.max_attempts,
             }
@@ -291,13 +318,26 @@ def _list_key(components: list[dict[str, Any]]) -> str:
 def _envelope(content: Any) -> dict[str, Any]:
     """Returns the object that a tool's result is the JSON of, also if it was encoded twice."""
     for _ in range(2):
-        if not isinstance(content, str) or "a2ui_" not in content or len(content) > _MAX_CHARACTERS:
+        if not isinstance(content, str) or "a2ui_" not in content or len(content) > MAX_CHARACTERS:
             break
         try:
             content = orjson.loads(content)
         except ValueError:
             break
     return content if isinstance(content, dict) else {}
+
+
+def _excess_of(operations: list[dict[str, Any]]) -> str | None:
+    """Returns what of the operations on one surface exceeds a bound, or None."""
+    components: list[Any] = []
+    data: list[Any] = []
+    for operation in operations:
+        update, model = operation.get("updateComponents"), operation.get("updateDataModel")
+        if isinstance(update, dict) and isinstance(update.get("components"), list):
+            components += update["components"]
+        if isinstance(model, dict):
+            data.append(model.get("value"))
+    return excess(components, data[0] if len(data) == 1 else data)
 
 
 def _surface_id(operation: Mapping[str, Any]) -> str | None:

@@ -23,6 +23,7 @@ ACTIVITY: Final = "mcp-apps"
 EXTENSION: Final = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
 """The client capability that tells a server to offer tools with a user interface."""
 
+_MAX_SHOWN: Final = 200
 _FAILED: Final = {"error": "MCP request failed"}
 
 
@@ -94,7 +95,7 @@ async def answer(servers: Iterable[AppServer], request: Mapping[str, Any]) -> An
     """
     server = _server_of(list(servers), request)
     if server is None:
-        return {"error": f"Unknown server: {request.get('serverId') or request.get('serverHash')}"}
+        return {"error": f"Unknown server: {_shown(request.get('serverId') or request.get('serverHash'))}"}
     method, params = request.get("method"), request.get("params")
     params = params if isinstance(params, dict) else {}
     try:
@@ -111,14 +112,19 @@ async def answer(servers: Iterable[AppServer], request: Mapping[str, Any]) -> An
     if method == "notifications/message":
         logger.debug("a frame of the MCP server %s logged: %s", server.name, params.get("data"))
         return {"success": True}
-    return {"error": f"MCP method not allowed for UI proxy: {method}"}
+    return {"error": f"MCP method not allowed for UI proxy: {_shown(method)}"}
 
 
 async def _call_tool(server: AppServer, params: Mapping[str, Any]) -> Any:
     name, arguments = params.get("name"), params.get("arguments")
     if not any(tool.name == name for tool in await server.app_tools()):
-        return {"error": f"Unknown tool: {name}"}
+        return {"error": f"Unknown tool: {_shown(name)}"}
     return _json(await server.call_raw(str(name), arguments if isinstance(arguments, dict) else {}))
+
+
+def _shown(value: Any) -> str:
+    """Returns what a page sent, as an error repeats it."""
+    return str(value)[:_MAX_SHOWN]
 
 
 def _server_of(servers: list[AppServer], request: Mapping[str, Any]) -> AppServer | None:
