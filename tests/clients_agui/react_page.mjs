@@ -82,6 +82,11 @@ export class ReactPage extends Page {
     resolve(payload);
   }
 
+  /** Returns what the page shows when no run is in progress. */
+  async idle() {
+    return this.until({ when: () => !this.agent.isRunning });
+  }
+
   /** Answers what a tool asks the user, when the page shows it. */
   async respond({ result }) {
     await this.until({ when: () => this.question });

@@ -106,3 +106,10 @@ def test_messages_of_an_agents_snapshot_may_be_of_another_version() -> None:
     later = run_input(ASKED[:1]).replace(messages=[*ASKED[:1], binary, {"id": "x", "role": "newer"}])
     assert [message.id for message in later.model.messages] == ["u1", "u2"]
     assert later.model.messages[1].model_dump(by_alias=True)["content"] == [GIVEN]
+
+
+def test_a_result_that_came_after_the_users_next_message_moves_behind_its_call() -> None:
+    later = {"id": "u2", "role": "user", "content": "never mind"}
+    other = {"id": "t0", "role": "tool", "toolCallId": "gone", "content": "stays"}
+    given = agent_input(run_input([ASKED[0], ASKED[2], later, ASKED[3], other]), None)
+    assert [message["id"] for message in given.messages] == ["u1", "a1", "t1", "u2", "t0"]

@@ -174,7 +174,8 @@ class AgentRun:
 def agent_input(input: RunInput, known: AgentState | None) -> RunInput:
     """Returns the input without activity messages, and with the tool results that the thread's log has.
 
-    Activity messages are for frontends only. And since a client sends the whole conversation with every
+    Activity messages are for frontends only. A result that came after the user's next message, as where the
+    user went on instead of approving a call, moves behind its call: models accept it nowhere else. And since a client sends the whole conversation with every
     request, it could show an agent other results of backend actions than they had; the results of its own
     tools are its own.
 
@@ -184,6 +185,8 @@ def agent_input(input: RunInput, known: AgentState | None) -> RunInput:
     """
     messages = [message for message in input.messages if message["role"] != "activity"]
     changed = len(messages) != len(input.messages)
+    if misplaced := _misplaced(messages):
+        messages, changed = _behind_their_calls(messages, misplaced), True
     if known is not None and any(message["role"] == "tool" for message in messages):
         results = _results(known, {tool["name"] for tool in input.json.get("tools", ())})
         for place, message in enumerate(messages):
@@ -192,6 +195,32 @@ def agent_input(input: RunInput, known: AgentState | None) -> RunInput:
                 messages[place] = {**message, "content": result}
                 changed = True
     return input.replace(messages=messages) if changed else input
+
+
+def _misplaced(messages: Sequence[Json]) -> dict[str, Json]:
+    """Returns the results that follow a message of the user, by their calls."""
+    misplaced: dict[str, Json] = {}
+    before = ""
+    for message in messages:
+        role = message["role"]
+        if role == "tool" and before == "user":
+            misplaced[message["toolCallId"]] = message
+        elif role != "tool":
+            before = role
+    return misplaced
+
+
+def _behind_their_calls(messages: Sequence[Json], misplaced: Mapping[str, Json]) -> list[Json]:
+    ordered: list[Json] = []
+    moved: set[str] = set()
+    for message in messages:
+        if message["role"] == "tool" and message["toolCallId"] in moved:
+            continue
+        ordered.append(message)
+        calls = [call["id"] for call in message.get("toolCalls") or () if call["id"] in misplaced]
+        ordered += [misplaced[id] for id in calls]
+        moved.update(calls)
+    return ordered
 
 
 def recorded_input(request: RunRequest, known: AgentState | None, hidden: Collection[str]) -> Json:

@@ -119,9 +119,11 @@ class Projection:
 
     Args:
         state: the state that the client sent along, which the agent's patches may refer to.
+        messages: the conversation that the client sent along, as AG-UI messages in JSON form. A call in it may
+            get its result in this run.
     """
 
-    def __init__(self, state: Any = None) -> None:
+    def __init__(self, state: Any = None, messages: Iterable[dict[str, Any]] = ()) -> None:
         budget = PatchBudget()
         # What the client sent is not sent back until the agent changes it.
         self._base = Patched(state, budget) if state is not None else None
@@ -132,7 +134,11 @@ class Projection:
         self._node = ""
         self._synced: list[dict[str, Any]] | None = None
         self._predicted: list[dict[str, Any]] = []
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] = {
+            call["id"]: call["function"]["name"]
+            for message in messages
+            for call in message.get("toolCalls") or ()
+        }
         self._arguments: dict[str, list[str]] = {}
         self._interrupted = False
         self._handlers: dict[str, Callable[[Event, bool], Iterable[MessageChange]]] = {

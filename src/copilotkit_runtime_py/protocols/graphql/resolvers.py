@@ -37,15 +37,15 @@ class RunResponse:
 
     Args:
         run: the run.
-        state: the state that the client sent along.
+        input: what the client sent along.
         client: the client.
         wake: called when the run may have news.
     """
 
-    def __init__(self, run: Run, state: Any, client: Client, wake: Callable[[], None]) -> None:
+    def __init__(self, run: Run, input: RunInput, client: Client, wake: Callable[[], None]) -> None:
         self.run = run
         self.builder = ResponseBuilder(run, client)
-        self._projection = Projection(state)
+        self._projection = Projection(input.state, input.messages)
         self._subscription = run.subscribe(wake)
 
     def advance(self) -> None:
@@ -151,7 +151,7 @@ class RequestResolvers:
             raise
         request = RunRequest(agent=agent, input=input, context=context, recorded=_is_conversation(data))
         run = await runtime.start_run(request)
-        response = RunResponse(run, input.state, self._client, self._wake)
+        response = RunResponse(run, input, self._client, self._wake)
         self._responses.append(response)
         return response.builder.response
 
