@@ -66,9 +66,7 @@ def pydantic_ai() -> Any:
         if results:
             yield f"Result: {events.as_text(results[0].content)}"
         else:
-            yield {
-                0: function.DeltaToolCall(name="send", json_args="".join(ARGUMENTS), tool_call_id="c1")
-            }
+            yield {0: function.DeltaToolCall(name="send", json_args="".join(ARGUMENTS), tool_call_id="c1")}
 
     return pydantic_ai.Agent(function.FunctionModel(stream_function=script))
 
