@@ -175,9 +175,9 @@ def agent_input(input: RunInput, known: AgentState | None) -> RunInput:
     """Returns the input without activity messages, and with the tool results that the thread's log has.
 
     Activity messages are for frontends only. A result that came after the user's next message, as where the
-    user went on instead of approving a call, moves behind its call: models accept it nowhere else. And since a client sends the whole conversation with every
-    request, it could show an agent other results of backend actions than they had; the results of its own
-    tools are its own.
+    user went on instead of approving a call, moves behind its call: models accept it nowhere else. And since
+    a client sends the whole conversation with every request, it could show an agent other results of backend
+    actions than they had; the results of its own tools are its own.
 
     Args:
         input: what the client sent.

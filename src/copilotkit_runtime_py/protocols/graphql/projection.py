@@ -119,8 +119,8 @@ class Projection:
 
     Args:
         state: the state that the client sent along, which the agent's patches may refer to.
-        messages: the conversation that the client sent along, as AG-UI messages in JSON form. A call in it may
-            get its result in this run.
+        messages: the conversation that the client sent along, as AG-UI messages in JSON form. A call in it
+            may get its result in this run.
     """
 
     def __init__(self, state: Any = None, messages: Iterable[dict[str, Any]] = ()) -> None:
