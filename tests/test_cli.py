@@ -84,8 +84,8 @@ def test_serve_without_agents_says_how_to_name_one(tmp_path: Path, monkeypatch: 
     ("arguments", "message"),
     [
         (["--agent", "chat"], "write NAME=TARGET"),
-        (["--agent", "chat=nowhere"], "'nowhere' is no target"),
-        (["--agent", "chat=surely_missing:graph"], "There is no module 'surely_missing'"),
+        (["--agent", "chat=nowhere"], "'nowhere' is not a valid target"),
+        (["--agent", "chat=surely_missing:graph"], "The module 'surely_missing'"),
         (["--agent", "chat=sys:maxsize"], "The agent 'chat' cannot be served: int is not an agent"),
         (["--agent", "a=json:dumps", "--agent", "a=json:loads"], "'a' is given twice"),
         (["--agent", "a=http://127.0.0.1:1/", "--default-agent", "b"], "default agent 'b' is not registered"),
@@ -267,7 +267,7 @@ def test_a_directory_that_cannot_keep_threads_is_told_with_the_ways_out(
     result = run(*SERVE)
 
     assert result.exit_code == 1
-    assert f"Threads cannot be kept in {tmp_path}/.copilotkit: " in result.output
+    assert f"Threads cannot be stored in {tmp_path}/.copilotkit: " in result.output
     assert "--store memory" in result.output
 
 
@@ -292,7 +292,7 @@ def test_workers_whose_agent_cannot_be_loaded_do_not_start() -> None:
     result = run(*SERVE, *arguments)
 
     assert result.exit_code == 1
-    assert "There is no file" in result.output
+    assert "does not exist" in result.output
 
 
 @pytest.mark.redis

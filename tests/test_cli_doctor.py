@@ -570,8 +570,8 @@ def test_a_server_that_cannot_stream_and_answers_strangely_is_told() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ftp://host/"], "This is no URL"),
-        (["http://[::1"], "This is no URL"),
+        (["ftp://host/"], "This is not a URL"),
+        (["http://[::1"], "This is not a URL"),
         (["http://me:s3cret@host/"], "without credentials"),
         (["http://host/?a=1"], "without credentials, '?' and '#'"),
         (["http://host/", "--header", "Authorization"], "is no header"),

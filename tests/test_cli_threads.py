@@ -277,8 +277,11 @@ def test_the_thread_of_another_owner_does_not_exist(command: str, store: str) ->
     ("url", "message"),
     [
         ("memory", "Threads in memory are within the server"),
-        ("sqlite:///absent.db", "There is no file {directory}/absent.db: name the store with --store."),
-        ("mongodb://me:s3cret@host/", "There is no store of the kind 'mongodb'"),
+        (
+            "sqlite:///absent.db",
+            "The file {directory}/absent.db does not exist: name the store with --store.",
+        ),
+        ("mongodb://me:s3cret@host/", "'mongodb' is not a kind of store"),
         (
             "postgresql://me:s3cret@127.0.0.1:1/threads",
             "The store at postgresql://127.0.0.1:1/threads cannot be reached",

@@ -116,14 +116,17 @@ def test_a_missing_module_is_named(tmp_path: Path) -> None:
     with pytest.raises(TargetError) as raised:
         load_target("present.absent.agent:graph", tmp_path)
 
-    assert str(raised.value) == "There is no module 'present.absent' here or among the installed packages."
+    assert (
+        str(raised.value)
+        == "The module 'present.absent' exists neither here nor among the installed packages."
+    )
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TargetError) as raised:
         load_target("src/agent.py:graph", tmp_path)
 
-    assert str(raised.value) == f"There is no file {tmp_path / 'src' / 'agent.py'}."
+    assert str(raised.value) == f"The file {tmp_path / 'src' / 'agent.py'} does not exist."
 
 
 def test_a_package_that_the_module_misses_is_told_from_the_module_itself(tmp_path: Path) -> None:

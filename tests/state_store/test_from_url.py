@@ -64,12 +64,12 @@ def test_a_missing_package_is_told_with_its_extra(
 
 
 def test_a_directory_that_is_missing_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=f"There is no directory {tmp_path}/missing"):
+    with pytest.raises(ConfigurationError, match=f"The directory {tmp_path}/missing"):
         open_state_store(f"sqlite:///{tmp_path}/missing/threads.db")
 
 
 def test_a_directory_that_is_read_only_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
 
-    with pytest.raises(ConfigurationError, match=f"cannot be kept in {tmp_path}, which is read-only"):
+    with pytest.raises(ConfigurationError, match=f"cannot be stored in {tmp_path}, which is read-only"):
         open_state_store(f"sqlite:///{tmp_path}/threads.db")

@@ -24,7 +24,7 @@ def store_url(given: str | None) -> str:
         (directory / ".gitignore").write_text("*\n")
     except OSError as error:
         raise ConfigurationError(
-            f"Threads cannot be kept in {directory}: {error.strerror or error}. Say where with --store "
+            f"Threads cannot be stored in {directory}: {error.strerror or error}. Say where with --store "
             "sqlite:////another/place.db, or keep them nowhere with --store memory."
         ) from error
     return DEFAULT_STORE

@@ -194,7 +194,7 @@ def _existing(given: str | None) -> str:
     if url == MEMORY:
         raise SettingsError("Threads in memory are within the server: name another store with --store.")
     if scheme_of(url) == "sqlite" and not sqlite_path(url).is_file():
-        raise ConfigurationError(f"There is no file {sqlite_path(url)}: name the store with --store.")
+        raise ConfigurationError(f"The file {sqlite_path(url)} does not exist: name the store with --store.")
     return url
 
 

@@ -22,7 +22,7 @@ class AgentSnapshot:
         state: the agent's state without its messages.
         messages: the conversation, as AG-UI messages in JSON form.
         interrupts: interrupts that wait for an answer, as AG-UI 1.0 `Interrupt` objects in JSON form.
-        owner: whose the thread is, where the agent keeps that. Otherwise the runtime's store has to know the
+        owner: the owner of the thread, if the agent stores it. Otherwise the runtime's store has to know the
             thread as the user's, unless all users are one.
     """
 
@@ -79,7 +79,7 @@ class Provider(ABC):
     def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
         """Streams the events of one run.
 
-        An exception ends the run with an error that names no detail, unless it is an `AgentError`, whose
+        An exception ends the run with an error without detail, unless it is an `AgentError`, whose
         message is meant for the client.
         """
 
@@ -94,7 +94,7 @@ class Provider(ABC):
                 names remember is apart.
 
         Raises:
-            ConfigurationError: the agent's memory cannot be kept there.
+            ConfigurationError: the agent's memory cannot be stored there.
         """
 
     async def forget(self, thread_id: str, context: RequestContext) -> None:  # noqa: B027 - likewise

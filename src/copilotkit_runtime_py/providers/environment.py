@@ -1,4 +1,4 @@
-"""The process that CrewAI is imported into: nothing calls home, signal handlers stay whose they are."""
+"""The process that CrewAI is imported into: no telemetry, and signal handlers stay unchanged."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def as_provider(agent: AgentLike) -> Provider:
         ValueError: the URL is malformed.
         ModuleNotFoundError: the URL needs an extra, which is not installed.
     """
-    given: Any = agent  # the kinds of callables are told apart at run time only
+    given: Any = agent  # the kinds of callables can be distinguished at run time only
     if isinstance(given, Provider):
         return given
     if isinstance(given, str):

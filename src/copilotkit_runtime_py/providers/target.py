@@ -72,7 +72,7 @@ def load_target(target: str, directory: Path | None = None, *, speed: float = 1.
     source, colon, attribute = target.rpartition(":")
     if not colon or not source or not attribute:
         raise TargetError(
-            f"'{target}' is no target: write package.module:attribute, path/file.py:attribute, "
+            f"'{target}' is not a valid target: write package.module:attribute, path/file.py:attribute, "
             "vendor:model for a chat model, the URL of an AG-UI agent, a2a+URL, langgraph+URL/GRAPH, or "
             "path/file.jsonl for a recording."
         )
@@ -98,7 +98,7 @@ def import_file(path: Path) -> ModuleType:
     """
     path = path.resolve()
     if not path.is_file():
-        raise TargetError(f"There is no file {path}.")
+        raise TargetError(f"The file {path} does not exist.")
     root, names = path.parent, [path.stem]
     while (root / "__init__.py").is_file():
         names.insert(0, root.name)
@@ -164,7 +164,7 @@ def _import_lone_file(path: Path) -> ModuleType:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise TargetError(f"{path} is no Python file.")
+        raise TargetError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -182,7 +182,7 @@ def _import(name: str, source: str) -> ModuleType:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise TargetError(
                 missing_extra(error)
-                or f"There is no module '{error.name}' here or among the installed packages."
+                or f"The module '{error.name}' exists neither here nor among the installed packages."
             ) from error
         raise _failed_import(source, error) from error
     except Exception as error:
@@ -194,7 +194,7 @@ def _failed_import(source: str, error: Exception) -> TargetError:
         advice = missing_extra(error) or f"module '{error.name}' is not installed."
         return TargetError(f"{source} cannot be imported: {advice}")
     if isinstance(error, SyntaxError) and error.filename:
-        # Its traceback ends with whoever imports the file.
+        # Its traceback ends with the importer of the file.
         kind = type(error).__name__
         return TargetError(
             f"{source} cannot be imported: {kind}: {error.msg} ({error.filename}:{error.lineno})"

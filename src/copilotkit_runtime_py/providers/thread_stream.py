@@ -22,7 +22,7 @@ class ThreadStream(Generic[T]):
     """Iterates in a thread of its own, so that an iterator that blocks does not block the event loop.
 
     A thread cannot be cancelled. Closing the stream ends the iterator after its current step, and does not
-    wait for it. The thread is no part of a pool, which a few stuck iterators could use up, and does not keep
+    wait for it. The thread is not part of a pool, which a few stuck iterators could use up, and does not keep
     the process alive.
 
     Invariant: the thread is at most `_AHEAD` items ahead of the reader, because it takes a place from

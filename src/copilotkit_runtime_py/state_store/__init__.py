@@ -1,6 +1,6 @@
-"""Where threads are kept: memory, SQLite, PostgreSQL or Redis, behind one interface.
+"""Stores for threads: memory, SQLite, PostgreSQL and Redis, behind one interface.
 
 `base` is the interface, `from_url` opens a store by its URL, `memory`, `redis` and `sql/` implement it. A
-store keeps encoded events and knows nothing of agents or protocols. `testing.state_store` checks any
+store holds encoded events and does not depend on agents or protocols. `testing.state_store` checks any
 implementation.
 """

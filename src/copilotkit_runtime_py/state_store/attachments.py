@@ -18,8 +18,8 @@ class AttachmentRecord:
     """A file as a store knows it.
 
     Attributes:
-        id: the file's id, which nobody can guess.
-        owner: who uploaded it.
+        id: the file's id, which cannot be guessed.
+        owner: the user who uploaded it.
         media_type: what the file is, such as `image/png`.
         filename: what the user calls it, or None.
         size: its length in bytes.
@@ -51,7 +51,7 @@ class AttachmentStore(StateStore, Protocol):
     """A store that also stores files, which is optional: without it, pages cannot upload.
 
     A file is written part by part, belongs to a thread from the first message on that brings it, and is
-    deleted with that thread. Reading needs the id alone: the runtime checks whose the file is.
+    deleted with that thread. Reading needs the id alone: the runtime checks the owner.
     """
 
     async def attachment_key(self) -> bytes:
@@ -62,7 +62,7 @@ class AttachmentStore(StateStore, Protocol):
     ) -> bool:
         """Makes room for a file. It cannot be found before `finish_attachment`.
 
-        Files that belong to no thread and are older than `unsent_since` are deleted first, whoever owns them.
+        Files that belong to no thread and are older than `unsent_since` are deleted first, of all owners.
 
         Returns:
             Whether the owner's files, with this one, are within the quota. If not, nothing is stored.

@@ -1,4 +1,4 @@
-"""Where threads are kept: the interface that every store implements."""
+"""The interface that every store of threads implements."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class RunRecord:
         id: the run's id, chosen by the client; two runs of one thread may share it.
         thread_id: the thread.
         agent_name: the agent's registered name.
-        owner: who owns the thread.
+        owner: the owner of the thread.
         started_at: when the run began, in UTC.
         number: the run's place among the runs of its thread, from 1. The store assigns it.
-        producer: who writes the run's log. A name that no other run has.
+        producer: the name of the writer of the run's log, which no other run has.
     """
 
     id: str
@@ -140,7 +140,7 @@ class Retention:
     longest ago. A thread with a run in progress stays.
 
     Attributes:
-        max_age: how long a thread is kept after it last changed.
+        max_age: how long a thread stays after it last changed.
         max_threads: the most threads.
         max_runs_per_thread: the most runs of one thread.
         max_bytes: the most bytes of events and states, over all threads.
@@ -153,7 +153,7 @@ class Retention:
 
 
 class Signal(enum.Enum):
-    """What a store tells those who watch a thread."""
+    """What a store signals to the watchers of a thread."""
 
     EVENTS = "events"
     """The log of the thread's run has grown, or the run is over, or gone with its thread."""
@@ -167,11 +167,11 @@ class StateStore(Protocol):
     Every call names the owner. A thread of another owner does not exist for the caller.
 
     Any number of processes may use one store. Exactly one of them produces a run: it holds a lease on the
-    run, which it renews by writing. Where it stops doing so, anybody may end the run in its place.
+    run, which it renews by writing. When it stops doing so, any process may end the run in its place.
 
     Attributes:
         lease_seconds: how long a producer holds a run after it last wrote, in seconds. None if the store ends
-            with the process, where nobody could take a run over.
+            with the process, so that no other process can take over a run.
         url: where the store is, for frameworks that keep a memory of their own in the same place; or None.
 
     Raises:
@@ -189,7 +189,7 @@ class StateStore(Protocol):
     async def begin_run(self, run: RunRecord) -> RunRecord:
         """Claims the thread for a run, creating the thread if there is none.
 
-        Said again by the same producer, whose run is not over, it changes nothing.
+        Idempotent: a repeated call by the producer of the run in progress changes nothing.
 
         Returns:
             The run with its number.
@@ -204,12 +204,12 @@ class StateStore(Protocol):
     ) -> AppendResult:
         """Adds events to the log of a run that is not over, and renews its lease.
 
-        What is said again changes nothing: events whose places are taken are skipped, and a run that the same
+        Idempotent: events at positions that are already written are skipped, and a run that the same
         producer ended already is left as it is. Another producer than the run's own takes the run over, if
         the lease has run out.
 
         Args:
-            run: the run, as `begin_run` returned it or as `read_runs` told of it; in the latter case with
+            run: the run, as `begin_run` returned it or as `read_runs` did; in the latter case with
                 a producer of its own.
             position: the place of the first event in the log, from 0; at most the log's length.
             events: the events, each as JSON, which may be none: that renews the lease only.
@@ -226,7 +226,7 @@ class StateStore(Protocol):
         """Asks the producer of the thread's run to stop it. Returns whether there is one.
 
         Args:
-            owner: who asks.
+            owner: the caller.
             thread_id: the thread.
             run_id: ask only if the run has this id.
         """
@@ -246,7 +246,7 @@ class StateStore(Protocol):
         Of the last run and the last one that is over, the whole log is there.
 
         Args:
-            owner: who reads. For another than the thread's owner there are none.
+            owner: the reader. There are none for a reader who does not own the thread.
             thread_id: the thread.
             since: the number of the first run to read; below 0 it counts from the end, so that -1 is the last
                 run.
@@ -272,9 +272,9 @@ class StateStore(Protocol):
         """Returns the owner's threads, the last changed first.
 
         Args:
-            owner: whose threads.
+            owner: the owner of the threads.
             agent_name: only those on which this agent ran last.
-            include_archived: those put aside, too.
+            include_archived: archived ones, too.
             limit: the most to return.
             after: the id of the thread after which to go on; if the owner has no such thread, none follow.
         """
@@ -282,14 +282,14 @@ class StateStore(Protocol):
     async def update_thread(
         self, owner: str, thread_id: str, *, name: str | None = None, archived: bool | None = None
     ) -> ThreadRecord:
-        """Renames a thread, or puts it aside; None leaves things as they are.
+        """Renames a thread, or archives or restores it. None leaves a field unchanged.
 
         Raises:
             ThreadNotFoundError: the owner has no such thread.
         """
 
     async def delete_thread(self, owner: str, thread_id: str) -> None:
-        """Deletes a thread and all that is kept of it. A run in progress is lost to its producer.
+        """Deletes a thread with all its data. The producer of a run in progress loses the run.
 
         Raises:
             ThreadNotFoundError: the owner has no such thread.

@@ -16,7 +16,7 @@ def join(events: Iterable[bytes]) -> bytes:
 
 
 def split(text: bytes) -> list[bytes]:
-    """Returns the events that `join` made a text of."""
+    """Returns the events that `join` joined."""
     return text.split(_SEPARATOR) if text else []
 
 

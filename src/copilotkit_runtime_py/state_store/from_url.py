@@ -21,7 +21,7 @@ def open_state_store(
     Args:
         url: `memory`, `sqlite:///file.db` (with four slashes: an absolute path),
             `postgresql://user:password@host/database`, or `redis://host:6379/0` (over TLS: `rediss://`).
-        retention: how much is kept. Without it the store in memory is bounded, and the others are not.
+        retention: how much is stored. By default the store in memory is bounded, and the others are not.
         lease_seconds: how long a run is its worker's after the worker last wrote, in seconds: a worker that
             dies blocks a thread for so long. Of no meaning in memory.
 
@@ -42,10 +42,9 @@ def open_state_store(
 
         return RedisStateStore(url, retention=retention, lease_seconds=lease_seconds)
     else:
-        # Only the scheme is told: the rest may hold a password.
+        # Only the scheme is shown: the rest may hold a password.
         raise ConfigurationError(
-            f"There is no store of the kind '{scheme}': write memory, sqlite:///file.db, postgresql://… or "
-            "redis://…"
+            f"'{scheme}' is not a kind of store: write memory, sqlite:///file.db, postgresql://… or redis://…"
         )
     from .sql import SQLStateStore
 
@@ -72,9 +71,9 @@ def sqlite_path(url: str) -> Path:
 def _check_directory(url: str) -> None:
     directory = sqlite_path(url).parent
     if not directory.is_dir():
-        raise ConfigurationError(f"There is no directory {directory} to keep threads in.")
+        raise ConfigurationError(f"The directory {directory} for threads does not exist.")
     if not os.access(directory, os.W_OK):
-        raise ConfigurationError(f"Threads cannot be kept in {directory}, which is read-only.")
+        raise ConfigurationError(f"Threads cannot be stored in {directory}, which is read-only.")
 
 
 def _check_package(package: str, extra: str) -> None:

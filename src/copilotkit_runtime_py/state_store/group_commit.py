@@ -84,7 +84,7 @@ class GroupCommit(Generic[T]):
         error = TimeoutError("cancelled") if task.cancelled() else task.exception()
         results = iter(() if error is not None else task.result())
         for writes, future in jobs:
-            if future.done():  # whoever waited was cancelled, or was given up
+            if future.done():  # the waiting task was cancelled, or gave up
                 continue
             if error is not None:
                 future.set_exception(error)

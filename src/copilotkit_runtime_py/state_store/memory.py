@@ -18,7 +18,7 @@ from .memory_attachments import MemoryAttachments
 from .signals import SignalBoard
 
 MEMORY_RETENTION: Final = Retention(max_threads=1000, max_runs_per_thread=100, max_bytes=512 * 1024 * 1024)
-"""What `MemoryStateStore` keeps unless it is told otherwise."""
+"""What `MemoryStateStore` stores by default."""
 
 
 class _Run:
@@ -60,7 +60,7 @@ class _Thread:
         )
 
     def run(self, number: int) -> _Run | None:
-        """Returns the run of that number, if it is kept. The numbers of those kept have no gaps."""
+        """Returns the run of that number, if it is stored. The numbers of stored runs have no gaps."""
         index = number - self.runs[0].record.number if self.runs else -1
         return self.runs[index] if 0 <= index < len(self.runs) else None
 
@@ -82,10 +82,10 @@ class MemoryStateStore:
     """Keeps threads in the process, up to a bound.
 
     The bounds on threads and on bytes hold while a run grows, too. Of the threads that may go, that of the
-    owner who keeps the most goes first, so that nobody can have the threads of all others go.
+    owner with the most data goes first, so that no owner can evict the threads of all others.
 
     Args:
-        retention: how much is kept. Defaults to 1,000 threads, 100 runs of each, and 512 MiB.
+        retention: how much is stored. Defaults to 1,000 threads, 100 runs of each, and 512 MiB.
     """
 
     def __init__(self, *, retention: Retention | None = None) -> None:
@@ -99,7 +99,7 @@ class MemoryStateStore:
 
     @property
     def lease_seconds(self) -> None:
-        """See `StateStore`. Nobody can take a run over."""
+        """See `StateStore`. No other process can take over a run."""
         return None
 
     @property
@@ -109,11 +109,11 @@ class MemoryStateStore:
 
     @property
     def size(self) -> int:
-        """The bytes of events and states that are kept."""
+        """The bytes of events and states that are stored."""
         return self._size
 
     def __len__(self) -> int:
-        """The number of threads that are kept."""
+        """The number of threads that are stored."""
         return len(self._threads)
 
     async def begin_run(self, run: RunRecord) -> RunRecord:

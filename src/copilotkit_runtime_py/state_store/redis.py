@@ -68,14 +68,14 @@ class RedisStateStore:
     """Keeps threads on a Redis server (6.2 or newer, or Valkey).
 
     Every step is one script, so no other worker sees it half done. What is to be written at the same time
-    takes one round trip. What happens to a thread is published, and each process hears of the threads that it
-    watches on one connection.
+    takes one round trip. What happens to a thread is published, and each process is notified of the threads
+    that it watches on one connection.
 
     Redis is as durable as it is set up to be: with `appendonly yes`, and a `maxmemory-policy` that evicts
     nothing.
 
     Redis Cluster is not supported: a script changes a thread and its owner's list in one step, and the two
-    would have to be in one hash slot. Nothing is kept on more than one server, so Sentinel or a managed
+    would have to be in one hash slot. Nothing is stored on more than one server, so Sentinel or a managed
     service with one primary serves as well as a single server.
 
     One store belongs to one event loop.
@@ -83,7 +83,7 @@ class RedisStateStore:
     Args:
         url: where the server is, as redis-py takes it: `redis://`, `rediss://` or `unix://`.
         lease_seconds: how long a producer holds a run after it last wrote.
-        retention: how much is kept. Defaults to everything.
+        retention: how much is stored. Defaults to everything.
         prefix: what the names of all keys begin with. Stores with different ones know nothing of each other.
 
     Raises:

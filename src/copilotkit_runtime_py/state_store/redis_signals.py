@@ -1,4 +1,4 @@
-"""How those who watch a thread hear of it through Redis."""
+"""Signals about threads, by way of Redis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SIGNALS: Final = {b"e": Signal.EVENTS, b"s": Signal.STOP}
 class RedisSignals:
     """Subscribes to the channels that somebody in this process watches, all on one connection.
 
-    redis-py's own `PubSub` connects again by itself, in which case nobody learns that messages may have been
+    redis-py's own `PubSub` connects again by itself, and does not report that messages may have been
     missed. Here the loss of the connection is seen: once the channels are subscribed to again, every signal
     is given.
 
@@ -45,10 +45,10 @@ class RedisSignals:
         self._stops = stops
         self._board = SignalBoard()
         self._watchers: Counter[str] = Counter()
-        # What is to be said on the connection at hand. Only its own task writes, for whoever watches may be
+        # Commands for the current connection. Only its own task writes, since a watcher may be
         # cancelled at any moment, which must not break a command off.
         self._commands: asyncio.Queue[tuple[str, ...]] | None = None
-        # What the server has still to confirm, in how many answers, and who waits for that.
+        # What the server still has to confirm, in how many answers, and the waiters.
         self._unconfirmed: Counter[str] = Counter()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._missed = False

@@ -1,4 +1,4 @@
-"""How those who watch a thread hear of it within one process."""
+"""Signals about threads within one process."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class _Watcher(Generic[T]):
 
 
 class SignalBoard:
-    """Passes signals on to those who watch a key, in any thread of the process.
+    """Passes signals on to the watchers of a key, in any thread of the process.
 
-    A store whose workers are other processes gives here what it hears from them.
+    A store that other processes use passes their signals on here.
     """
 
     def __init__(self) -> None:
@@ -88,12 +88,12 @@ class SignalBoard:
             return list(self._watchers)
 
     def give(self, key: str, signal: Signal) -> None:
-        """Gives a signal to those who watch `key`."""
+        """Gives a signal to the watchers of `key`."""
         for watcher in self._watchers.get(key, ()):
             watcher.give(signal)
 
     def give_stop(self, producer: str | None) -> None:
-        """Gives a request to stop a run to those who watch for them; None stands for any that were missed."""
+        """Gives a request to stop a run to its watchers; None stands for requests that were missed."""
         for watcher in self._stop_watchers:
             watcher.give(producer)
 

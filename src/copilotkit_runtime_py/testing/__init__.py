@@ -1,4 +1,4 @@
-"""Checks for those who write their own parts of the runtime."""
+"""Checks for your own implementations of the runtime's interfaces."""
 
 from .state_store import Check, OpenStore, state_store_checks
 

@@ -252,11 +252,11 @@ make = lambda: builder.compile()
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is no JSON"),
-        ("[]", "is no JSON object"),
+        ("{", "is not JSON"),
+        ("[]", "must be a JSON object"),
         ("{}", "names no graphs"),
         ('{"graphs": {"a": {}}}', "The graph 'a' has no path"),
-        ('{"graphs": {"a": "./none.py:graph"}}', "There is no file"),
+        ('{"graphs": {"a": "./none.py:graph"}}', "does not exist"),
         ('{"graphs": {"a": "./agent.py:State.missing"}}', "has no attribute"),
         (
             '{"graphs": {"a": "./agent.py:START"}}',

@@ -139,9 +139,9 @@ def _checked_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise click.UsageError(f"This is no URL: {error}.") from error
+        raise click.UsageError(f"This is not a URL: {error}.") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise click.UsageError("This is no URL: write one such as http://127.0.0.1:8000/api/copilotkit.")
+        raise click.UsageError("This is not a URL: write one such as http://127.0.0.1:8000/api/copilotkit.")
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise click.UsageError("Pages use a URL without credentials, '?' and '#'. See --header.")
     return url

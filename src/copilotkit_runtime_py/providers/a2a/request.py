@@ -60,7 +60,7 @@ class Request:
 
 
 def question_id(task_id: str, run_id: str) -> str:
-    """Returns the id of a task's question, which names the task to whoever answers it."""
+    """Returns the id of a task's question, by which its answer finds the task."""
     return f"{_QUESTION}{quote(task_id, safe='')}/{run_id}"
 
 

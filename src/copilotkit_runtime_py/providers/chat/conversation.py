@@ -28,17 +28,19 @@ def conversation(
         input: the run's input.
         instructions: the server's.
         accept_instructions: the model is given the frontend's instructions and context.
-        state: what the model is told of the shared state; it comes last, as it changes most.
+        state: the shared state as the model reads it. It comes last, as it changes most.
 
     Raises:
         AgentError: there is nothing to answer.
     """
-    told = to_langchain(input.messages)
+    messages = to_langchain(input.messages)
     asked: list[str] = []
     if accept_instructions:
-        asked = [text for m in told if isinstance(m, SystemMessage) and (text := text_of(m.content).strip())]
+        asked = [
+            text for m in messages if isinstance(m, SystemMessage) and (text := text_of(m.content).strip())
+        ]
         asked += _readable(input.context or (), "\n".join(asked))
-    turns: list[BaseMessage] = list(_turns([m for m in told if not isinstance(m, SystemMessage)]))
+    turns: list[BaseMessage] = list(_turns([m for m in messages if not isinstance(m, SystemMessage)]))
     system = [instructions] if instructions else []
     if not turns:
         raise AgentError("The request has no message to answer.", "BAD_REQUEST", status_code=400)

@@ -1,4 +1,4 @@
-"""What a client is told when the model cannot answer."""
+"""The errors that a client gets when the model cannot answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TOLD: Final[dict[type[ModelError], tuple[str, str, int]]] = {
 }
 
 
-def told_to_client(error: ModelError) -> AgentError | None:
+def client_error(error: ModelError) -> AgentError | None:
     """Returns what a client may know of a failed model call, or None where that is nothing.
 
     A vendor's own words are never passed on: they may quote a key, an account or the request.

@@ -78,7 +78,7 @@ def tool_choice(input: RunAgentInput, context: RequestContext) -> str | None:
 
     Old clients say it in their forwarded parameters, newer ones in `forwardedProps.toolChoice`, as
     `SuggestionEngine` of `@copilotkit/core` does. A call is asked for once: with its result, the model is
-    free to end what would otherwise go on for ever.
+    free to end what would otherwise not end.
 
     Raises:
         AgentError: the choice is of an unknown form.

@@ -22,7 +22,7 @@ from ..langchain.usage import UsageCallbacks
 from ..unique_calls import with_unique_calls
 from .answer import Answer
 from .conversation import conversation
-from .failures import told_to_client
+from .failures import client_error
 from .parameters import ParameterBounds, call_options, offered_tools, refused, tool_choice
 from .state import STATE_TOOL_NAMES, STATE_TOOLS, SharedState
 
@@ -47,7 +47,7 @@ class ChatProvider(Provider):
     """Answers with a chat model: what a frontend gets that names no agent.
 
     The model sees the conversation that the client sends and the tools that the request offers. It keeps no
-    memory of its own. Failed calls are repeated by the vendor's own client and by nobody else, which does so
+    memory of its own. Failed calls are retried by the vendor's own client only, which does so
     before the first token only: `init_chat_model(..., max_retries=...)` sets how often.
 
     Args:
@@ -55,7 +55,7 @@ class ChatProvider(Provider):
         description: one sentence for frontends and other agents.
         instructions: the server's own system message; it comes before the frontend's.
         accept_instructions: the model is given the frontend's system messages and readable context.
-            CopilotKit's own frontends say there what the application is about, but whoever can send
+            CopilotKit's own frontends say there what the application is about, but anyone who can send
             requests can say anything in the voice of the application.
         allowed_models: other models, under the names by which a client may ask for them.
         max_tokens: the longest answer that a client may ask for; what the model is set to, unless given.
@@ -65,7 +65,7 @@ class ChatProvider(Provider):
 
     Raises:
         ImportError: the package of the model's vendor is missing.
-        ValueError: no vendor can be told from the name.
+        ValueError: the name does not identify a vendor.
     """
 
     def __init__(
@@ -143,11 +143,11 @@ class ChatProvider(Provider):
                     for event in answer.feed(chunk):
                         yield event
         except ModelError as error:
-            told = told_to_client(error)
-            if told is None:
+            shown = client_error(error)
+            if shown is None:
                 raise
             logger.warning("a model call failed", exc_info=error)
-            raise told from error
+            raise shown from error
 
     def _chosen(self, context: RequestContext) -> BaseChatModel:
         name = context.forwarded_parameters.get("model")
@@ -183,7 +183,7 @@ def _with_tools(
     Args:
         model: the model.
         input: the run's input.
-        context: who asks.
+        context: the caller.
         changes_state: the model may change the shared state.
         may_choose: the model has made the call that the request asks for.
     """

@@ -66,7 +66,7 @@ class SharedState:
         self._state = Patched({} if value is None else value)
 
     def prompt(self) -> str:
-        """Returns what a model is told of the state."""
+        """Returns the part of the prompt that describes the state."""
         state = orjson.dumps(self._state.value).decode()
         return (
             f"The state that you share with the application, as JSON. {_SNAPSHOT} replaces it, {_DELTA} "

@@ -14,7 +14,7 @@ CHAT: ContextVar[str | None] = ContextVar("copilotkit_crewai_chat", default=None
 class ChatStorage:
     """A storage whose root is the current chat; outside of chats it is the storage as it is.
 
-    No scope that a model or a user makes up leads out of the chat, as none is told from where it is. What has
+    No scope that a model or a user makes up leads out of the chat, as every scope is relative to it. What has
     no scope, such as `optimize`, goes to the storage.
 
     Args:

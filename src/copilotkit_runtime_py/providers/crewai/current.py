@@ -56,10 +56,10 @@ def current_run() -> CurrentRun:
 
 
 def request_context() -> RequestContext:
-    """Returns the request that the current run answers: who asks, and the frontend's properties.
+    """Returns the request that the current run answers: the caller, and the frontend's properties.
 
     Raises:
-        RuntimeError: the caller is no part of a run.
+        RuntimeError: the caller is not part of a run.
     """
     return current_run().context
 
@@ -71,7 +71,7 @@ def frontend_tools() -> list[BaseTool]:
     request. A flow that calls a model itself finds the tools in `state["copilotkit"]["actions"]`.
 
     Raises:
-        RuntimeError: the caller is no part of a run.
+        RuntimeError: the caller is not part of a run.
     """
     return tools_of(current_run().input)
 
@@ -85,7 +85,7 @@ def emit(event: Mapping[str, Any]) -> None:
     """Sends an AG-UI event in JSON form to the frontend, in order with what the models say.
 
     Raises:
-        RuntimeError: the caller is no part of a run.
+        RuntimeError: the caller is not part of a run.
     """
     current_run().feed(None, dict(event))
 

@@ -24,8 +24,8 @@ from .usage import UsageSink
 class Execution:
     """Runs a flow or a crew, and yields what it emits.
 
-    It works in a task of its own, whose context variables tell CrewAI where its events go, that it prints
-    nothing, and that nobody is at the console; nothing of that is seen outside.
+    It works in a task of its own, in whose context CrewAI finds where its events go, that it prints
+    nothing, and that there is no console. Nothing of that is visible outside.
 
     Args:
         run: the run.

@@ -37,7 +37,7 @@ _BETWEEN: Final = ("crewai.events", "crewai.llm", "asyncio", "concurrent.futures
 class InternalWork:
     """Notes which work of a run is CrewAI's own. A stream sink of CrewAI: called with every event.
 
-    The events do not tell it, but their callers do, and sinks are called by whoever emits an event.
+    The events do not contain it, but their callers do, and the emitter of an event calls the sinks.
 
     Attributes:
         events: the ids of the events with which such work starts.

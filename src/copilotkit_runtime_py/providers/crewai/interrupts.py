@@ -33,7 +33,7 @@ def to_agui_interrupt(pending: PendingFeedbackContext) -> dict[str, Any]:
 
 
 def interrupt_id(pending: PendingFeedbackContext) -> str:
-    """Returns what tells this question from all others of the same flow, also after a restart."""
+    """Returns a key that identifies this question within its flow, also after a restart."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{pending.flow_id} {pending.requested_at.isoformat()}"))
 
 

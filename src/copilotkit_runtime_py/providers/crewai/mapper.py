@@ -129,12 +129,12 @@ class RunMapper:
         return found
 
     def _say(self, result: Any) -> list[Event]:
-        """Returns the result as a message: a run in which nobody said anything has it for its answer."""
+        """Returns the result as a message, which is the answer of a run without other text."""
         text = getattr(result, "raw", result)
         return self._messages.say(str(uuid.uuid4()), text) if isinstance(text, str) and text.strip() else []
 
     def _emitted(self, event: Event) -> list[Event]:
-        """Takes note of what an event that was emitted by hand tells."""
+        """Applies an event that the flow emitted by hand."""
         match event.get("type"):
             case "STATE_SNAPSHOT":
                 self._shown = event.get("snapshot")
@@ -244,7 +244,7 @@ class RunMapper:
         return found
 
     def _told(self, messages: Any) -> list[Event]:
-        """Returns the results of tools that a flow has run, as soon as it tells a model of them.
+        """Returns the results of tools that a flow has run, as soon as it sends them to a model.
 
         Only those of the last calls are new; earlier calls may have the same ids.
         """

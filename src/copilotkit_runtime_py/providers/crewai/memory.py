@@ -1,7 +1,7 @@
-"""CrewAI's memory, kept apart for every chat.
+"""CrewAI's memory, separate for every chat.
 
 CrewAI keeps what a crew, an agent or a flow remembers under the crew's or the flow's name, which all its
-chats have in common, and searches what its model tells it to search. See
+chats have in common, and searches what its model asks for. See
 https://docs.crewai.com/en/concepts/memory for scopes.
 """
 
@@ -30,7 +30,7 @@ class ChatMemory:
     A `MemoryScope` or `MemorySlice` that the user made is left alone: they decided who shares it.
 
     Args:
-        key: what tells the chat from all others.
+        key: identifies the chat.
     """
 
     def __init__(self, key: str) -> None:

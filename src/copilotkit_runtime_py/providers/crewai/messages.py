@@ -89,7 +89,8 @@ def _to_text(content: str | list[ContentPart]) -> str:
 def to_agui(messages: Iterable[Any]) -> list[dict[str, Any]]:
     """Returns messages in OpenAI's format as AG-UI messages in JSON form.
 
-    One without an id gets one. There is one result for a tool call, the last; what is no message is left out.
+    One without an id gets one. There is one result for a tool call, the last; what is not a message is left
+    out.
     """
     result: dict[str, dict[str, Any]] = {}
     places: dict[str, list[str]] = {}
@@ -186,7 +187,7 @@ def label(messages: list[Any], answers: Iterable[Answer], names: Mapping[str, st
     """Gives an id to every message that a flow has added without one, and frontend tools their own names.
 
     Tool calls, which models return in their vendors' forms, all get OpenAI's. What a chat model answered
-    has the id that it was streamed with; models' answers are told apart by their tool calls and texts, in
+    has the id that it was streamed with; models' answers are matched by their tool calls and texts, in
     order, each used once.
 
     Args:

@@ -75,7 +75,7 @@ class CrewAIProvider(Provider):
         """Streams one run of the flow or crew.
 
         Raises:
-            AgentError: the request answers a question that nobody asked, or lacks what a crew needs to know.
+            AgentError: the request answers a question that is not open, or lacks what a crew needs to know.
             ConfigurationError: the flow or crew asks on the console.
         """
         made = await self._source.make(context)
@@ -166,7 +166,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A question that a flow has asked, where it stands, and where that is kept."""
+    """A question that a flow has asked, its position, and where that is stored."""
 
     state: dict[str, Any]
     context: PendingFeedbackContext

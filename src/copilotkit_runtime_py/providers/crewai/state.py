@@ -47,7 +47,7 @@ def inputs_for(state: Any, input: RunAgentInput, messages: list[dict[str, Any]])
     """Returns the values that a request puts into a flow's state, without its id.
 
     Args:
-        state: the flow's state, which tells what it declares. One that is a dict takes everything.
+        state: the flow's state, which declares its fields. A dict takes every field.
         input: the request. Its state counts as far as a client sees that part of the state.
         messages: the conversation.
     """

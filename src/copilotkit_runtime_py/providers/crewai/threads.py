@@ -57,7 +57,7 @@ class MethodThreads:
         def settle(setter: Callable[[Any], None], outcome: Any) -> None:
             try:
                 loop.call_soon_threadsafe(finish, setter, outcome)
-            except RuntimeError:  # the loop is closed: nobody waits
+            except RuntimeError:  # the loop is closed: nothing waits
                 self.left.pop(thread, None)
 
         def finish(setter: Callable[[Any], None], outcome: Any) -> None:
@@ -100,4 +100,4 @@ def _log_end(name: str, outcome: Any) -> None:
     if isinstance(outcome, BaseException) and not isinstance(outcome, Stopped):
         logger.error("the method %s failed after its run was stopped", name, exc_info=outcome)
     else:
-        logger.info("the method %s, whose run was stopped, has ended", name)
+        logger.info("the method %s of a stopped run has ended", name)

@@ -35,7 +35,7 @@ class ToolResult:
 
 
 class RunCallbacks(BaseCallbackHandler):
-    """Observes a run where its stream does not tell enough. One per run.
+    """Observes what a run's stream does not contain. One per run.
 
     It keeps message ids constant, marks the calls inside tools and those for structured output as internal,
     and puts dispatched events and the results of tools into the graph's stream, in order. It runs inline,

@@ -83,7 +83,7 @@ def run_config(
 
     `configurable["copilotkit"]` has the frontend's `actions` and `context`, for tools and subgraphs whose
     state lacks them, and all `properties`. LangGraph writes plain values in `configurable` to its
-    checkpoints, so properties whose name tells of a credential are nowhere else.
+    checkpoints, so properties that are credentials by their name are nowhere else.
 
     With `forward_headers`, `configurable["copilotkit_forwarded_headers"]` has the headers that reach agents,
     where `CopilotKitMiddleware` (0.1.96) looks for them. LangGraph does not write dicts to its checkpoints'

@@ -91,10 +91,10 @@ class ClientView:
         # What follows was said by a node that then asked. When it runs anew, it says it again.
         settled = max([-1, *stored, *(i for i, each in enumerate(self._messages) if each.role == "user")])
         end = max(settled + 1, len(keys) - replaced)
-        known, told = set(keys), set(map(_key, streamed))
+        known, shown = set(keys), set(map(_key, streamed))
         new = [message for message in conversation if _key(message) not in known]
         again = {_gist(message) for message in new}
-        renamed = {_gist(message) for message in new if _key(message) not in told}
+        renamed = {_gist(message) for message in new if _key(message) not in shown}
         calls = {call["id"] for message in conversation for call in message.get("toolCalls") or ()}
         extra: dict[int, list[dict[str, Any]]] = {}
         last = -1

@@ -101,7 +101,7 @@ def _kind(function: Callable[..., Any], parameter: inspect.Parameter) -> str:
     known = {"ServerRuntime": ServerRuntime, "RequestContext": RequestContext}
     try:
         annotation = typing.get_type_hints(function, localns=known).get(parameter.name)
-    except Exception:  # a name that is imported for type checkers only, or a callable that is no function
+    except Exception:  # a name that is imported for type checkers only, or a callable that is not a function
         annotation = parameter.annotation
     if annotation is RequestContext:
         return "context"

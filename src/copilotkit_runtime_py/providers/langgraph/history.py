@@ -37,7 +37,7 @@ def next_turn(sent: Sequence[BaseMessage], remembered: Sequence[BaseMessage]) ->
       answered again. In both cases the conversation forks there. Another message may differ because the
       graph has changed it, and its client does not know.
     - Otherwise what stands after the last known message is new. Unknown messages before it are not: the
-      graph has dropped them, or never kept them. New tool results count wherever they stand.
+      graph has dropped them, or never stored them. New tool results count wherever they stand.
     - Where a conversation is remembered but no message is known, what stands after the last answer is new.
     """
     sent = _without_instructions(sent)

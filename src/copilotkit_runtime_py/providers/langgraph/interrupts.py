@@ -48,7 +48,7 @@ def _response_schema(asked: Mapping[str, Any]) -> Any:
 def announcement(interrupt: Interrupt) -> str:
     """Returns the value of an `on_interrupt` event: text as it is, anything else as JSON text.
 
-    Clients of the GraphQL contract reject a value that is no string.
+    Clients of the GraphQL contract reject a value that is not a string.
     """
     return as_text(to_json(interrupt.value))
 

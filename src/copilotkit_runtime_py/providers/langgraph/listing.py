@@ -80,7 +80,7 @@ async def _opened(checkpointer: Any) -> tuple[Any, str]:
 
 
 def _kind(saver: Any) -> str | None:
-    """Returns which of LangGraph's SQL savers this is. Whoever has one has imported its module."""
+    """Returns which of LangGraph's SQL savers this is. A program that has one has imported its module."""
     for kind, name in _SQL_SAVERS.items():
         module = sys.modules.get(f"langgraph.checkpoint.{kind}.aio")
         if module is not None and isinstance(saver, getattr(module, name)):

@@ -143,7 +143,7 @@ class GraphMapper:
 
         Args:
             pause: announces the breakpoint at which the graph stands. Clients do not send the results of open
-                tool calls while an interrupt of the outcome waits for an answer, so it is no part of the
+                tool calls while an interrupt of the outcome waits for an answer, so it is not part of the
                 outcome where there are any: their results let the graph go on as well.
         """
         found = self._feed(self._repetition.end()) + self._messages.close()

@@ -13,7 +13,7 @@ class RecentThreads(InMemorySaver):
     """Keeps the checkpoints of the threads that were used last, in this process only.
 
     Args:
-        max_threads: how many threads are kept. Older ones are forgotten.
+        max_threads: the most threads to store. Older ones are forgotten.
     """
 
     def __init__(self, max_threads: int = 1_000) -> None:

@@ -86,8 +86,8 @@ def messages_of(memory: StateSnapshot | None) -> list[BaseMessage]:
 def pending_interrupts(memory: StateSnapshot | None) -> list[Interrupt]:
     """Returns the interrupts that wait for an answer.
 
-    Older LangGraph lists answered ones beside them. It tells tasks that wait for their next answer apart from
-    those that are done by their result only, which is empty.
+    Older LangGraph lists answered ones beside them. It distinguishes tasks that wait for their next answer
+    from those that are done by their result only, which is empty.
     """
     if memory is None:
         return []
@@ -119,7 +119,7 @@ async def plan_run(
     """Decides how a request continues the thread.
 
     Raises:
-        AgentError: the request answers a question that nobody asked, and says nothing else.
+        AgentError: the request answers a question that is not open, and says nothing else.
     """
     ids = CallIds(input.run_id)
     ids.learn(map(outline, input.messages))
@@ -271,7 +271,7 @@ def _without_waiting(messages: list[BaseMessage], memory: StateSnapshot | None) 
 async def _state_before(
     graph: Graph | Checkpoints, config: RunnableConfig, message_id: str
 ) -> StateSnapshot | None:
-    """Returns the newest state in which a turn began without a message; None if no history is kept."""
+    """Returns the newest state in which a turn began without a message; None if no history is stored."""
     async for past in _inputs(graph, config):
         if all(message.id != message_id for message in messages_of(past)):
             return past

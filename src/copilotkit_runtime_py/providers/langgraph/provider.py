@@ -83,9 +83,9 @@ class LangGraphProvider(Provider):
         store: the long-term memory of graphs that bring none.
         configurable_headers: which of the request's headers that reach agents are in `configurable`, by their
             names in lower case. LangGraph writes them to its checkpoints. None: none.
-        emit_interrupt_outcome: a run that pauses tells its interrupts not only by `on_interrupt` events but
+        emit_interrupt_outcome: a run that pauses sends its interrupts not only as `on_interrupt` events but
             also by the outcome of its RUN_FINISHED. None: only to clients that declare AG-UI 1.0. Where
-            both are told, `useInterrupt` and `useLangGraphInterrupt` of `@copilotkit/react-core` (1.74)
+            both are sent, `useInterrupt` and `useLangGraphInterrupt` of `@copilotkit/react-core` (1.74)
             render the AG-UI interrupt as `event.value`, in the place of the value that the graph gave.
         subagents: what clients see of named agents that run inside tools, such as those of `deepagents`.
             "inline": their messages and tool calls, as if they were the agent's own. "attributed": the same,
@@ -148,7 +148,7 @@ class LangGraphProvider(Provider):
         """Streams one run of the graph.
 
         Raises:
-            AgentError: the request answers a question that nobody asked, or the graph reached its recursion
+            AgentError: the request answers a question that is not open, or the graph reached its recursion
                 limit.
             ThreadNotFoundError: the graph's memory of the thread is another user's.
         """

@@ -87,9 +87,9 @@ def _read(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise TargetError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise TargetError(f"{path} is no JSON: {error}.") from error
+        raise TargetError(f"{path} is not JSON: {error}.") from error
     if not isinstance(config, Mapping):
-        raise TargetError(f"{path} is no JSON object.")
+        raise TargetError(f"{path} must be a JSON object.")
     return config
 
 

@@ -29,7 +29,7 @@ class _Kind:
     Attributes:
         module: where LangGraph's saver for it is.
         install: what to install for it.
-        failures: the exceptions, by their dotted names, that tell of a database that is away or busy.
+        failures: the exceptions, by their dotted names, of a database that is unavailable or busy.
     """
 
     module: str
@@ -64,13 +64,13 @@ def check_saver(url: str) -> None:
         importlib.import_module(kind.module)
     except ImportError as error:
         raise ConfigurationError(
-            "A LangGraph graph without a checkpointer is to be kept in the runtime's store, and the package "
+            "A LangGraph graph without a checkpointer needs the runtime's store, and the package "
             f"for that is missing ({error}): pip install 'copilotkit-runtime-py[{kind.install}]'. {_ADVICE}"
         ) from error
 
 
 def outages(url: str) -> tuple[type[Exception], ...]:
-    """Returns the exceptions of an open saver that tell of a database that is away or busy."""
+    """Returns the exceptions that an open saver raises when its database is unavailable or busy."""
     names = (name.rpartition(".") for name in _kind(url).failures)
     # What is not imported cannot have raised anything.
     return tuple(getattr(sys.modules[module], name) for module, _, name in names if sys.modules.get(module))
@@ -127,8 +127,8 @@ async def _postgres(url: str) -> AsyncIterator[Saver]:
     )
     async with pool:
         saver = AsyncPostgresSaver(pool)
-        # The saver builds indexes concurrently, which must not meet another that does so. Whoever waited for
-        # the lock inside the database would be what the index waits for.
+        # The saver builds indexes concurrently, which must not meet another that does so. A worker that
+        # waited for the lock inside the database would be what the index waits for.
         async with pool.connection() as connection:
             while True:
                 cursor = await connection.execute("SELECT pg_try_advisory_lock(%s) AS got", [_SETUP_LOCK])

@@ -1,4 +1,4 @@
-"""What a graph remembers of a thread, for those who read it."""
+"""Reads what a graph remembers of a thread."""
 
 from __future__ import annotations
 

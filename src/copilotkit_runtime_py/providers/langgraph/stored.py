@@ -33,7 +33,7 @@ from .savers import Saver, open_saver, outages
 T = TypeVar("T")
 
 RETRY_SECONDS = (0.1, 0.3, 1.0, 3.0)
-"""The waits before what failed because the database was away or busy is tried again."""
+"""The waits before a call that failed because the database was unavailable or busy is retried."""
 
 
 class StoredThreads(BaseCheckpointSaver[str]):
@@ -94,7 +94,7 @@ class StoredThreads(BaseCheckpointSaver[str]):
     ) -> RunnableConfig:
         """Keeps a checkpoint."""
         inside = self._inside(config)
-        # Not every saver adds what the configuration says, such as whose the thread is.
+        # Not every saver adds what the configuration says, such as the owner of the thread.
         whole = get_checkpoint_metadata(config, metadata)
         kept = await self._try(lambda saver: saver.aput(inside, checkpoint, whole, new_versions))
         return self._renamed(kept, config["configurable"]["thread_id"])

@@ -1,4 +1,4 @@
-"""A run on the server: started once, followed to its end, and cancelled if nobody follows it any more."""
+"""A run on the server: started once, followed to its end, and cancelled when it has no reader any more."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RawPart: TypeAlias = tuple[str, bytes]
 """An event of the server's stream: its name, and its data as JSON."""
 
 RUN: Final = "copilotkit_run"
-"""The key of a run's metadata that tells which call started it."""
+"""The key of a run's metadata that names the call that started it."""
 
 _MAX_EVENT_BYTES: Final = 64 * 1024 * 1024
 # The server sends a comment every few seconds. A connection that is silent for longer is taken for lost.
@@ -277,7 +277,7 @@ class ServerRun:
 async def cancel_leftovers(
     server: Server, server_thread_id: str, headers: Mapping[str, str], in_progress: Collection[str]
 ) -> bool:
-    """Cancels the runs that keep a thread busy, if nobody follows them any more. Returns whether that is so.
+    """Cancels the runs that keep a thread busy, if they have no reader any more. Returns whether that is so.
 
     The runtime lets one run on a thread at a time. So another one that it started was left over by a process
     that was killed, or was stopped and has not ended yet.

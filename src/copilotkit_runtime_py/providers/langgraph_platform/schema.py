@@ -80,7 +80,7 @@ class Declarations:
     async def with_reducers(self, graph: ServerGraph, context: RequestContext) -> GraphSchema:
         """Returns the schema with the channels that have a reducer.
 
-        No server tells which these are. So a thread is made, LangGraph's `Overwrite` is written to every
+        No server lists them. So a thread is made, LangGraph's `Overwrite` is written to every
         channel, and those that took it for an instruction, not for a value, have one. It is done once for
         each version of the graph. Where the server does not allow it, only `messages` is taken to have one.
         The functional API has none.
@@ -163,7 +163,7 @@ def _schema(declared: Mapping[str, Any], drawn: Mapping[str, Any]) -> GraphSchem
 
 
 def _properties(schema: Any) -> frozenset[str] | None:
-    """Returns the properties of a JSON schema, or None where it does not tell them."""
+    """Returns the properties of a JSON schema, or None where it does not list them."""
     if not isinstance(schema, Mapping):
         return None
     reference = schema.get("$ref")

@@ -1,4 +1,4 @@
-"""Calls to a LangGraph server: whose headers go along, which failures are tried again, what errors say."""
+"""Calls to a LangGraph server: their headers, retries and errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAULT: Final = "INCOMPLETE_STREAM"
 """The code of every fault of the server, which CopilotKit's own runtime uses for a failing agent."""
 
 ATTEMPTS: Final = 4
-"""How often a call is made that fails because the server is away or overloaded."""
+"""How often a call is made that fails because the server is unavailable or overloaded."""
 
 _RETRIED: Final = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE: Final = 0.25
@@ -41,7 +41,7 @@ _KEY_HEADER: Final = "x-api-key"
 # As `langgraph-sdk` looks for it.
 _KEY_VARIABLES: Final = ("LANGGRAPH_API_KEY", "LANGSMITH_API_KEY", "LANGCHAIN_API_KEY")
 
-# Below the 5 seconds after which uvicorn and Node close a connection that nobody uses.
+# Below the 5 seconds after which uvicorn and Node close an idle connection.
 _KEEP_ALIVE_SECONDS: Final = 4.0
 _IDLE_CONNECTIONS: Final = 20
 _CONNECT_SECONDS: Final = 5.0
@@ -163,14 +163,14 @@ def is_passing(error: httpx.HTTPError) -> bool:
 
 
 def may_have_arrived(error: httpx.HTTPError) -> bool:
-    """Whether the server may have acted on a call that failed: a proxy answers for it, or nobody does."""
+    """Whether the server may have acted on a call that failed."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.is_server_error
     return not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
 
 
 def pause_before_retry(error: httpx.HTTPError, attempt: int) -> float:
-    """Returns how many seconds to wait, which the server may tell, before a call is repeated.
+    """Returns how many seconds to wait, which the server may name, before a call is repeated.
 
     Args:
         error: why it failed.
@@ -185,7 +185,7 @@ def pause_before_retry(error: httpx.HTTPError, attempt: int) -> float:
 
 
 def _detail(response: httpx.Response) -> str:
-    """Returns what an answer that was read says of its error: LangGraph's servers have it in `detail`."""
+    """Returns the error text of a response: LangGraph's servers have it in `detail`."""
     text = response.text[:_MAX_DETAIL]
     with contextlib.suppress(orjson.JSONDecodeError):
         body = orjson.loads(response.content)
@@ -198,11 +198,11 @@ def _checked_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise ValueError(f"'{url}' is no URL: {error}") from None
+        raise ValueError(f"'{url}' is not a valid URL: {error}") from None
     if parsed.userinfo:
         raise ValueError(f"the URL of the server at {parsed.host} holds credentials: pass them in headers")
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query:
-        raise ValueError(f"'{url}' is no http(s) URL of a server")
+        raise ValueError(f"'{url}' is not an http(s) URL of a server")
     return url.rstrip("/")
 
 

@@ -108,7 +108,7 @@ class StructuredOutput:
 
 
 def _is_of(message: AIMessageChunk, call: _Call) -> bool:
-    """Whether a message is a model call's. The id of one that the provider has named does not tell."""
+    """Whether a message is a model call's. An id that the provider has given does not show it."""
     id = message.id or ""
     return not id.startswith(GENERATED) or id.endswith(call.run)
 

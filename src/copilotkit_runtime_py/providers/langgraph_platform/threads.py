@@ -1,4 +1,4 @@
-"""Threads: how they are called on the server, and whose they are."""
+"""Threads: their ids on the server, and their owners."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ THREAD_ID: Final = "copilotkit_thread_id"
 """The key of a thread's metadata for its id outside of the server."""
 
 PROBE: Final = "copilotkit_probe"
-"""The key that marks a thread which is no conversation."""
+"""The key that marks a thread as not a conversation."""
 
 # Each comes with its whole state.
 _PAGE: Final = 20
@@ -94,7 +94,7 @@ class Threads:
 
         Args:
             thread_id: the thread.
-            context: who asks.
+            context: the caller.
             metadata: what a new thread gets besides what is stored here.
 
         Raises:

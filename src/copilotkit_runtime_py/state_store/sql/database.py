@@ -41,7 +41,7 @@ class Database(Protocol):
         """Runs the steps in a transaction."""
 
     def give(self, thread_id: str, signal: Signal, producer: str = "") -> None:
-        """Gives a signal to those who watch a thread, soon.
+        """Gives a signal to the watchers of a thread, soon.
 
         Args:
             thread_id: the thread.

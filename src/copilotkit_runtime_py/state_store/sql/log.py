@@ -52,7 +52,7 @@ _TAKE_OVER = Statement("""
 def reconcile(append: Append) -> Steps[Append | AppendResult]:
     """Compares a write that does not go right at the end of its producer's own log with what is there.
 
-    The thread is locked before the run, as where a thread is deleted, so that nobody waits in a circle.
+    The thread is locked before the run, as where a thread is deleted, to rule out a deadlock.
 
     Returns:
         What is still to be written, in the same transaction; or the result of a run that is over, where
@@ -141,7 +141,7 @@ def abandon() -> Steps[None]:
 
 def read(owner: str, thread_id: str, since: int, position: int) -> Steps[list[RunLog]]:
     """See `StateStore.read_runs`."""
-    # The numbers may be a client's, who has them from a reader's cursor.
+    # The numbers may come from a client's cursor.
     since, position = max(min(since, _LARGEST), -_LARGEST), min(position, _LARGEST)
     rows = yield (
         _READ,

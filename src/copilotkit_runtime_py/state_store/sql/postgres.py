@@ -55,7 +55,7 @@ class PostgresDatabase:
     Args:
         url: `postgresql://…`, with libpq's parameters in the query.
         lease_seconds: how long a producer holds a run after it last wrote, in seconds.
-        retention: how much is kept.
+        retention: how much is stored.
 
     Raises:
         ConfigurationError: the driver is not installed.
@@ -315,10 +315,10 @@ class PostgresDatabase:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # it was reported, or nobody waits for it any more
+            task.exception()  # it was reported, or has no waiter any more
 
     async def _migrated(self) -> None:
-        """Brings the tables up to date, which may take longer than those wait who need them."""
+        """Brings the tables up to date, which may take longer than its callers wait."""
         if self._migration is None or (
             self._migration.done() and (self._migration.cancelled() or self._migration.exception())
         ):
@@ -366,7 +366,7 @@ def _ends(write: RunRecord | Append) -> bool:
 
 
 def _key(thread_id: str) -> str:
-    # A payload is at most 8,000 bytes, and whoever may listen need not learn the names of threads.
+    # A payload is at most 8,000 bytes, and it should not reveal the ids of threads to other listeners.
     return blake2b(thread_id.encode(errors="surrogatepass"), digest_size=12).hexdigest()
 
 

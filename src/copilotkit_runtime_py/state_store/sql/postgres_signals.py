@@ -31,10 +31,10 @@ _ANNOUNCEMENT: Final = 20.0
 _MEMORY: Final = 60.0
 # How long a worker waits to hear itself and the others after it has connected, in seconds.
 _ECHO: Final = 3.0
-# How often those who watch look for themselves where signals are not heard, in seconds.
+# How often watchers poll where notifications do not arrive, in seconds.
 _POLL: Final = 1.0
-# How many threads there may be of which nobody was told because nobody watched them.
-_UNTOLD: Final = 10_000
+# The most threads with signals that were not sent because they had no watcher.
+_UNSENT: Final = 10_000
 
 # A connection that only listens learns from these probes, in seconds, that the server's machine is gone.
 _CONNECTION: Final[dict[str, Any]] = {
@@ -115,9 +115,10 @@ class PostgresSignals:
         self._url = url
         self._sender = SignalSender(send)
         self._id = uuid.uuid4().hex
-        # Until when others are known to watch a thread, by the loop's clock; and what they were not told of.
+        # Until when others are known to watch a thread, by the loop's clock; and the signals that were not
+        # sent.
         self._watched: dict[str, float] = {}
-        self._untold: dict[str, None] = {}
+        self._unsent: dict[str, None] = {}
         # Since when signals of others are heard.
         self._hearing_since: float | None = None
         self._is_deaf = False
@@ -125,7 +126,7 @@ class PostgresSignals:
         self._task: asyncio.Task[None] | None = None
 
     def give(self, key: str, signal: Signal, producer: str = "") -> None:
-        """Gives a signal to those who watch `key`, soon.
+        """Gives a signal to the watchers of `key`, soon.
 
         Args:
             key: stands for the thread.
@@ -136,9 +137,9 @@ class PostgresSignals:
         if signal is Signal.STOP or self._may_be_watched(key):
             self._sender.send(f"{signal.value} {key} {producer}".rstrip())
         else:
-            self._untold[key] = None
-            if len(self._untold) > _UNTOLD:
-                del self._untold[next(iter(self._untold))]
+            self._unsent[key] = None
+            if len(self._unsent) > _UNSENT:
+                del self._unsent[next(iter(self._unsent))]
 
     async def listen(self, key: str | None = None) -> None:
         """Waits until signals are heard, for `key` if one is given.
@@ -165,10 +166,10 @@ class PostgresSignals:
             self._fail("the store is being closed")
         self._hearing_since = None
         self._watched.clear()
-        self._untold.clear()
+        self._unsent.clear()
 
     def _may_be_watched(self, key: str) -> bool:
-        """Whether somebody elsewhere may watch a thread: whoever does says so soon."""
+        """Whether another worker may watch a thread; one that does answers soon."""
         now, since = asyncio.get_running_loop().time(), self._hearing_since
         return since is None or self._is_deaf or now < since + _ECHO or self._watched.get(key, now) > now
 
@@ -231,10 +232,10 @@ class PostgresSignals:
         if self._listening.done():
             self._listening = asyncio.get_running_loop().create_future()
         self._listening.set_exception(ConnectionError(cause))
-        self._listening.exception()  # there may be nobody who waits
+        self._listening.exception()  # there may be no waiter
 
     def _hear(self, payload: str) -> bool:
-        """Does what a payload says, and returns whether it is this worker's question who is there."""
+        """Does what a payload says, and returns whether it asks which workers watch."""
         what, _, rest = payload.partition(" ")
         key, _, who = rest.partition(" ")
         if what == _WHO:
@@ -244,8 +245,8 @@ class PostgresSignals:
         if what == _WATCH:
             if who != self._id:
                 self._watched[key] = asyncio.get_running_loop().time() + _MEMORY
-                if key in self._untold:
-                    del self._untold[key]
+                if key in self._unsent:
+                    del self._unsent[key]
                     self._sender.send(f"{Signal.EVENTS.value} {key}")
             return False
         with suppress(ValueError):  # another program's

@@ -68,7 +68,7 @@ class SQLiteDatabase:
     Args:
         path: the file, by its absolute path.
         lease_seconds: how long a producer holds a run after it last wrote, in seconds.
-        retention: how much is kept.
+        retention: how much is stored.
 
     Raises:
         ConfigurationError: Python's SQLite is too old.
@@ -224,7 +224,7 @@ class _Reader:
 
 
 class _Checkpointer:
-    """Copies the write-ahead log into the file, beside those who write and read.
+    """Copies the write-ahead log into the file, while others write and read.
 
     SQLite would do so at the end of a transaction, and have it wait for the disk twice.
     """
@@ -407,7 +407,7 @@ def _configure(connection: sqlite3.Connection) -> None:
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Has readers and the writer not wait for each other; the file keeps this.
 
-    SQLite does not wait by itself for others who want the same at the same time.
+    SQLite itself does not wait for others that do the same at the same time.
     """
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:

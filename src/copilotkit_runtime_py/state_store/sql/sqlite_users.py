@@ -15,7 +15,7 @@ except ImportError:  # pragma: no cover - Windows
 class FileUsers:
     """A lock that every process holds which uses a file, and which ends with the process, however it ends.
 
-    So whoever finds it free knows that the processes before are gone. It is a file beside the file.
+    So a process that finds it free knows that the earlier ones have ended. It is a file next to the database.
 
     Args:
         path: the file.
@@ -40,7 +40,7 @@ class FileUsers:
                     first = _locked(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if not first:
                         fcntl.flock(descriptor, fcntl.LOCK_SH)
-                    # Whoever left last may have removed the file before it was locked here.
+                    # The last process to leave may have removed the file before it was locked here.
                     if os.path.exists(self._path) and os.path.samestat(
                         os.fstat(descriptor), os.stat(self._path)
                     ):

@@ -28,7 +28,7 @@ class SQLStateStore:
     """Keeps threads in a SQLite file or a PostgreSQL database. The tables are made at the first use.
 
     Any number of processes may use one database. On PostgreSQL, runs are followed and stopped live across
-    all of them. On SQLite, live signals stay within a process: elsewhere a producer hears of a request to
+    all of them. On SQLite, live signals stay within a process: elsewhere a producer notices a request to
     stop when it next writes, at the latest when it renews its lease.
 
     Args:
@@ -36,7 +36,7 @@ class SQLStateStore:
             A process opens up to 11 connections to PostgreSQL; one of them listens, so it must not go through
             a pooler that shares connections by transaction.
         lease_seconds: how long a producer holds a run after it last wrote, in seconds.
-        retention: how much is kept; everything unless given.
+        retention: how much is stored. Defaults to everything.
 
     Raises:
         ConfigurationError: the URL names neither, or what it takes is not installed.

@@ -88,7 +88,7 @@ def _deliver(jobs: Sequence[tuple[Any, asyncio.Future[Any]]], results: Sequence[
 
 def _resolve(outcomes: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
     for future, result in outcomes:
-        if future.done():  # whoever waited was cancelled
+        if future.done():  # the waiting task was cancelled
             continue
         if isinstance(result, Exception):
             future.set_exception(result)

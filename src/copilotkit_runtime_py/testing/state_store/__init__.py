@@ -29,7 +29,7 @@ def state_store_checks(
 
     Args:
         leases: the store outlives its process. A store that does not has no leases.
-        signals_between_workers: a signal reaches those who watch through another store on the same data.
+        signals_between_workers: a signal reaches watchers of another store on the same data.
         attachments: the store stores files, too; see `AttachmentStore`.
     """
     modules = [*_EVERYWHERE, *[leasing, imports] * leases, *[workers] * signals_between_workers]

@@ -1,4 +1,4 @@
-"""Whose run it is, and what becomes of it when its producer is gone."""
+"""Which producer holds a run, and what happens when it dies."""
 
 from __future__ import annotations
 

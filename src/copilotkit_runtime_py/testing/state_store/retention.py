@@ -1,4 +1,4 @@
-"""How much is kept. Everything here is the thread of one owner."""
+"""How much is stored. All threads here belong to one owner."""
 
 from __future__ import annotations
 

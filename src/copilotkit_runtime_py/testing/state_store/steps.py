@@ -21,7 +21,7 @@ LONG_LEASE: Final = 60.0
 class OpenStore(Protocol):
     """Opens a store. Called again within a check, it opens another store on the same data.
 
-    The data is empty when a check begins. Whoever gives the function closes what it opened.
+    The data is empty when a check begins. The test that passes the function closes what it opened.
     """
 
     def __call__(

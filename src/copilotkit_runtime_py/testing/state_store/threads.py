@@ -1,4 +1,4 @@
-"""The threads of an owner: listed, renamed, put aside and deleted."""
+"""The threads of an owner: listed, renamed, archived and deleted."""
 
 from __future__ import annotations
 
