@@ -10,7 +10,7 @@ from . import graphs
 MODULE = Path(graphs.__file__).relative_to(Path(__file__).parents[3])
 NAMES = [
     *("chat", "questions", "parallel_questions", "tools", "page_tools", "request_seen", "emits", "reasons"),
-    *("subgraphs", "subagents", "subagent_asks", "fails", "loops", "counts"),
+    *("subgraphs", "subagents", "subagent_asks", "uses", "fails", "loops", "counts"),
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from langchain.agents import create_agent
 from langchain_core.callbacks.manager import adispatch_custom_event
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
 from langgraph.config import get_stream_writer
@@ -175,14 +175,27 @@ emits = _graph(Shared, emit=_emit).compile()
 
 
 async def _reason(state: Shared) -> dict[str, Any]:
-    from langchain_core.messages import AIMessageChunk
-
     thought = AIMessageChunk(content=[{"type": "thinking", "thinking": "Hm.", "index": 0}])
     text = AIMessageChunk(content=[{"type": "text", "text": "Yes.", "index": 1}])
     return {"messages": [await says(thought, text).ainvoke(state["messages"])]}
 
 
 reasons = _graph(Shared, reason=_reason).compile()
+
+
+# What models use
+
+
+async def _use(state: Shared) -> dict[str, Any]:
+    def used(input: int, output: int) -> AIMessageChunk:
+        usage: Any = {"input_tokens": input, "output_tokens": output, "total_tokens": input + output}
+        return AIMessageChunk(content="", usage_metadata=usage, response_metadata={"model_name": "m1"})
+
+    replies = [await says("Yes. ", used(7, 3)).ainvoke(state["messages"]) for _ in range(2)]
+    return {"messages": replies}
+
+
+uses = _graph(Shared, use=_use).compile()
 
 
 # Subgraphs, and workers
