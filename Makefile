@@ -109,8 +109,9 @@ mutation: $(UV) ## Change the core line by line and see whether a test notices; 
 	$(TOOLS)/mutation/bin/mutmut results
 
 .PHONY: docs
-docs: .venv/.dev ## Write the API reference from the docstrings into site/
-	$(UV) run --no-sync --with 'pdoc>=16' pdoc --docformat google --output-directory site copilotkit_runtime_py
+docs: $(UV) ## Build the documentation site into site/
+	UV_PROJECT_ENVIRONMENT=$(TOOLS)/docs $(UV) sync --quiet --locked --no-default-groups --group docs
+	NO_MKDOCS_2_WARNING=1 $(TOOLS)/docs/bin/python -m mkdocs build $(ARGS)
 
 .PHONY: bench
 bench: .venv/.dev $(NODE_MODULES) ## Measure beside the Node runtime

@@ -1,6 +1,7 @@
 """The documentation's code runs, and its commands exist."""
 
 import importlib
+import inspect
 import json
 import re
 import shlex
@@ -12,16 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import click
+import docstring_parser
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+import copilotkit_runtime_py
 from copilotkit_runtime_py import Limits, Retention
+from copilotkit_runtime_py.agui.event_checks import KNOWN
+from copilotkit_runtime_py.app.setting import SETTINGS
 from copilotkit_runtime_py.cli import cli
 from copilotkit_runtime_py.protocols.agui import routes
 from copilotkit_runtime_py.protocols.agui.info import CONTRACT_VERSION
 from copilotkit_runtime_py.protocols.agui.single_route import read_envelope
 from copilotkit_runtime_py.state_store.memory import MEMORY_RETENTION
+from docs_site.error_codes import agent_codes
+from docs_site.error_codes import classes as error_classes
+from docs_site.pages import linked, outside_docs
+from docs_site.reference import pages as reference_pages
 
 pytestmark = pytest.mark.processes
 
@@ -228,10 +237,70 @@ def test_every_relative_link_leads_somewhere() -> None:
                 assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
 
 
-def test_the_readme_links_to_every_page() -> None:
-    linked = re.findall(r"\]\((docs/[\w-]+\.md)", (ROOT / "README.md").read_text(encoding="utf-8"))
+def test_the_navigation_of_the_site_has_every_page() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    shown = re.findall(r"^ +- (?:.*: )?(\S+\.md)$", navigation, re.MULTILINE)
+    made = {path for path, _ in (*outside_docs(), *reference_pages()) if not path.startswith("files/")}
+    written = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
 
-    assert set(linked) == {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")}
+    assert len(shown) == len(set(shown))
+    assert set(shown) == made | written, "list each page of docs/ under `nav` in mkdocs.yml"
+
+
+def test_the_reference_has_every_public_name_once() -> None:
+    documented = [
+        name.rpartition(".")[2]
+        for path, text in reference_pages()
+        for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+        if path.startswith("reference/")
+    ]
+
+    assert len(documented) == len(set(documented))
+    assert set(copilotkit_runtime_py.__all__) <= set(documented)
+
+
+@pytest.mark.parametrize("name", sorted({*copilotkit_runtime_py.__all__} - {"events"}))
+def test_every_argument_that_the_reference_lists_is_described(name: str) -> None:
+    value = getattr(copilotkit_runtime_py, name)
+    docstring = docstring_parser.parse(inspect.getdoc(value) or "")
+
+    assert docstring.short_description
+    described = {part.arg_name for part in docstring.params if part.description}
+    assert arguments(value) <= described
+
+
+def arguments(value: Any) -> set[str]:
+    """The arguments with which something public is called."""
+    makes_nothing = inspect.isclass(value) and (
+        issubclass(value, Exception) or "__init__" not in vars(value) or hasattr(value, "_is_protocol")
+    )
+    return set() if makes_nothing else set(inspect.signature(value).parameters)
+
+
+def test_every_error_has_a_code_and_a_meaning() -> None:
+    assert all(inspect.getdoc(error) for error in error_classes())
+    assert all(agent_codes().values())
+
+
+def test_every_event_and_setting_is_in_the_reference() -> None:
+    texts = dict(reference_pages())
+
+    assert set(re.findall(r"^\| `([A-Z_]+)`", texts["reference/events.md"], re.MULTILINE)) == KNOWN
+    for setting in SETTINGS:
+        assert f"| `{setting.variable}` | `{setting.flag}`" in texts["reference/settings.md"]
+    assert not re.search(r"\|\s*\|\n", texts["reference/command-line.md"]), "an option without a help text"
+
+
+def test_links_of_the_site_lead_to_its_pages() -> None:
+    assert (
+        linked("[a](docs/cli.md#dev) ![b](docs/images/x.png)", "README.md")
+        == "[a](cli.md#dev) ![b](images/x.png)"
+    )
+    assert linked("[a](../CONTRIBUTING.md)", "docs/agents.md") == "[a](contributing.md)"
+    assert linked("[a](../examples/agno_agent.py)", "docs/agno.md") == "[a](files/examples/agno_agent.py.md)"
+    assert linked("[a](../limits.md)", "docs/design/decisions.md") == "[a](../limits.md)"
+    assert linked("[the workers](workers)", "examples/README.md") == "the workers"
+    assert linked("[a](https://example.com) [b](#c)", "docs/cli.md") == "[a](https://example.com) [b](#c)"
 
 
 def test_the_readmes_first_screen_has_the_two_commands() -> None:

@@ -81,8 +81,9 @@ def test_ci_calls_the_targets_and_fails_with_them(tmp_path: Path) -> None:
     assert run(fails="test") == (False, ["check", "test"])
 
 
-def test_the_workflow_calls_only_targets_that_exist() -> None:
-    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+@pytest.mark.parametrize("name", ["ci", "compatibility", "docs"])
+def test_the_workflows_call_only_targets_that_exist(name: str) -> None:
+    workflow = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
 
     called = re.findall(r"- run: (.*)", workflow)
     assert called
