@@ -94,12 +94,22 @@ class Playground:
         return self.page.locator(".message.user")
 
     @property
+    def said(self) -> Locator:
+        """The texts of the user."""
+        return self.page.locator(".message.user .bubble")
+
+    @property
     def calls(self) -> Locator:
         return self.page.locator(".card.call")
 
     @property
     def question(self) -> Locator:
         return self.page.locator(".question")
+
+    @property
+    def answered(self) -> Locator:
+        """The questions that were answered, with their answers."""
+        return self.page.locator(".answered")
 
     @property
     def stop(self) -> Locator:
@@ -131,7 +141,7 @@ class Playground:
         self.wait_until_idle()
         self.box.fill(text)
         self.box.press("Enter")
-        expect(self.users.last).to_have_text(text)
+        expect(self.users.last.locator(".bubble")).to_have_text(text)
 
     def expect_answer(self, text: str) -> None:
         """Waits for the last text of the agent, to its end."""

@@ -128,6 +128,7 @@ def scripted() -> Iterator[ScriptedAgent]:
             "sharing": sharing,
             "calling": calling,
             "failing": failing_once(),
+            "broken": lambda run_input: [{"http": {"status": 500, "body": "{}"}}],
         }
     ) as agent:
         yield agent
@@ -174,6 +175,11 @@ def test_a_question_of_a_graph_is_answered_in_the_page(playground: Playground, c
 
     playground.expect_answer("The table for 2 is booked.")
     expect(playground.question).to_have_count(0)
+    expect(playground.answered).to_contain_text("Shall I book a table for 2?")
+    expect(playground.answered).to_contain_text("You answered yes")
+    playground.page.reload()
+    playground.expect_answer("The table for 2 is booked.")
+    expect(playground.answered).to_contain_text("You answered yes")
 
 
 def test_the_timeline_shows_the_frames_of_both_contracts(playground: Playground) -> None:
@@ -181,28 +187,44 @@ def test_the_timeline_shows_the_frames_of_both_contracts(playground: Playground)
     playground.send("weather in Oslo")
     playground.expect_answer("sunny in Oslo")
     types = playground.event_types
-    assert types.index("RUN_STARTED") < types.index("TEXT_MESSAGE_CONTENT") < types.index("RUN_FINISHED")
+    assert types.index("Run") < types.index("RUN_STARTED") < types.index("TOOL_CALL")
+    assert types.index("TOOL_CALL") < types.index("TEXT_MESSAGE") < types.index("RUN_FINISHED")
+    assert "TEXT_MESSAGE_CONTENT" not in types
+    run = page.locator("#timeline .run > details > summary")
+    expect(run).to_contain_text("weather in Oslo")
+    expect(run.locator(".outcome")).to_have_text(re.compile(r"^finished · \d+\.\d\d s · \d+$"))
+    expect(page.locator("#timeline .request", has_text="/agent/demo/run").locator(".outcome")).to_have_text(
+        re.compile(r"^200 · \d+ ms$")
+    )
+    folded = page.locator("#timeline .event", has_text="TEXT_MESSAGE")
+    expect(folded).to_contain_text("It is 21 °C and sunny in Oslo.")
+    folded.locator("summary").click()
+    parts = folded.locator(".folded .type")
+    expect(parts.first).to_have_text("TEXT_MESSAGE_START")
+    expect(parts.last).to_have_text("TEXT_MESSAGE_END")
+    expect(folded.locator(".count").first).to_have_text(f"{parts.count()} events")
     page.get_by_label("Clear the events").click()
     playground.speak("graphql")
     playground.send("weather in Rome")
     playground.expect_answer("sunny in Rome")
     types = playground.event_types
-    assert types[:2] == ["POST generateCopilotResponse", "data"]
+    assert types[:3] == ["POST generateCopilotResponse", "Run", "data"]
     assert {"messages", "messages.content"} < set(types)
+    assert types.count("messages.content") < 3
     [last] = [type for type in types if type.endswith("(last)")]
 
     page.get_by_label("Kind of events").select_option("requests")
     expect(page.locator("#timeline .type", has_text="messages.content")).to_have_count(0)
     page.get_by_label("Kind of events").select_option("all")
     page.get_by_label("Filter events").fill("no such frame")
-    expect(page.locator("#timeline-empty")).to_have_text("No frame matches the filter.")
+    expect(page.locator("#timeline-empty")).to_have_text("No event matches the filter.")
     page.get_by_label("Filter events").fill('"hasnext":false')
-    expect(page.locator("#timeline .type")).to_have_text([last])
-    page.locator("#timeline summary").press("Enter")
+    expect(page.locator("#timeline .event .type")).to_have_text([last])
+    page.locator("#timeline .event summary").press("Enter")
     expect(page.locator("#timeline pre")).to_contain_text('\n  "hasNext": false\n')
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_label("Copy the events").click()
-    expect(page.locator("#timeline-copied")).to_have_text("1 frames copied.")
+    expect(page.locator("#timeline-copied")).to_have_text("1 event copied.")
     assert page.evaluate("() => navigator.clipboard.readText()").endswith('"hasNext":false}')
 
 
@@ -217,7 +239,7 @@ def test_shared_state_shows_and_what_is_edited_goes_with_the_next_message(
     page.get_by_role("tab", name="State").click()
     expect(playground.state).to_contain_text('"items": [ "milk" ]')
 
-    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("button", name="Edit", exact=True).click()
     page.get_by_label("Shared state, as JSON").fill("{")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#state-problem")).to_contain_text("This is no JSON")
@@ -243,6 +265,9 @@ def test_stop_ends_the_run_and_keeps_what_was_said(playground: Playground, contr
     playground.wait_until_idle()
     expect(playground.page.locator("#failure")).to_be_hidden()
     assert "know when to stop" not in playground.answers.last.inner_text()
+    expect(playground.page.locator(".stopped")).to_have_text("Stopped")
+    playground.page.reload()
+    expect(playground.page.locator(".message.assistant + .stopped")).to_have_text("Stopped")
     playground.send("weather in Rome")
     playground.expect_answer("sunny in Rome")
 
@@ -260,7 +285,7 @@ def test_threads_are_opened_renamed_archived_and_deleted(playground: Playground)
 
     page.get_by_role("button", name="add first to my list demo").first.click()
     playground.expect_answer("I have put first on your list.")
-    expect(playground.users).to_have_text(["add first to my list"])
+    expect(playground.said).to_have_text(["add first to my list"])
     page.get_by_label("Rename add second to my list").click()
     page.keyboard.type("<b>Shopping</b>")
     page.keyboard.press("Enter")
@@ -271,9 +296,10 @@ def test_threads_are_opened_renamed_archived_and_deleted(playground: Playground)
     page.get_by_label("Show archived").check()
     expect(renamed).to_contain_text("archived")
     page.get_by_label("Delete <b>Shopping</b>").click()
+    expect(page.get_by_role("heading", name="Delete “<b>Shopping</b>”?")).to_be_visible()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(renamed).to_have_count(0)
-    expect(playground.users).to_have_text(["add first to my list"])
+    expect(playground.said).to_have_text(["add first to my list"])
 
 
 def test_two_questions_of_one_run_are_answered_together(browser: Browser, url: str) -> None:
@@ -326,7 +352,7 @@ def test_a_page_that_is_reloaded_follows_the_run_that_goes_on(
         scripted.open_gate("reloaded")
 
         playground.expect_answer("The first half, the second half.")
-        expect(playground.users).to_have_text(["reloaded"])
+        expect(playground.said).to_have_text(["reloaded"])
 
 
 def test_a_call_that_came_while_the_page_was_away_waits_for_a_person(
@@ -408,7 +434,9 @@ def test_a_connection_that_breaks_is_taken_up_where_it_was(browser: Browser) -> 
 
         playground.expect_answer("The first half, the second half.")
         assert re.fullmatch(r"1:\d+", connected.value.headers["last-event-id"])
-        assert playground.event_types.count("TEXT_MESSAGE_CONTENT") == 2
+        folded = page.locator("#timeline .event", has_text="TEXT_MESSAGE")
+        expect(folded).to_contain_text("The first half, the second half.")
+        expect(folded.locator(".count")).to_have_text("4 events")
 
 
 @pytest.mark.parametrize("contract", ["rest", "graphql"])
@@ -417,7 +445,6 @@ def test_nothing_that_an_agent_says_becomes_markup(browser: Browser, url: str, c
         playground = Playground(page)
         playground.speak(contract)
         playground.choose_agent("hostile")
-        title = page.title()
         playground.send(HOSTILE)
         expect(playground.question).to_contain_text("<script>document.title=1</script>")
         playground.calls.locator("summary").click()
@@ -431,7 +458,7 @@ def test_nothing_that_an_agent_says_becomes_markup(browser: Browser, url: str, c
         expect(shown.locator("img, script, b, a, svg[onload], [onerror]")).to_have_count(0)
         expect(playground.answers.last.locator("strong")).to_have_text("<b>x</b>")
         expect(playground.answers.last.locator("pre")).to_have_text("</pre><svg onload=alert(1)>")
-        assert page.title() == title
+        assert page.title().startswith("<img src=x")
 
 
 def test_a_page_behind_a_cookie_works_and_sends_the_header_that_is_set(browser: Browser) -> None:
@@ -507,10 +534,10 @@ def test_the_page_can_be_used_with_the_keyboard_alone(playground: Playground) ->
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("you")
     page.keyboard.press("Enter")
-    expect(playground.users.last).to_have_text("Hello\nyou")
+    expect(playground.said.last).to_have_text("Hello\nyou")
     expect(page.locator("#announcer")).to_contain_text("I am the demo agent")
     page.keyboard.press("Alt+s")
-    expect(page.get_by_role("button", name="Edit")).to_be_focused()
+    expect(page.get_by_role("button", name="Edit", exact=True)).to_be_focused()
     page.keyboard.press("Alt+e")
     expect(page.get_by_label("Filter events")).to_be_focused()
     page.keyboard.press("Alt+t")
@@ -547,3 +574,129 @@ def test_modules_are_cached_for_good_and_only_those_of_the_page_are_served(demo:
     assert module.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert module.headers["x-content-type-options"] == "nosniff"
     assert others == [404, 404, 404]
+
+
+def test_a_thread_has_an_address_and_back_leads_to_the_one_before(playground: Playground) -> None:
+    page = playground.page
+    playground.send("weather in Oslo")
+    playground.expect_answer("sunny in Oslo")
+    oslo = page.url
+    expect(page).to_have_title(re.compile("^weather in Oslo · "))
+    page.keyboard.press("Alt+n")
+    playground.send("weather in Rome")
+    playground.expect_answer("sunny in Rome")
+    expect(page.get_by_role("heading", name="weather in Rome")).to_be_visible()
+    rome = page.url
+    page.get_by_role("tab", name="GraphQL").click()
+    expect(page).to_have_url(re.compile("#graphql$"))
+
+    page.go_back()
+    expect(page.get_by_role("tab", name="Chat")).to_have_attribute("aria-selected", "true")
+    expect(playground.said).to_have_text(["weather in Rome"])
+    page.go_back()
+    expect(playground.said).to_have_text(["weather in Oslo"])
+    assert page.url == oslo
+    page.go_forward()
+    expect(playground.said).to_have_text(["weather in Rome"])
+    assert page.url == rome != oslo
+    other = page.context.new_page()
+    other.goto(oslo)
+    expect(Playground(other).said).to_have_text(["weather in Oslo"])
+
+
+@pytest.mark.parametrize("contract", ["rest", "graphql"])
+def test_messages_are_copied_edited_and_answered_again(playground: Playground, contract: str) -> None:
+    page = playground.page
+    playground.speak(contract)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    playground.send("weather in Oslo")
+    playground.expect_answer("sunny in Oslo")
+    playground.send("weather in Rome")
+    playground.expect_answer("sunny in Rome")
+    page.get_by_role("button", name="Copy this message").last.click()
+    expect(page.locator("#announcer")).to_have_text("Copied.")
+    assert page.evaluate("() => navigator.clipboard.readText()") == "It is 21 °C and sunny in Rome."
+
+    page.get_by_role("button", name="Edit this message").first.click()
+    page.get_by_label("Edit the message").fill("weather in Bergen")
+    page.keyboard.press("Enter")
+    playground.expect_answer("sunny in Bergen")
+    expect(playground.said).to_have_text(["weather in Bergen"])
+    expect(playground.answers).to_have_count(1)
+    with page.expect_request(re.compile("run$|copilotkit$")) as sent:
+        page.get_by_role("button", name="Answer again").click()
+    assert "sunny in Bergen" not in (sent.value.post_data or "")
+    playground.expect_answer("sunny in Bergen")
+    expect(playground.answers).to_have_count(1)
+    page.reload()
+    playground.expect_answer("sunny in Bergen")
+    expect(playground.said).to_have_text(["weather in Bergen"])
+
+
+def test_an_edit_is_left_with_escape(playground: Playground) -> None:
+    playground.send("weather in Oslo")
+    playground.expect_answer("sunny in Oslo")
+    playground.page.get_by_role("button", name="Edit this message").click()
+    playground.page.keyboard.type("!")
+    playground.page.keyboard.press("Escape")
+
+    expect(playground.said).to_have_text(["weather in Oslo"])
+    expect(playground.page.get_by_role("button", name="Edit this message")).to_be_focused()
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_the_agent_suggests_what_to_say(playground: Playground, contract: str) -> None:
+    playground.speak(contract)
+    playground.page.get_by_role("button", name="Suggestions").click()
+    playground.page.locator(".chip", has_text="Weather in Paris").click()
+
+    playground.expect_answer("sunny in Paris")
+    expect(playground.said).to_have_text(["What is the weather in Paris?"])
+    expect(playground.page.locator(".chip")).to_have_count(3)
+    playground.page.get_by_role("button", name="Suggestions").click()
+    expect(playground.page.locator(".chip")).to_have_count(0)
+    expect(playground.threads.filter(has_text="Suggest")).to_have_count(0)
+
+
+def test_an_agent_without_suggestions_is_named_as_such(browser: Browser, url: str) -> None:
+    with opened(browser, url) as page:
+        Playground(page).choose_agent("sharing")
+        page.get_by_role("button", name="Suggestions").click()
+
+        expect(page.locator("#suggestions-note")).to_have_text("The agent made no suggestions.")
+
+
+def test_the_panes_are_resized_by_pointer_and_keyboard(playground: Playground) -> None:
+    page = playground.page
+    edge = page.get_by_role("separator", name="Width of events and state")
+    box = edge.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 4, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 96, box["y"] + 300)
+    page.mouse.up()
+    expect(edge).to_have_attribute("aria-valuenow", "500")
+    edge.press("ArrowRight")
+    page.reload()
+
+    expect(edge).to_have_attribute("aria-valuenow", "484")
+    assert page.locator("#inspector").evaluate("pane => pane.clientWidth") in range(480, 485)
+    edge.dblclick()
+    expect(edge).to_have_attribute("aria-valuenow", "400")
+
+
+def test_a_run_that_fails_and_a_request_that_is_refused_are_red(browser: Browser, url: str) -> None:
+    with opened(browser, url, complains=True) as page:
+        playground = Playground(page)
+        page.route("**/threads?*", lambda route: route.fulfill(status=503, body="{}"))
+        playground.choose_agent("broken")
+        playground.send("Are you there?")
+        expect(page.locator("#failure-text")).not_to_be_empty()
+
+        failed = page.locator("#timeline [data-kind=errors] > details > summary")
+        expect(failed.filter(has_text="RUN_ERROR")).to_have_count(1)
+        refused = failed.filter(has_text="/threads").first
+        expect(refused.locator(".outcome")).to_have_text(re.compile("^503 · "))
+        expect(page.locator("#timeline .run.failed .outcome").first).to_have_text(re.compile("^failed · "))
+        red = refused.locator(".type").evaluate("node => getComputedStyle(node).color")
+        assert red == "rgb(189, 28, 58)"

@@ -39,6 +39,12 @@ STORY = (
     "means to know when to stop."
 )
 
+SUGGESTIONS = (
+    ("Weather in Paris", "What is the weather in Paris?"),
+    ("Add milk to my list", "Please add milk to my list"),
+    ("Book a table", "Book a table for two"),
+)
+
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
 
 
@@ -90,6 +96,9 @@ class ScriptedChatModel(BaseChatModel):
         last = messages[-1]
         if isinstance(last, ToolMessage):
             return AIMessage(_after_tool(last))
+        if any(tool["function"]["name"] == "copilotkitSuggest" for tool in self.tools):
+            suggestions = [{"title": title, "message": message} for title, message in SUGGESTIONS]
+            return _call("copilotkitSuggest", suggestions=suggestions)
         asked = next((m.text for m in reversed(messages) if isinstance(m, HumanMessage)), "")
         return self._reply(asked.lower())
 

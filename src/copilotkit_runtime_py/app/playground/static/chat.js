@@ -3,7 +3,8 @@
 import { $, announce, el, framed } from "./dom.js";
 import { text } from "./graphql_run.js";
 import { paintInterrupts } from "./interrupts.js";
-import { isShown, MessageView } from "./message.js";
+import { isShown, MessageView, noteView } from "./message.js";
+import { Suggestions } from "./suggestions.js";
 
 const NEAR_END = 80; // pixels
 const ANNOUNCED = 600; // characters
@@ -31,6 +32,7 @@ export class Chat {
     $("stop").addEventListener("click", () => session.stop());
     $("retry").addEventListener("click", () => session.retry());
     $("hint").addEventListener("click", () => this.send($("hint").textContent));
+    new Suggestions(session, (words) => this.send(words));
     $("log").addEventListener("scroll", () => { this.follows = this.#isNearEnd(); }, { passive: true });
     new ResizeObserver(() => { if (this.follows) this.#toEnd(); }).observe($("log"));
     $("to-end").addEventListener("click", () => this.#toEnd());
@@ -60,22 +62,29 @@ export class Chat {
   }
 
   #paintMessages(conversation) {
-    const shown = conversation.messages.filter(isShown);
-    const kept = new Set(shown.map((message) => message.id));
-    for (const [id, view] of this.views) {
-      if (kept.has(id)) continue;
-      view.node.remove();
-      this.views.delete(id);
-    }
-    const list = $("messages");
-    if (!this.views.size) list.replaceChildren();
-    shown.forEach((message, index) => {
-      const view = this.views.get(message.id) ?? new MessageView(message);
-      this.views.set(message.id, view);
-      view.paint(message, conversation, this.session);
-      if (list.children[index] !== view.node) list.insertBefore(view.node, list.children[index] ?? null);
+    const views = new Map();
+    const notes = Map.groupBy(conversation.notes, (note) => conversation.position(note));
+    const paintNotes = (position) => {
+      for (const note of notes.get(position) ?? []) views.set(note, this.views.get(note) ?? { node: noteView(note) });
+    };
+    paintNotes(0);
+    conversation.messages.forEach((message, index) => {
+      if (isShown(message)) {
+        const view = this.views.get(message.id) ?? new MessageView(message);
+        views.set(message.id, view);
+        view.paint(message, conversation, this.session);
+      }
+      paintNotes(index + 1);
     });
-    $("empty").hidden = shown.length > 0 || this.session.connecting;
+    const list = $("messages");
+    for (const [key, view] of this.views) if (!views.has(key)) view.node.remove();
+    if (!this.views.size) list.replaceChildren();
+    [...views.values()].forEach(({ node }, index) => {
+      if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null);
+    });
+    this.views = views;
+    $("empty").hidden = views.size > 0 || this.session.connecting;
+    $("log").classList.toggle("busy", this.session.busy);
     $("empty-agent").textContent = this.session.agent ?? "your agent";
     $("empty").classList.toggle("no-agent", !this.session.agent);
   }

@@ -8,6 +8,7 @@ export class Conversation {
     this.messages = []; // AG-UI messages
     this.state = {};
     this.interrupts = []; // {id, message, value, outcome}: open questions
+    this.notes = []; // {kind, after, at, …}: what the page adds between messages, which no agent gets
     this.running = false;
     this.runId = null;
     this.step = null;
@@ -52,6 +53,23 @@ export class Conversation {
     return this.messages.slice(start).flatMap((message) => message.toolCalls ?? []).filter((call) => !this.result(call.id));
   }
 
+  /** Adds a note behind the last message: "stopped", or "answer" with a question and its answer. */
+  note(note) {
+    this.notes.push({ ...note, after: this.messages.at(-1)?.id ?? null, at: this.messages.length });
+  }
+
+  /** The number of messages that a note stands behind. Another contract may give them other ids. */
+  position({ after, at }) {
+    return this.messages.findIndex((message) => message.id === after) + 1 || Math.min(at, this.messages.length);
+  }
+
+  /** Goes back to the first messages; what followed them is forgotten. */
+  cut(length) {
+    this.notes = this.notes.filter((note) => this.position(note) < length);
+    this.messages = this.messages.slice(0, length);
+    this.interrupts = [];
+  }
+
   end(error = null) {
     this.running = false;
     this.step = null;
@@ -65,6 +83,22 @@ function extend(conversation, event, role) {
   message.content += event.delta;
   conversation.open.add(message.id);
 }
+
+/** Notes the answers that a run was given, as far as they are not known: those of the past. */
+function answered(conversation, input) {
+  const answers = (input?.resume ?? []).map(({ interruptId, status, payload }) =>
+    ({ id: interruptId, answer: status === "cancelled" ? null : payload }));
+  const command = input?.forwardedProps?.command;
+  if (command && "resume" in command) answers.push({ question: command.interruptEvent, answer: command.resume });
+  for (const given of answers) {
+    // The other contract has other ids.
+    const same = (note) => (given.id && note.id ? note.id === given.id : asText(note.answer) === asText(given.answer));
+    if (!conversation.notes.some((note) => note.kind === "answer" && same(note))) conversation.note({ kind: "answer", ...given });
+  }
+}
+
+/** A value as a person reads it. */
+export const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value) ?? "");
 
 function snapshot(conversation, messages) {
   // A snapshot holds no reasoning and no activities: those stay behind the message that they followed.
@@ -85,6 +119,7 @@ const HANDLERS = {
     for (const message of input?.messages ?? []) {
       if (!conversation.messages.some((each) => each.id === message.id)) conversation.messages.push(message);
     }
+    answered(conversation, input);
   },
   RUN_FINISHED(conversation, { outcome }) {
     conversation.end();

@@ -3,6 +3,8 @@
 import { colour, pretty } from "./colour.js";
 import { $, el } from "./dom.js";
 
+const REASONS = { confirmation: "Confirmation", input_required: "Input needed", tool_call: "Approval of a tool call" };
+
 let painted = [];
 
 export function paintInterrupts(target, session) {
@@ -21,7 +23,7 @@ function question(interrupt, session) {
   const field = el("input", { type: "text", "aria-label": "Your answer", placeholder: "Your answer, text or JSON", autocomplete: "off" });
   const answer = (value) => () => session.answer(interrupt, value);
   const form = el("form", { class: "question" },
-    el("p", { class: "asks" }, el("span", { class: "badge" }, interrupt.outcome ? interrupt.reason : "on_interrupt"), "The agent asks"),
+    el("p", { class: "asks" }, "The agent asks", reason(interrupt)),
     ...words(interrupt),
     el("div", { class: "answer" }, field, el("button", { type: "submit", class: "primary" }, "Answer")),
     el("div", { class: "quick" },
@@ -33,6 +35,12 @@ function question(interrupt, session) {
     session.answer(interrupt, value(field.value));
   });
   return form;
+}
+
+/** What kind of question it is. Names that a framework gives, such as `langgraph:interrupt`, say nothing to a person. */
+function reason({ reason: name }) {
+  if (!name || name.includes(":")) return null;
+  return el("span", { class: "badge" }, REASONS[name] ?? name.replaceAll("_", " "));
 }
 
 function words(interrupt) {

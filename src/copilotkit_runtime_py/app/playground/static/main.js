@@ -2,12 +2,13 @@
 
 import { Chat } from "./chat.js";
 import { $, announce, el } from "./dom.js";
+import { enablePanes } from "./panes.js";
 import { Session } from "./session.js";
 import { header, place, theme, THEMES, wire } from "./settings.js";
 import { StateView } from "./state.js";
 import { enableTabs, select } from "./tabs.js";
 import { Threads } from "./threads.js";
-import { sentFrame, Timeline } from "./timeline.js";
+import { Timeline } from "./timeline.js";
 import { call, refusal, watchers } from "./transport.js";
 
 const session = new Session();
@@ -17,11 +18,7 @@ new Chat(session);
 new StateView(session);
 
 session.addEventListener("frame", ({ detail }) => timeline.add(detail));
-watchers.add(({ name, body, status }) => {
-  const contract = body?.query ? "GraphQL" : "AG-UI";
-  if (status) timeline.add({ contract, type: `HTTP ${status}`, data: { request: name } });
-  else timeline.add(sentFrame(contract, name, body));
-});
+watchers.add((name, body) => timeline.request(body?.query ? "GraphQL" : "AG-UI", name, body));
 
 // ---- agents --------------------------------------------------------------------------------------
 
@@ -48,11 +45,11 @@ function notice(text) {
   $("notice").hidden = !text;
 }
 
+let agents = [];
+
 async function start() {
-  const agents = await readAgents();
-  const { agent, threadId } = place.get();
-  if (agent && agents.includes(agent)) session.open(agent, threadId);
-  else session.begin(agents[0] ?? null);
+  agents = await readAgents();
+  arrive();
   $("agents").value = session.agent;
   threads.refresh();
 }
@@ -60,6 +57,38 @@ async function start() {
 $("agents").addEventListener("change", () => session.begin($("agents").value));
 session.addEventListener("change", () => {
   if (session.agent && $("agents").value !== session.agent) $("agents").value = session.agent;
+});
+
+// ---- the address ---------------------------------------------------------------------------------
+
+const GRAPHQL = "#graphql";
+let arriving = false; // the address is followed, and not made
+
+/** Shows the thread that the address names, else the one that this tab has shown last. */
+function arrive() {
+  const named = new URLSearchParams(location.hash.slice(1));
+  const { agent, threadId } = named.has("thread") ? { agent: named.get("agent"), threadId: named.get("thread") } : place.get();
+  if (session.agent && threadId === session.conversation.threadId) return;
+  arriving = true;
+  if (agents.includes(agent) && threadId) session.open(agent, threadId);
+  else session.begin(agents[0] ?? null);
+  arriving = false;
+}
+
+function goTo(hash) {
+  if (hash === location.hash) return;
+  if (arriving) history.replaceState(null, "", hash);
+  else history.pushState(null, "", hash);
+}
+
+const chatAddress = () => `#${new URLSearchParams({ agent: session.agent ?? "", thread: session.conversation.threadId })}`;
+
+session.addEventListener("moved", () => { if (!$("view-chat").hidden) goTo(chatAddress()); });
+addEventListener("popstate", () => {
+  arriving = true;
+  select($(location.hash === GRAPHQL ? "tab-graphql" : "tab-chat"));
+  if (location.hash !== GRAPHQL) arrive();
+  arriving = false;
 });
 
 // ---- views ---------------------------------------------------------------------------------------
@@ -93,8 +122,9 @@ function showGraphQL() {
 
 enableTabs();
 $("tab-graphql").addEventListener("tab", showGraphQL);
-if (location.hash === "#graphql") select($("tab-graphql"));
-$("views").addEventListener("tab", ({ target }) => history.replaceState(null, "", target.id === "tab-graphql" ? "#graphql" : "#chat"));
+enablePanes();
+if (location.hash === GRAPHQL) select($("tab-graphql"));
+$("views").addEventListener("tab", ({ target }) => { if (!arriving) goTo(target.id === "tab-graphql" ? GRAPHQL : chatAddress()); });
 $("threads-toggle").addEventListener("click", () => toggleDrawer("threads"));
 $("inspector-toggle").addEventListener("click", () => toggleDrawer("inspector"));
 $("scrim").addEventListener("click", () => drawer(null));

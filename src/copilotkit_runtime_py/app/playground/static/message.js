@@ -1,7 +1,8 @@
 // What one message looks like: a node that is made once, and painted anew when its parts have changed.
 
 import { colour, pretty } from "./colour.js";
-import { el } from "./dom.js";
+import { asText } from "./conversation.js";
+import { announce, copy, el, iconButton } from "./dom.js";
 import { text } from "./graphql_run.js";
 import { Prose } from "./markdown.js";
 import { offers } from "./page_tools.js";
@@ -29,8 +30,61 @@ export class MessageView {
     this.shown = parts;
     this.node.replaceChildren(...CONTENTS[message.role](message, conversation, this));
     calls.forEach((call, index) => this.node.append(toolCall(call, results[index], conversation, session, this)));
+    if (["user", "assistant"].includes(message.role) && text(message.content)) this.node.append(this.#actions(message, session));
     return true;
   }
+
+  #actions(message, session) {
+    const said = text(message.content);
+    const copyIt = () => copy(said).then(() => announce("Copied."));
+    const actions = el("div", { class: "message-actions" }, iconButton("copy", "Copy this message", copyIt));
+    const whenIdle = (name, label, action) => {
+      const button = iconButton(name, label, () => session.busy || action());
+      button.classList.add("when-idle");
+      actions.append(button);
+    };
+    if (message.role === "assistant") whenIdle("retry", "Answer again", () => session.regenerate(message.id));
+    else if (typeof message.content === "string") whenIdle("rename", "Edit this message", () => this.#edit(message, session));
+    return actions;
+  }
+
+  #edit(message, session) {
+    const area = el("textarea", { "aria-label": "Edit the message", rows: 1 });
+    area.value = message.content;
+    const leave = () => {
+      this.shown = [];
+      this.paint(message, session.conversation, session);
+      this.node.querySelector(".message-actions button:last-child")?.focus();
+    };
+    const form = el("form", { class: "edit" }, area, el("div", { class: "answer" },
+      el("button", { type: "submit", class: "primary" }, "Send"), el("button", { type: "button", onclick: leave }, "Cancel")));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (session.busy || !area.value.trim()) return;
+      this.shown = [];
+      session.edit(message.id, area.value.trim());
+    });
+    area.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        form.requestSubmit();
+      } else if (event.key === "Escape") {
+        event.stopPropagation();
+        leave();
+      }
+    });
+    this.node.replaceChildren(form);
+    area.focus();
+  }
+}
+
+/** What the page adds behind a message: that a run was stopped, or a question with its answer. */
+export function noteView({ kind, question, answer }) {
+  if (kind === "stopped") return el("li", { class: "stopped" }, "Stopped");
+  return el("li", { class: "answered" },
+    el("p", { class: "asks" }, "The agent asked"),
+    question ? el("p", { class: "words" }, asText(question)) : null,
+    el("p", { class: "given" }, answer === null ? "You dismissed the question." : ["You answered ", el("strong", {}, asText(answer))]));
 }
 
 export const isShown = (message) => message.role in CONTENTS;

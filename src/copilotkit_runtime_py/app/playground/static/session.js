@@ -1,18 +1,21 @@
 // The conversation that the chat shows, and what a person can do with it: send, answer, stop, open, try again.
 
-import { Conversation } from "./conversation.js";
+import { asText, Conversation } from "./conversation.js";
 import { newId } from "./dom.js";
 import * as graphqlRun from "./graphql_run.js";
 import { bodies, merge } from "./multipart.js";
 import * as pageTools from "./page_tools.js";
-import { place, wire } from "./settings.js";
+import { notes, place, wire } from "./settings.js";
 import { events } from "./sse.js";
 import { call, graphql, refusal } from "./transport.js";
 
 const ROUNDS = 10; // runs in a row that end with a call of one of the page's tools
 const RECONNECT_SECONDS = [0.3, 1, 2, 4, 8];
 
-/** Tells `change` whenever the conversation has, `frame` for what was received, `started` and `settled` of a run. */
+/**
+ * Events: `change` of the conversation, `moved` to another thread, `frame` for what was received, `started` and
+ * `settled` of a run.
+ */
 export class Session extends EventTarget {
   constructor() {
     super();
@@ -33,7 +36,7 @@ export class Session extends EventTarget {
     this.agent = agent;
     this.#reset(threadId);
     const { conversation, controller } = this;
-    place.set({ agent, threadId });
+    this.#moved();
     this.connecting = true;
     this.#changed();
     try {
@@ -49,7 +52,7 @@ export class Session extends EventTarget {
     this.#leave();
     this.agent = agent;
     this.#reset(newId());
-    place.set({ agent, threadId: this.conversation.threadId });
+    this.#moved();
     this.#changed();
   }
 
@@ -58,10 +61,31 @@ export class Session extends EventTarget {
     return this.#run();
   }
 
-  /** Answers an open question; without a value it is put aside, which AG-UI 1.0 knows only. */
+  /** Sends a message of the user again with another text. What followed it is forgotten. */
+  edit(id, text) {
+    const { conversation } = this;
+    const at = conversation.messages.findIndex((message) => message.id === id);
+    const message = conversation.messages[at];
+    conversation.cut(at);
+    conversation.messages.push({ ...message, content: text });
+    return this.#run();
+  }
+
+  /** Has the agent answer again: the last message of the user before a message of the agent. */
+  regenerate(id) {
+    const { conversation } = this;
+    const at = conversation.messages.findIndex((message) => message.id === id);
+    conversation.cut(conversation.messages.slice(0, at).findLastIndex((message) => message.role === "user") + 1);
+    return this.#run();
+  }
+
+  /** Answers an open question. Without a value it is dismissed, which only AG-UI 1.0 knows. */
   answer(interrupt, value) {
     const { interrupts } = this.conversation;
     const asked = interrupt.value ?? interrupt.message ?? "";
+    const question = interrupt.message ?? interrupt.value ?? "";
+    this.conversation.note({ kind: "answer", id: interrupt.outcome ? interrupt.id : null, question, answer: value ?? null });
+    this.#store();
     const metaEvent = { value: asText(asked), response: asText(value ?? "") };
     if (!interrupt.outcome) {
       return this.#run({ forwardedProps: { command: { resume: value, interruptEvent: asked } } }, metaEvent);
@@ -84,11 +108,13 @@ export class Session extends EventTarget {
     const { conversation, controller } = this;
     if (this.overGraphQL === conversation) {
       controller.abort();
+      this.#stopped(conversation);
       return;
     }
     try {
       const response = await call("agent/stop", { agentId: this.agent, threadId: conversation.threadId });
       if (!response.ok) throw new Error(await refusal(response));
+      if ((await response.json()).stopped) this.#stopped(conversation);
     } catch (error) {
       conversation.error = `It could not be stopped: ${error.message}`;
       this.#changed();
@@ -100,8 +126,24 @@ export class Session extends EventTarget {
     this.#changed();
   }
 
+  #stopped(conversation) {
+    conversation.note({ kind: "stopped" });
+    this.#store();
+    this.#changed();
+  }
+
+  #store() {
+    notes.set(this.conversation.threadId, this.conversation.notes);
+  }
+
+  #moved() {
+    place.set({ agent: this.agent, threadId: this.conversation.threadId });
+    this.dispatchEvent(new Event("moved"));
+  }
+
   #reset(threadId) {
     this.conversation = new Conversation(threadId);
+    this.conversation.notes = notes.get(threadId);
     this.controller = new AbortController();
   }
 
@@ -246,8 +288,6 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
-
-const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
 /** A short name for a part of an incremental answer: what it is about. */
 function partName({ data, errors, incremental, hasNext }) {

@@ -19,6 +19,21 @@ const setting = (name, fallback) => ({ get: () => read(name, fallback), set: (va
 /** The agent and the thread that the chat shows. */
 export const place = setting("place", {});
 
+const THREADS = 50; // whose notes are stored
+const allNotes = setting("notes", {});
+
+/** What the page has added to a thread: see `Conversation.note`. */
+export const notes = {
+  get: (threadId) => allNotes.get()[threadId] ?? [],
+  set(threadId, value) {
+    const { [threadId]: before, ...others } = allNotes.get();
+    allNotes.set(Object.fromEntries([...Object.entries(others).slice(1 - THREADS), [threadId, value]]));
+  },
+};
+
+/** Whether the agent is asked for suggestions after each of its answers. */
+export const suggesting = setting("suggesting", false);
+
 /** Which contract runs speak: "rest", "single" or "graphql". */
 export const wire = setting("wire", "rest");
 
@@ -29,6 +44,22 @@ export function requestHeaders() {
   const { name, value } = header.get();
   return name && value ? { [name]: value } : {};
 }
+
+/** The widths of the panes at the sides, in pixels. */
+export const widths = {
+  get() {
+    try {
+      return JSON.parse(localStorage.getItem("playground.widths")) ?? {};
+    } catch {
+      return {};
+    }
+  },
+  set(value) {
+    try {
+      localStorage.setItem("playground.widths", JSON.stringify(value));
+    } catch { /* the page works without a memory */ }
+  },
+};
 
 export const THEMES = ["auto", "light", "dark"];
 

@@ -1,6 +1,7 @@
 // The list of threads: open, rename, archive, delete.
 
 import { $, announce, el, iconButton } from "./dom.js";
+import { text } from "./graphql_run.js";
 import { resource } from "./transport.js";
 
 const PAGE = 30;
@@ -43,8 +44,8 @@ export class Threads {
     if (this.rows.some((each) => each.id === threadId)) return;
     await this.refresh();
     const row = this.rows.find((each) => each.id === threadId);
-    const first = messages.find((message) => message.role === "user")?.content;
-    if (row && !row.name && typeof first === "string") await this.#change(row, { name: first.trim().replace(/\s+/g, " ").slice(0, NAME_LENGTH) });
+    const first = messages.find((message) => message.role === "user");
+    if (row && !row.name && first) await this.#change(row, { name: titleOf(first) });
   }
 
   async #change(row, change) {
@@ -67,7 +68,18 @@ export class Threads {
     this.#markCurrent();
   }
 
+  #paintTitle() {
+    const { conversation } = this.session;
+    const first = conversation.messages.find((message) => message.role === "user");
+    const row = this.rows.find((each) => each.id === conversation.threadId);
+    const title = row?.name ?? (first ? titleOf(first) : "New thread");
+    $("chat-title").textContent = title;
+    $("chat-title").title = title;
+    document.title = `${title} · Playground · copilotkit-runtime-py`;
+  }
+
   #markCurrent() {
+    this.#paintTitle();
     for (const item of $("thread-list").children) {
       const current = item.dataset.id === this.session.conversation.threadId;
       item.classList.toggle("current", current);
@@ -78,15 +90,15 @@ export class Threads {
   #row(row) {
     const item = el("li", { "data-id": row.id, class: row.archived ? "archived" : "" });
     const open = el("button", { type: "button", class: "open", title: row.id, onclick: () => this.#open(row) },
-      el("span", { class: "name" }, row.name ?? "Untitled"),
+      el("span", { class: "name" }, row.name ?? "Untitled thread"),
       el("small", {}, `${row.agentId} · ${ago(row.updatedAt)}${row.archived ? " · archived" : ""}`));
-    const label = row.name ?? "this thread";
+    const label = row.name ?? "untitled thread";
     item.append(open, el("span", { class: "actions" },
       iconButton("rename", `Rename ${label}`, () => this.#rename(item, row)),
       row.archived
         ? iconButton("unarchive", `Take ${label} out of the archive`, () => this.#change(row, { archived: false }))
         : iconButton("archive", `Archive ${label}`, () => this.#ask("POST", row, "/archive")),
-      iconButton("delete", `Delete ${label}`, () => this.#confirm(item, row))));
+      iconButton("delete", `Delete ${label}`, () => this.#confirm(row))));
     return item;
   }
 
@@ -118,11 +130,11 @@ export class Threads {
     field.select();
   }
 
-  #confirm(item, row) {
-    const sure = el("button", { type: "button", class: "danger", onclick: () => this.#delete(row) }, "Delete");
-    const keep = el("button", { type: "button", onclick: () => this.#paint() }, "Keep");
-    item.replaceChildren(el("span", { class: "sure" }, "Delete for good?"), sure, keep);
-    keep.focus();
+  #confirm(row) {
+    $("delete-title").textContent = `Delete “${row.name ?? "Untitled thread"}”?`;
+    $("delete-details").textContent = `This deletes the messages of thread ${row.id} with agent ${row.agentId}. It cannot be undone.`;
+    $("delete-confirm").onclick = () => this.#delete(row);
+    $("delete-dialog").showModal();
   }
 
   async #delete(row) {
@@ -131,6 +143,8 @@ export class Threads {
     announce("Deleted.");
   }
 }
+
+const titleOf = ({ content }) => text(content).trim().replace(/\s+/g, " ").slice(0, NAME_LENGTH) || "Untitled thread";
 
 function ago(time) {
   const elapsed = new Date(time) - Date.now();

@@ -1,25 +1,30 @@
-// What went over the wire, frame by frame.
+// What goes over the wire: requests with their outcome, and events by run.
 
-import { colour, pretty } from "./colour.js";
-import { $, copy, el, framed } from "./dom.js";
+import { $, copy, framed } from "./dom.js";
+import { eventRow, json, requestRow, RunGroup } from "./frame_rows.js";
 
-const KEPT = 3000; // frames
-const BRIEF = 160; // characters
+const STORED = 3000; // events
+const DROPPED = 500; // oldest events that make room at once
 
 const KINDS = {
-  messages: /^(TEXT_|MESSAGES_|REASONING_|ACTIVITY_|messages)/,
+  errors: /^(RUN_ERROR|errors|NOT APPLIED)/,
+  messages: /^(TEXT_|MESSAGES_|messages)/,
+  thoughts: /^(REASONING_|ACTIVITY_)/,
   tools: /^TOOL_|arguments/,
   state: /^STATE_/,
-  runs: /^(RUN_|STEP_|CUSTOM|RAW|data|response|metaEvents|errors|hasNext)/,
-  requests: /^(GET|POST|PATCH|DELETE|HTTP) /,
+  custom: /^(CUSTOM|RAW)/,
+  runs: /./,
 };
+const LAST = { RUN_FINISHED: "finished", RUN_ERROR: "failed" };
 
 export class Timeline {
   constructor() {
     this.frames = [];
-    this.total = 0;
     this.waiting = [];
     this.start = null;
+    this.run = null; // the run that is in progress
+    this.asked = ""; // what the newest request for a run says
+    this.groups = new Map(); // what is shown of each run
     this.paint = framed(() => this.#paint());
     $("timeline-filter").addEventListener("input", () => this.#filter());
     $("timeline-kind").addEventListener("change", () => this.#filter());
@@ -27,46 +32,95 @@ export class Timeline {
     $("timeline-copy").addEventListener("click", () => this.#copyAll());
   }
 
-  /** Adds a frame: the contract, what it is called, its JSON, and the id of a server-sent event. */
-  add({ contract, type, data, id = null, sent = false }) {
-    this.start ??= performance.now();
-    const frame = { contract, type, data, id, sent, at: performance.now() - this.start };
-    this.total += 1;
-    this.frames.push(frame);
-    if (this.frames.length > KEPT) this.frames.shift();
-    this.waiting.push(frame);
-    this.paint();
+  /** Adds an event: its contract, its type, its JSON, and the id of a server-sent event. */
+  add({ contract, type, data, id = null }) {
+    const kind = Object.keys(KINDS).find((each) => KINDS[each].test(type));
+    const frame = { contract, type, data, id, kind, at: this.#now() };
+    const begins = contract === "AG-UI" ? type === "RUN_STARTED" : type === "data";
+    if (begins) this.run = runOf(frame, this.asked);
+    frame.run = this.run;
+    if (this.run) this.#count(frame);
+    this.#store(frame);
+  }
+
+  /** Adds a request; returns a function for its outcome: a status or a word, milliseconds, and whether it failed. */
+  request(contract, type, body) {
+    const text = body === undefined ? "" : JSON.stringify(body);
+    this.asked = words(body?.variables?.data ?? body?.body ?? body) ?? this.asked;
+    const frame = { contract, type, text, data: body, sent: true, kind: "requests", at: this.#now(), failed: false };
+    this.#store(frame);
+    return (result, milliseconds, failed) => {
+      frame.outcome = `${result} · ${Math.round(milliseconds)} ms`;
+      frame.failed = failed;
+      frame.settle?.();
+    };
   }
 
   clear() {
-    Object.assign(this, { frames: [], waiting: [], total: 0, start: null });
-    $("timeline").replaceChildren();
+    Object.assign(this, { frames: [], start: null, run: null });
+    this.#filter();
+  }
+
+  #now() {
+    this.start ??= performance.now();
+    return performance.now() - this.start;
+  }
+
+  #count({ contract, type, data, at }) {
+    this.run.count += 1;
+    const last = contract === "AG-UI" ? type in LAST : data?.hasNext !== true;
+    if (!last) return;
+    const waits = data.outcome?.interrupts?.length;
+    this.run.end = { at, state: waits ? "waiting" : LAST[type] ?? (data.errors ? "failed" : "finished") };
+    this.run = null;
+  }
+
+  #store(frame) {
+    this.frames.push(frame);
+    this.waiting.push(frame);
+    if (this.frames.length > STORED) {
+      this.frames.splice(0, DROPPED);
+      this.#filter();
+    }
     this.paint();
   }
 
   #paint() {
     const list = $("timeline");
     const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
-    const fresh = this.waiting.splice(0).filter((frame) => this.#matches(frame));
-    list.append(...fresh.map(row));
-    while (list.children.length > KEPT) list.firstChild.remove();
+    const fresh = this.waiting.splice(0);
+    for (const frame of fresh) if (this.#matches(frame)) this.#show(frame, list);
+    for (const run of new Set(fresh.map((frame) => frame.run))) this.groups.get(run)?.paint();
     if (atEnd && fresh.length) list.scrollTop = list.scrollHeight;
-    $("timeline-count").textContent = this.total ? String(this.total) : "";
+    $("timeline-count").textContent = this.frames.length || "";
     $("timeline-empty").hidden = list.children.length > 0;
-    $("timeline-empty").textContent = this.total ? "No frame matches the filter." : "What goes over the wire shows up here.";
+    $("timeline-empty").textContent = this.frames.length ? "No event matches the filter." : "Requests and events appear here.";
+  }
+
+  #show(frame, list) {
+    if (!frame.run) {
+      list.append(frame.sent ? requestRow(frame) : eventRow(frame));
+      return;
+    }
+    if (!this.groups.has(frame.run)) {
+      this.groups.set(frame.run, new RunGroup(frame.run));
+      list.append(this.groups.get(frame.run).node);
+    }
+    this.groups.get(frame.run).add(frame);
   }
 
   #matches(frame) {
     const kind = $("timeline-kind").value;
     if (kind === "agui" || kind === "graphql") {
       if (frame.contract !== (kind === "agui" ? "AG-UI" : "GraphQL")) return false;
-    } else if (kind !== "all" && !KINDS[kind].test(frame.type)) return false;
+    } else if (kind !== "all" && frame.kind !== kind && !(kind === "errors" && frame.failed)) return false;
     const word = $("timeline-filter").value.trim().toLowerCase();
     return !word || `${frame.type} ${json(frame)}`.toLowerCase().includes(word);
   }
 
   #filter() {
     $("timeline").replaceChildren();
+    this.groups.clear();
     this.waiting = [...this.frames];
     this.paint();
   }
@@ -74,41 +128,21 @@ export class Timeline {
   async #copyAll() {
     const shown = this.frames.filter((frame) => this.#matches(frame));
     await copy(shown.map((frame) => `${frame.sent ? `${frame.type} ` : ""}${json(frame)}`).join("\n"));
-    $("timeline-copied").textContent = `${shown.length} frames copied.`;
+    $("timeline-copied").textContent = `${shown.length} ${shown.length === 1 ? "event" : "events"} copied.`;
     setTimeout(() => { $("timeline-copied").textContent = ""; }, 2000);
   }
 }
 
-// A request's body changes while its run goes on, so its text is made at once; a frame's text when it is shown.
-const json = (frame) => (frame.text ??= frame.data === undefined ? "" : JSON.stringify(frame.data));
-
-/** What a frame says besides its type, the part that grows first. */
-function brief({ data }) {
-  const { type, delta, ...rest } = data ?? {};
-  if (typeof delta === "string") return JSON.stringify(delta);
-  return JSON.stringify(delta ?? rest).replace(/^\{|\}$/g, "");
+/** A run that begins with an event. One of the past has ids of its own form, and no duration. */
+function runOf({ contract, data, id, at }, asked) {
+  return { contract, at, past: Boolean(id?.includes("/")), words: words(data.input) ?? asked, count: 0, end: null };
 }
 
-function row(frame) {
-  const details = el("details", { class: frame.sent ? "sent" : "" },
-    el("summary", {},
-      el("time", {}, `${(frame.at / 1000).toFixed(2)}`),
-      el("span", { class: `contract ${frame.contract === "AG-UI" ? "agui" : "graphql"}`, title: frame.contract }, frame.contract),
-      el("span", { class: "type" }, frame.type),
-      el("span", { class: "brief" }, frame.sent ? "" : brief(frame).slice(0, BRIEF))));
-  details.addEventListener("toggle", () => {
-    if (!details.open || details.children.length > 1) return;
-    const body = el("pre", { tabindex: 0 });
-    const value = json(frame) ? JSON.parse(json(frame)) : null;
-    colour(body, json(frame) ? pretty(value) : "no body");
-    details.append(el("div", { class: "frame" },
-      el("p", {}, frame.id ? `id ${frame.id}` : "", " ",
-        json(frame) ? el("button", { type: "button", onclick: () => copy(json(frame)) }, "Copy JSON") : null), body));
-  });
-  return el("li", {}, details);
+/** The newest words of the user in a request of either contract. */
+function words(input) {
+  for (const message of [...(input?.messages ?? [])].reverse()) {
+    const { role, content } = message?.textMessage ?? message ?? {};
+    if (role === "user" && typeof content === "string") return content;
+  }
+  return null;
 }
-
-/** Remembers a request as it is sent. */
-export const sentFrame = (contract, type, body) => ({
-  contract, type, sent: true, data: body === undefined ? undefined : JSON.parse(JSON.stringify(body)),
-});

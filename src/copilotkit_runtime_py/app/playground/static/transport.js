@@ -9,20 +9,30 @@ const base = endpoint.replace(/\/+$/, "");
 const JSON_TYPE = { "content-type": "application/json" };
 const GRAPHQL_ACCEPT = "application/graphql-response+json, application/json, multipart/mixed";
 
-/** Listeners that are told of each request, `{name, body}`, and of each refusal, with its `status`. */
+/**
+ * Listeners for requests. Each gets a name and a body, and returns a function for the outcome: a status or a word,
+ * milliseconds until the headers of the response, and whether it failed.
+ */
 export const watchers = new Set();
 
 async function ask(method, address, { body, headers = {}, signal } = {}) {
   const name = `${method} ${body?.operationName ?? body?.method ?? (address.slice(base.length) || address)}`;
-  const tell = (status) => watchers.forEach((watch) => watch({ name, body, status }));
-  tell();
-  const response = await fetch(address, {
-    method,
-    signal,
-    headers: { accept: "application/json", ...(body ? JSON_TYPE : {}), ...requestHeaders(), ...headers },
-    body: body ? JSON.stringify(body) : undefined,
-  });
-  if (!response.ok) tell(response.status);
+  const start = performance.now();
+  const settled = [...watchers].map((watch) => watch(name, body));
+  const settle = (result, failed) => settled.forEach((each) => each(result, performance.now() - start, failed));
+  let response;
+  try {
+    response = await fetch(address, {
+      method,
+      signal,
+      headers: { accept: "application/json", ...(body ? JSON_TYPE : {}), ...requestHeaders(), ...headers },
+      body: body ? JSON.stringify(body) : undefined,
+    });
+  } catch (error) {
+    settle(signal?.aborted ? "cancelled" : "no response", !signal?.aborted);
+    throw error;
+  }
+  settle(response.status, !response.ok);
   return response;
 }
 
@@ -30,6 +40,7 @@ const PATHS = {
   info: () => ["GET", "/info"],
   "agent/run": ({ agentId }) => ["POST", `/agent/${encodeURIComponent(agentId)}/run`],
   "agent/connect": ({ agentId }) => ["POST", `/agent/${encodeURIComponent(agentId)}/connect`],
+  "agent/suggest": ({ agentId }) => ["POST", `/agent/${encodeURIComponent(agentId)}/suggest`],
   "agent/stop": ({ agentId, threadId }) =>
     ["POST", `/agent/${encodeURIComponent(agentId)}/stop/${encodeURIComponent(threadId)}`],
 };
