@@ -90,11 +90,11 @@ def test_serve_without_agents_says_how_to_name_one(tmp_path: Path, monkeypatch: 
         (["--agent", "a=json:dumps", "--agent", "a=json:loads"], "'a' is given twice"),
         (["--agent", "a=http://127.0.0.1:1/", "--default-agent", "b"], "default agent 'b' is not registered"),
         (["--agent", "a=http://127.0.0.1:1/", "--endpoint", "api"], "'api' is not a valid path"),
-        (["--agent", "a=http://127.0.0.1:1/", "--cors", "example.com"], "'example.com' is no origin"),
+        (["--agent", "a=http://127.0.0.1:1/", "--cors", "example.com"], "'example.com' is not an origin"),
         (["--agent", "a=http://127.0.0.1:1/", "--cors", "*", "--cors", "http://a"], "'*' stands alone"),
         (["--config", "absent.json"], "'absent.json' does not exist"),
-        (["--agent", "a=http://127.0.0.1:1/", "--store", "mongodb://h"], "no store of the kind 'mongodb'"),
-        (["--agent", "a=http://127.0.0.1:1/", "--store", "sqlite:////no/dir/t.db"], "no directory /no/dir"),
+        (["--agent", "a=http://127.0.0.1:1/", "--store", "mongodb://h"], "'mongodb' is not a kind of store"),
+        (["--agent", "a=http://127.0.0.1:1/", "--store", "sqlite:////no/dir/t.db"], "directory /no/dir"),
     ],
 )
 def test_a_wrong_option_is_told_in_one_line(arguments: list[str], message: str) -> None:
@@ -236,15 +236,15 @@ SERVE = ("serve", "--port", "0", "--agent", "a=http://127.0.0.1:1/")
 @pytest.mark.parametrize(
     ("store", "told"),
     [
-        ((), "Threads are kept in {directory}/.copilotkit/threads.db; --store memory keeps none."),
-        (("--store", "memory"), "Threads are kept in memory: they end with the server."),
+        ((), "Threads are stored in {directory}/.copilotkit/threads.db; with --store memory they are not."),
+        (("--store", "memory"), "Threads are stored in memory: they are lost when the server stops."),
         (
             ("--store", "sqlite:///own.db"),
-            "Threads are kept in {directory}/own.db; --store memory keeps none.",
+            "Threads are stored in {directory}/own.db; with --store memory they are not.",
         ),
         (
             ("--store", "postgresql://me:s3cret@127.0.0.1:1/threads?sslmode=require"),
-            "Threads are kept at postgresql://127.0.0.1:1/threads.",
+            "Threads are stored at postgresql://127.0.0.1:1/threads.",
         ),
     ],
 )

@@ -360,8 +360,8 @@ def test_a_runtime_of_another_version_alarms_the_client() -> None:
 
     with serving(changing(runtime_app(), change)) as base:
         assert causes(base + ENDPOINT) == {
-            "CopilotKit 1.8 to 1.10: version header": "the runtime says that it is version 1.8.0, "
-            "and a client of 1.10.6 shows an alarm"
+            "CopilotKit 1.8 to 1.10: version header": "the runtime reports version 1.8.0, "
+            "and a client of 1.10.6 shows a warning"
         }
 
 
@@ -485,7 +485,7 @@ def test_a_runtime_that_speaks_only_graphql_is_told_for_what_it_is() -> None:
         told = causes(base + ENDPOINT, "--client", "single-route")
 
     assert checks["Connection: runtime"]["detail"] == "a runtime answers GraphQL"
-    assert told["CopilotKit 1.50 and newer: info"] == "the runtime does not tell of its agents here"
+    assert told["CopilotKit 1.50 and newer: info"] == "the runtime does not list its agents here"
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
@@ -574,8 +574,8 @@ def test_a_server_that_cannot_stream_and_answers_strangely_is_told() -> None:
         (["http://[::1"], "This is not a URL"),
         (["http://me:s3cret@host/"], "without credentials"),
         (["http://host/?a=1"], "without credentials, '?' and '#'"),
-        (["http://host/", "--header", "Authorization"], "is no header"),
-        (["http://host/", "--header", "X-Näme: a"], "is no header"),
+        (["http://host/", "--header", "Authorization"], "is not a header"),
+        (["http://host/", "--header", "X-Näme: a"], "is not a header"),
         (["http://host/", "--origin", "*"], "Name one origin"),
         (["http://host/", "--origin", "http://Host/path"], "write http://host"),
         (["http://host/", "--client", "0.1"], "is not one of 'graphql', 'single-route', 'rest'"),

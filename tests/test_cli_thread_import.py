@@ -195,5 +195,5 @@ def test_an_unknown_agent_and_a_store_in_memory_are_refused(folder: Path) -> Non
     memory = imported("--store", "memory")
 
     assert (unknown.exit_code, memory.exit_code) == (2, 2)
-    assert "There is no agent 'nobody'. Write NAME=TARGET" in unknown.stderr
+    assert "The agent 'nobody' is not known. Write NAME=TARGET" in unknown.stderr
     assert "Threads in memory end with the process" in memory.stderr

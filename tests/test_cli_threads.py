@@ -237,7 +237,7 @@ def test_threads_are_deleted_once_that_is_confirmed(store: str) -> None:
     refused = run("threads", "delete", "t1")
     deleted = run("threads", "delete", "t1", "t2", "--yes")
 
-    assert "Delete t1 of 'anonymous' for ever? [y/N]" in refused.output
+    assert "Permanently delete t1 owned by 'anonymous'? [y/N]" in refused.output
     assert refused.exit_code == 1
     assert "Deleted t1.\nDeleted t2.\n" in deleted.output
     assert "What an agent itself remembers stays" in deleted.output

@@ -108,7 +108,7 @@ async def test_the_served_app_checks_before_it_routes_or_answers_a_preflight() -
     "name", ["", "https://app.example.com", "app.example.com:80", "a b", "*.example.com"]
 )
 def test_what_is_no_host_name_is_refused_at_the_start(name: str) -> None:
-    with pytest.raises(SettingsError, match="is no host name"):
+    with pytest.raises(SettingsError, match="is not a host name"):
         Settings(allowed_hosts=(name,))
 
 

@@ -144,7 +144,7 @@ def test_every_setting_has_a_row_in_the_table() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("messages=5", "There is no limit 'messages'. The limits are: request_bytes, "),
+        ("messages=5", "'messages' is not a limit. The limits are: request_bytes, "),
         ("messages_per_request=many", "'many' must be a number ≥ 0."),
         ("messages_per_request=1.5", "'1.5' must be a whole number."),
         ("json_depth=none", "The limit 'json_depth' cannot be switched off."),

@@ -179,7 +179,7 @@ def error(code: str, message: str) -> dict[str, Any]:
     ("arguments", "message"),
     [
         ('{"a":2', "Failed to parse action arguments"),
-        ("[1]", "The arguments are no JSON object"),
+        ("[1]", "The arguments must be a JSON object"),
         ('{"a": "two"}', "a: Input should be a valid integer, unable to parse string as an integer"),
         ("{}", "a: Field required"),
     ],

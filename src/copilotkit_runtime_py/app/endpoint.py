@@ -118,7 +118,7 @@ async def _respond(
             response = await refuse(request, refusal_of(error))
     except BodyError as error:
         response = error.response(request)
-    except ClientDisconnect:  # it left while it was sending: nobody reads an answer
+    except ClientDisconnect:  # it left while it was sending, so there is no reader
         response = Response(status_code=400)
     telemetry.answered(response.status_code)
     return response

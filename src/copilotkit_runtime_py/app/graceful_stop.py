@@ -21,11 +21,11 @@ _SIGNALS: Final = tuple(
 
 @contextmanager
 def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0, *, delay: float = 0.0) -> Iterator[None]:
-    """Drains a runtime when the process is told to stop, by SIGTERM, SIGINT or SIGHUP.
+    """Drains a runtime when the process gets a signal to stop: SIGTERM, SIGINT or SIGHUP.
 
     Use it in the lifespan of an application: a server such as uvicorn ends that only when all answers are
     over, and the answer of a run is over when the run is. The same signal a second time ends the runs at
-    once; the server hears of the first one, and of those from the third on. Outside the main thread, where
+    once; the server gets the first one, and the third and later ones. Outside the main thread, where
     Python knows no signals, and where the server handles none, this does nothing.
 
     Args:
@@ -79,8 +79,8 @@ class _Stop:
             task.cancel()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        # From a terminal, Ctrl-C reaches a worker beside the SIGTERM of its supervisor: one wish, not two.
-        # uvicorn takes a SIGINT after a SIGTERM for the wish to drop all answers.
+        # From a terminal, Ctrl-C reaches a worker in addition to the SIGTERM of its supervisor: one request,
+        # not two. uvicorn takes a SIGINT after a SIGTERM for the wish to drop all answers.
         if number == signal.SIGTERM and self._received[number] and self._passed_on_by_parent:
             self._passed_on_by_parent = False
             return

@@ -15,7 +15,7 @@ from ..state_store.base import batching
 LIVENESS: Final = "/healthz"
 READINESS: Final = "/readyz"
 
-# Anybody may ask, so the store is asked no more often than this, in seconds.
+# Anyone may call, so the store is checked no more often than this, in seconds.
 _INTERVAL: Final = 1.0
 _HEADERS: Final = {"cache-control": "no-store"}
 _METHODS: Final = ["GET", "HEAD"]

@@ -35,7 +35,7 @@ logger = get_logger(__name__)
 class LoopbackHosts:
     """ASGI middleware: what comes in over loopback has to be addressed to loopback.
 
-    Requests that come in by any other address of the machine are let through: whoever serves there has meant
+    Requests that come in by any other address of the machine are let through: the operator meant
     others to come in.
 
     Args:

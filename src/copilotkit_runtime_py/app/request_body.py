@@ -105,7 +105,7 @@ async def bounded_body(
         request: the request.
         max_bytes: the limit.
         seconds: how long the body may take to arrive.
-        too_large: what the client is told beyond the limit.
+        too_large: the error message for a body beyond the limit.
 
     Raises:
         BodyError: it exceeds the limit, or does not arrive in time.

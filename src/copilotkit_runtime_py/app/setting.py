@@ -17,7 +17,7 @@ from ..limits import Limits
 
 PREFIX: Final = "COPILOTKIT_"
 _FILE: Final = "_FILE"
-# Variables that are no settings of the server: those of the command line alone, and of CopilotKit's own SDK.
+# Variables that are not settings of the server: those of the command line alone, and of CopilotKit's own SDK.
 _OTHERS: Final = {"COPILOTKIT_LOG_FORMAT", "COPILOTKIT_LOG_LEVEL", "COPILOTKIT_TELEMETRY_DISABLED"}
 
 
@@ -110,7 +110,7 @@ def limit(text: str) -> tuple[str, float | int | None]:
     name, _, value = text.partition("=")
     types = get_type_hints(Limits)
     if name not in types:
-        raise ValueError(f"There is no limit '{name}'. The limits are: {', '.join(types)}.")
+        raise ValueError(f"'{name}' is not a limit. The limits are: {', '.join(types)}.")
     if value.lower() == "none":
         if type(None) not in getattr(types[name], "__args__", ()):
             raise ValueError(f"The limit '{name}' cannot be switched off.")
@@ -139,7 +139,7 @@ SETTINGS: Final = (
     Setting(
         "cors",
         str,
-        "Origin whose pages may call the server, with credentials; repeatable. '*': any origin, and "
+        "Origin of pages that may call the server, with credentials; repeatable. '*': any origin, and "
         "'localhost': any port of this machine, both without credentials.  [default: pages of this machine, "
         "over loopback]",
         metavar="ORIGIN",
@@ -190,14 +190,14 @@ SETTINGS: Final = (
     Setting(
         "drain_delay",
         number,
-        "How long the server still takes requests when it is told to stop, while /readyz says that it is "
+        "How long the server still takes requests after a signal to stop, while /readyz says that it is "
         "about to.  [default: 0]",
         metavar="SECONDS",
     ),
     Setting(
         "drain_seconds",
         number,
-        "How long runs may go on when the server is told to stop.  [default: 10]",
+        "How long runs may go on after a signal to stop.  [default: 10]",
         metavar="SECONDS",
     ),
     Setting(

@@ -30,21 +30,21 @@ class Settings:
 
     Attributes:
         agents: the target of each agent by the agent's name; see `copilotkit_runtime_py.providers.target`.
-        config: a `langgraph.json`, whose graphs are agents too.
+        config: a `langgraph.json` with more agents.
         default_agent: the agent that answers a request that names none.
         endpoint: the path of the one URL.
-        cors: the origins whose pages may call the server. `localhost` stands for every port of this machine
+        cors: the origins of pages that may call the server. `localhost` stands for every port of this machine
             and `*` for any origin; both go without credentials and stand alone. None: pages of this machine,
             over loopback; see `copilotkit_runtime_py.app.cors`.
         allowed_hosts: the names besides this machine's own under which requests may come in over loopback;
             see `copilotkit_runtime_py.app.hosts`.
-        store: where threads are kept; see `copilotkit_runtime_py.state_store.from_url`.
-        keep_days: how many days a thread is kept after it last changed; None: for ever.
-        keep_threads: how many threads are kept; None: all.
-        keep_megabytes: how many megabytes (10⁶ bytes) of threads are kept; None: all.
+        store: where threads are stored; see `copilotkit_runtime_py.state_store.from_url`.
+        keep_days: after how many days without a change a thread is deleted; None: never.
+        keep_threads: the most threads to store; None: no limit.
+        keep_megabytes: the most megabytes (10⁶ bytes) of threads to store; None: no limit.
         limits: the bounds of requests and runs.
         speed: how many times as fast as recorded recordings are played; 0 plays them without pauses.
-        drain_delay: how long, in seconds, the server still takes requests when it is told to stop, while
+        drain_delay: how long, in seconds, the server still takes requests after a signal to stop, while
             `/readyz` says that it is about to: so long a proxy may take to notice.
         drain_seconds: how long, in seconds, runs may go on after that.
         development: the text of exceptions reaches clients; see `CopilotRuntime`.
@@ -74,7 +74,9 @@ class Settings:
             check_origin(origin)
         for name in self.allowed_hosts:
             if not re.fullmatch(r"\*|[A-Za-z0-9._-]+", name):
-                raise SettingsError(f"'{name}' is no host name: write one such as app.example.com, or '*'.")
+                raise SettingsError(
+                    f"'{name}' is not a host name: write one such as app.example.com, or '*'."
+                )
         for keyword in (ANY_ORIGIN, LOCALHOST):
             if self.cors is not None and keyword in self.cors and len(self.cors) > 1:
                 raise SettingsError(f"The CORS origin '{keyword}' stands alone, without further origins.")
@@ -169,7 +171,7 @@ def check_origin(origin: str) -> None:
         return
     parts = urlsplit(origin)
     if not parts.scheme or not parts.netloc:
-        raise SettingsError(f"'{origin}' is no origin: write one such as https://app.example.com.")
+        raise SettingsError(f"'{origin}' is not an origin: write one such as https://app.example.com.")
     plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     if origin != plain:
         raise SettingsError(f"An origin is a scheme, a host and a port, in lower case: write {plain}.")

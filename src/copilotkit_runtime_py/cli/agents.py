@@ -92,16 +92,16 @@ def _lines(row: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {row['kind']}: {row['target']}"
     if row["description"]:
         yield f"  {row['description']}"
-    capabilities = list(_told(row["capabilities"] or {}))
+    capabilities = list(_flat(row["capabilities"] or {}))
     if capabilities:
         yield f"  can: {', '.join(capabilities)}"
 
 
-def _told(capabilities: Mapping[str, Any], path: str = "") -> Iterator[str]:
+def _flat(capabilities: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """Yields the paths of what is true in nested capabilities, and the lists and texts with their values."""
     for name, value in capabilities.items():
         if isinstance(value, Mapping):
-            yield from _told(value, f"{path}{name}.")
+            yield from _flat(value, f"{path}{name}.")
         elif value is True:
             yield f"{path}{name}"
         elif value:

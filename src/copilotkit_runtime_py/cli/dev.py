@@ -1,4 +1,4 @@
-"""`dev`: a server for whoever writes the agents or the page."""
+"""`dev`: a server for developing agents and pages."""
 
 from __future__ import annotations
 

@@ -43,10 +43,10 @@ def command(directory: Path, client: str) -> None:
                 file.write(text)
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror or error}.") from error
-    click.echo("\n".join(_told(directory, list(wanted))))
+    click.echo("\n".join(_next_steps(directory, list(wanted))))
 
 
-def _told(directory: Path, written: list[Path]) -> Iterator[str]:
+def _next_steps(directory: Path, written: list[Path]) -> Iterator[str]:
     yield f"Wrote {', '.join(str(path.relative_to(directory)) for path in written)}.\n"
     enter = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
     yield f"1. The server:  {enter}uv run uvicorn app:app --reload"

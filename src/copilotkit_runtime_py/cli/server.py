@@ -1,4 +1,4 @@
-"""Serves the application of some settings until the process is told to stop."""
+"""Serves the application of some settings until a signal stops the process."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run(
     banner: Sequence[str],
     options: ServerOptions | None = None,
 ) -> None:
-    """Serves until the process is told to stop.
+    """Serves until a signal stops the process.
 
     Args:
         settings: the settings.
@@ -99,7 +99,7 @@ def run(
 
     app: Any = "copilotkit_runtime_py.app.main:app"
     if options.reload:
-        # Whoever changes a file does not want to wait for the runs of the old code.
+        # A change should take effect at once, without waiting for runs of the old code.
         settings = dataclasses.replace(settings, drain_seconds=min(settings.drain_seconds, RELOAD_SECONDS))
     else:
         created = create_app(settings)
@@ -152,7 +152,7 @@ def warn_if_exposed(host: str) -> None:
     if not is_loopback(host):
         click.secho(
             f"WARNING: {host} can be reached from other machines, and there is no authentication: "
-            "whoever reaches it can use the agents and reads the threads of all, as one anonymous user.",
+            "anyone who reaches it can use the agents and read all threads, as one anonymous user.",
             fg="red",
             bold=True,
             err=True,

@@ -1,4 +1,4 @@
-"""Where the commands keep threads, and how they tell of it."""
+"""The store of the commands, and how they print it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEFAULT_STORE = "sqlite:///.copilotkit/threads.db"
 
 
 def store_url(given: str | None) -> str:
-    """Returns where threads are kept: in the place named, else in a file in the working directory.
+    """Returns where threads are stored: the given place, or a file in the working directory.
 
     Raises:
         ConfigurationError: the file's directory cannot be made.
@@ -33,10 +33,10 @@ def store_url(given: str | None) -> str:
 def kept(store: str) -> str:
     """Says where threads are."""
     if store == MEMORY:
-        return "Threads are kept in memory: they end with the server."
+        return "Threads are stored in memory: they are lost when the server stops."
     if scheme_of(store) == "sqlite":
-        return f"Threads are kept in {sqlite_path(store)}; --store memory keeps none."
-    return f"Threads are kept at {place_of(store)}."
+        return f"Threads are stored in {sqlite_path(store)}; with --store memory they are not."
+    return f"Threads are stored at {place_of(store)}."
 
 
 def place_of(store: str) -> str:

@@ -109,7 +109,7 @@ def _agents(names: tuple[str, ...], config: Path | None) -> dict[str, Provider]:
     for name in wanted:
         if name not in loaded:
             there = ", ".join(loaded) or "none"
-            raise SettingsError(f"There is no agent '{name}'. Write NAME=TARGET, or one of: {there}.")
+            raise SettingsError(f"The agent '{name}' is not known. Write NAME=TARGET, or one of: {there}.")
     return {name: loaded[name] for name in wanted}
 
 
@@ -173,8 +173,8 @@ async def _import(
             raise
         except Exception as error:  # one thread that is malformed must not hide all others
             if counts["failed"] < _TOLD_FAILURES:
-                told = in_a_line(f"{thread.id}: {type(error).__name__}: {error}")
-                click.echo(f"\n{told}", err=True)
+                line = in_a_line(f"{thread.id}: {type(error).__name__}: {error}")
+                click.echo(f"\n{line}", err=True)
             return "failed"
 
     total = await provider.count_threads()

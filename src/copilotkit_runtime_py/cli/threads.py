@@ -28,7 +28,7 @@ from .store import DEFAULT_STORE, place_of
 T = TypeVar("T")
 
 _owner = click.option(
-    "--owner", default=ANONYMOUS, show_default=True, metavar="ID", help="The user whose threads."
+    "--owner", default=ANONYMOUS, show_default=True, metavar="ID", help="The owner of the threads."
 )
 
 
@@ -44,7 +44,7 @@ command.add_command(thread_import.command)
 @options.settings("store")
 @_owner
 @click.option("--agent", metavar="NAME", help="Only threads on which this agent ran last.")
-@click.option("--archived", is_flag=True, help="Those put aside, too.")
+@click.option("--archived", is_flag=True, help="Include archived threads.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="The most to list.")
 @options.as_json
 def list_(
@@ -138,7 +138,7 @@ def delete(
         settings = Settings(agents=parse_agents(agents), config=config or (None if agents else find_config()))
         loaded = load_agents(settings)
     if not yes:
-        click.confirm(f"Delete {', '.join(ids)} of '{owner}' for ever?", abort=True)
+        click.confirm(f"Permanently delete {', '.join(ids)} owned by '{owner}'?", abort=True)
 
     async def work(opened: StateStore) -> None:
         runtime = CopilotRuntime(agents=loaded, state_store=opened)
@@ -155,7 +155,7 @@ def delete(
 
 
 def _within(store: str | None, work: Callable[[StateStore], Awaitable[T]]) -> T:
-    """Does something with a store, and tells in a line what stands in the way."""
+    """Does something with a store. Prints an error in one line."""
 
     async def run() -> T:
         async with _opened(url) as opened:
@@ -230,7 +230,7 @@ def _said(message: dict[str, Any]) -> str:
 
 
 def _title(thread: ThreadRecord) -> str:
-    return (thread.name or "") + (" (put aside)" if thread.archived else "")
+    return (thread.name or "") + (" (archived)" if thread.archived else "")
 
 
 def _time(time: datetime) -> str:

@@ -90,7 +90,7 @@ class Supervisor(Multiprocess):
         return worker
 
     def _stop(self) -> None:
-        # Connections that wait on a socket which nobody accepts from hang until it is closed.
+        # Connections that wait on a socket without an accepting process hang until it is closed.
         for listener in self.sockets:
             listener.close()
         self.should_exit.set()

@@ -78,7 +78,7 @@ model = chat_model()
 
 
 async def chat(state: DemoState) -> dict[str, Any]:
-    """Let the model answer, with the page's tools beside our own."""
+    """Let the model answer, with the page's tools and our own."""
     page_tools = state.get("copilotkit", {}).get("actions", [])
     answer = await model.bind_tools([*TOOLS, *page_tools]).ainvoke(
         [SystemMessage(INSTRUCTIONS), *state["messages"]]

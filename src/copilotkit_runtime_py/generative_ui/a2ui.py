@@ -32,7 +32,7 @@ LOG_TOOL: Final = "log_a2ui_event"
 RECOVERY_EXHAUSTED: Final = "a2ui_recovery_exhausted"
 
 _CATALOG_AVAILABLE: Final = "a2uiCatalogAvailable"
-# A model mends what it is told of, and needs no thousand examples. Neither does the page.
+# Neither a model nor a page needs a thousand examples of what is wrong.
 _MAX_ERRORS: Final = 20
 _MAX_ERROR_CHARACTERS: Final = 300
 

@@ -53,7 +53,7 @@ class GenerativeUI:
         self._open = open_generative_ui
 
     def info(self) -> dict[str, Any]:
-        """Returns what `/info` says of generative UI (CopilotRuntime 1.75)."""
+        """Returns the part of `/info` about generative UI (CopilotRuntime 1.75)."""
         enabled = bool(self._a2ui)
         info: dict[str, Any] = {"a2uiEnabled": enabled, "openGenerativeUIEnabled": bool(self._open)}
         if enabled:

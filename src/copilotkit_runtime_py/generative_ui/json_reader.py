@@ -227,7 +227,7 @@ class JSONReader:
         return self._flush_surrogate() + chr(code)
 
     def _flush_surrogate(self) -> str:
-        """Returns what stands for the first half of a pair whose second half did not come."""
+        """Returns the replacement for the first half of a pair without its second half."""
         if not self._high_surrogate:
             return ""
         self._high_surrogate = ""

@@ -17,7 +17,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 def with_answers(request: RunRequest, known: AgentState | None) -> RunRequest:
-    """Returns a request whose answers name the interrupts that they answer.
+    """Returns a request in which each answer names its interrupt.
 
     Clients before AG-UI 1.0 answer with `forwardedProps.command.resume`, which names none. And the pages of
     CopilotKit from 1.70 on add the answer to an interrupt about a tool call as the result of the call: where

@@ -178,13 +178,13 @@ class StartRate:
 
     Args:
         per_minute: how many tokens a bucket holds, and gets in a minute; None for no bound.
-        refusal: what an owner is told who has no token, with `{}` for the bound.
+        refusal: the message for an owner without a token, with `{}` for the bound.
     """
 
     def __init__(self, per_minute: int | None, refusal: str = "You may start {} runs a minute.") -> None:
         self._per_minute = per_minute
         self._refusal = refusal
-        # For each owner, when the bucket is full again. Those that are full are as good as none.
+        # For each owner, when the bucket is full again. Full buckets are left out.
         self._full_at: dict[str, float] = {}
         self._swept_at = 0.0
 
@@ -192,7 +192,7 @@ class StartRate:
         """Takes a token.
 
         Args:
-            owner: whose.
+            owner: the owner.
             now: the time in seconds, by a clock that never goes back.
 
         Raises:

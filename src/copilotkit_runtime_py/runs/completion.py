@@ -49,7 +49,7 @@ async def folded(
 
 
 def unfolded(entries: Sequence[Entry], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
-    """Returns what a run leaves whose log cannot be folded: the state before it, and every event."""
+    """Returns the ending of a run with a log that cannot be folded: the state before it, and every event."""
     return RunEnding(
         state=AgentState(state=state, messages=list(messages)),
         compacted=[Piece(entry.event, [place], []).encode() for place, entry in enumerate(entries)],

@@ -17,7 +17,7 @@ class Entry:
         data: the event's JSON, encoded once for every reader and the store.
         cut: the event closes a message or tool call that the failing run could not complete, or answers a
             call in place of its tool.
-        is_notice: the event is no part of the log, and has no place in it.
+        is_notice: the event is not part of the log and has no position.
     """
 
     __slots__ = ("cut", "data", "event", "is_notice")
@@ -141,7 +141,7 @@ class EventLog:
 
     @property
     def is_read(self) -> bool:
-        """Whether anybody reads the log."""
+        """Whether the log has readers."""
         return bool(self._readers)
 
     def _wake_readers(self) -> None:

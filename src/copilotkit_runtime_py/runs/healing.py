@@ -56,10 +56,10 @@ def conversation(logs: list[RunLog]) -> list[dict[str, Any]]:
     transcript = Transcript((), None)
     for event in _events(with_unique_calls(logs)):
         if event["type"] == "RUN_STARTED":
-            told = transcript.result().messages
-            known = ids_of(told)
+            shown = transcript.result().messages
+            known = ids_of(shown)
             sent = (event.get("input") or {}).get("messages") or ()
-            transcript = Transcript([*told, *(m for m in sent if m["id"] not in known)], None)
+            transcript = Transcript([*shown, *(m for m in sent if m["id"] not in known)], None)
         else:
             transcript.add(event)
     return transcript.result().messages

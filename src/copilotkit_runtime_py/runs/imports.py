@@ -31,7 +31,7 @@ async def import_thread(
         name: what its owner calls it, if anything.
 
     Returns:
-        Whether it was imported. A thread that the store has stays as it is, whoever owns it.
+        Whether it was imported. A thread that the store has stays as it is, also another owner's.
 
     Raises:
         StoreUnavailableError: the store cannot be reached.
@@ -73,6 +73,6 @@ def _log(thread: RememberedThread) -> list[Event]:
 
 
 def _announced(interrupt: dict[str, Any]) -> str:
-    """Returns what older clients are told of an interrupt: its value, as text."""
+    """Returns an interrupt as older clients read it: its value, as text."""
     raw = interrupt.get("metadata", {}).get("langgraph", {}).get("raw", interrupt.get("message"))
     return as_text(raw)

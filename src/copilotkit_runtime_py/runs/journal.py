@@ -110,7 +110,7 @@ class Journal:
             self._counted = length
 
     async def finish(self, ending: RunEnding) -> None:
-        """Writes what is left, and the ending. A notice tells readers if the store did not take it."""
+        """Writes what is left, and the ending. Readers get a notice if the store did not take it."""
         self._ending = ending
         self._whole = self._run.log()
         if not self._writer.writes_ahead:
@@ -195,7 +195,7 @@ class Journal:
             run.stop()
 
     def on_slow(self) -> None:
-        """Called when a write takes long: readers wait, and are told why."""
+        """Called when a write takes long: readers wait, and a notice says why."""
         if self.unsaved and not self._away and self._run.notice is None:
             message = "Saving takes longer than usual. What follows is shown when it is saved."
             self._run.tell(Entry.notice(SAVING, {"message": message}))

@@ -47,7 +47,7 @@ class JournalWriter:
 
     Args:
         store: the store.
-        patience: how long readers wait before they are told that the store is slow, and how long it may fail
+        patience: how long readers wait before a notice says that the store is slow, and how long it may fail
             before they see what it does not have, in seconds.
         watchdog: has the leases renewed while the event loop is blocked.
 
@@ -77,7 +77,7 @@ class JournalWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._renewal: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        # Those that hear of requests to stop, and those that end runs which were lost.
+        # The tasks that receive requests to stop, and those that end lost runs.
         self._listeners: dict[str | None, asyncio.Task[None]] = {}
         self._losing: set[asyncio.Task[None]] = set()
 
@@ -231,7 +231,7 @@ class JournalWriter:
         watchdog = loop.call_later(self.patience, self._on_slow)
         outcomes: Sequence[AppendResult | Exception]
         try:
-            # Whoever has not written for so long may have lost the run.
+            # A worker that has not written for so long may have lost the run.
             async with asyncio.timeout(self.lease_seconds):
                 with append_timed():
                     outcomes = await self._append([append for _, append in batch])

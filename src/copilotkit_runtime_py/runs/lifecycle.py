@@ -64,8 +64,8 @@ class PersistedRun:
     async def before_end(self, run: Run) -> None:
         """Hands the end of the run to the store.
 
-        The store gets an end even if the log cannot be folded: a thread whose last run has none takes no
-        further run.
+        The store gets an end even if the log cannot be folded: a thread with a last run that has none takes
+        no further run.
         """
         entries = run.log()
         # The thread must not store what was denied, or not judged yet: the next run takes what is stored

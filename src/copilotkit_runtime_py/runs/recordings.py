@@ -54,7 +54,7 @@ async def import_recording(
         agent_name: the agent of the runs for which the recording names none.
 
     Returns:
-        Whether it was imported. A thread that the store has stays as it is, whoever owns it.
+        Whether it was imported. A thread that the store has stays as it is, also another owner's.
 
     Raises:
         StoreUnavailableError: the store cannot be reached.
@@ -131,7 +131,7 @@ def _redacted(log: Iterable[Event]) -> list[Event]:
 
 
 def _spread(text: str, lengths: Sequence[int]) -> Iterator[str]:
-    """Yields the pieces of a text of these lengths; the last one holds the rest."""
+    """Yields the pieces of a string with these lengths; the last one holds the rest."""
     start = 0
     for number, length in enumerate(lengths):
         end = len(text) if number == len(lengths) - 1 else start + length

@@ -31,7 +31,7 @@ Abandon: TypeAlias = Callable[[RunRecord], Awaitable[None]]
 async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abandon) -> None:
     """Ends the thread's last run, if its lease has run out, with an error that says so.
 
-    Whoever comes across such a run does this; where several do at once, one of them succeeds.
+    Every worker that finds such a run does this; where several do at once, one of them succeeds.
 
     Args:
         store: where the run is recorded.
@@ -66,7 +66,7 @@ def grace(store: StateStore) -> float:
 async def recover_abandoned(store: StateStore, owner: str, thread_id: str, abandon: Abandon) -> None:
     """Does what `recover` does, once it is sure that the worker is gone.
 
-    While the store was away, or hung, no worker could renew its leases. They do so soon afterwards.
+    While the store was unavailable, or hung, no worker could renew its leases. They do so soon afterwards.
     """
     log = await _lost(store, owner, thread_id)
     if log is not None:

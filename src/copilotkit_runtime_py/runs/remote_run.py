@@ -59,7 +59,7 @@ class RemoteRun(EventLog):
     async def wait(self, seconds: float | None = None) -> bool:
         """Waits for the end of the run, at most so long. Returns whether it came."""
         news = asyncio.Event()
-        # Whoever waits is a reader, so the run is followed meanwhile.
+        # A caller that waits is a reader, so the run is followed meanwhile.
         reader = self.subscribe(news.set, len(self.entries))
         try:
             async with asyncio.timeout(seconds):
@@ -102,7 +102,7 @@ class RemoteRun(EventLog):
             self._on_end(self)
 
     async def _read(self) -> float | None:
-        """Takes over what is new, and ends a run whose worker is gone. Returns for how long it is leased."""
+        """Takes over what is new, and ends a run after its worker died. Returns for how long it is leased."""
         self._news.clear()
         logs = await self._store.read_runs(
             self.owner, self.thread_id, since=self.number, position=len(self.entries)
@@ -129,7 +129,7 @@ class RemoteRun(EventLog):
     def is_run(self, run: RunRecord) -> bool:
         """Whether a run is this one.
 
-        The number does not tell: a thread that was deleted may be there again, with runs from 1 on.
+        The number is not enough: a thread that was deleted may be there again, with runs from 1 on.
         """
         return (run.number, run.id, run.started_at) == (self.number, self.id, self._started_at)
 

@@ -93,7 +93,7 @@ def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: b
         state: what the agent remembers.
         thread_id: the thread.
         run_id: the run's id.
-        knows_outcome: the reader is told of interrupts by the run's outcome too. Others are told so only
+        knows_outcome: the reader gets interrupts in the run's outcome too. Others get them there only
             where a graph's interrupts are not among them: their frontends expect `on_interrupt` alone.
     """
     shown = [events.run_started(thread_id, run_id)]

@@ -56,7 +56,7 @@ class RunRequest:
         )
 
     def before(self) -> BeforeRequest:
-        """Returns what the hooks are told before the run starts."""
+        """Returns what the hooks get before the run starts."""
         return BeforeRequest(
             thread_id=self.thread_id,
             run_id=self.input.run_id,
@@ -66,7 +66,7 @@ class RunRequest:
         )
 
     def failed(self, error: BaseException, *, usage: Sequence[dict[str, Any]] = ()) -> RequestFailed:
-        """Returns what the hooks are told if the request fails.
+        """Returns what the hooks get if the request fails.
 
         Args:
             error: what it fails with.

@@ -40,7 +40,7 @@ class Claim:
 
 
 class ThreadLocks:
-    """The runs in progress, by thread. Runs that the store does not know are listed beside them.
+    """The runs in progress, by thread. Runs that the store does not know are listed separately.
 
     Args:
         store: shared by all workers.
@@ -125,7 +125,7 @@ class ThreadLocks:
         """Claims the thread for a run, as soon as the thread is free. `hold` keeps it after the block.
 
         Between the claim and `hold` nothing may fail or wait: the store would hold the thread for a run that
-        nobody produces. So everything that can refuse the request comes first.
+        has no producer. So everything that can refuse the request comes first.
 
         Args:
             request: the request.

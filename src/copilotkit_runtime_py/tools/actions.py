@@ -36,10 +36,10 @@ class Action:
 
     Attributes:
         name: what models call it.
-        description: what models are told of it.
+        description: the description for models.
         parameters: the JSON schema of its arguments.
-        handler: what runs it. An `ActionError` is told to model and client; of any other exception they
-            learn an error id only.
+        handler: what runs it. Model and client read the message of an `ActionError`; of any other exception
+            they learn an error id only.
         timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
         agents: the names of the agents that may call it, or None for all.
         inside_tools: it is run, too, when a model inside one of the agent's own tools calls it. Otherwise the
@@ -61,7 +61,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class WithActivity:
-    """What an action returns that the page shows as an activity, beside its result.
+    """What an action returns that the page shows as an activity, besides its result.
 
     Attributes:
         result: the result.
@@ -83,7 +83,7 @@ class AgentTool:
 
     Attributes:
         name: the agent's registered name, and the tool's.
-        description: what models are told of it, or None for the agent's own description.
+        description: the description for models, or None for the agent's own description.
         agents: the names of the agents that may hand over to it, or None for all but itself.
     """
 
@@ -110,13 +110,13 @@ def action_from(
 
     The parameters' schema comes from the signature, their descriptions from the docstring (Google, NumPy or
     reST style) or from `pydantic.Field`. A parameter annotated `RequestContext` gets the context of the
-    request and is no part of the schema. Arguments are validated before the function is called. A plain
+    request and is not part of the schema. Arguments are validated before the function is called. A plain
     function runs in a thread, which goes on unheard after a timeout or a stop: Python cannot end it.
 
     Args:
-        function: the function. What it returns is told as JSON; a text as it is, and nothing for None.
+        function: the function. Its result is sent as JSON: a string as it is, and an empty string for None.
         name: the tool's name, if not the function's.
-        description: what models are told, if not the docstring's text.
+        description: the description for models, if not the docstring's text.
         timeout: seconds that a call may take, or None for the bound of `Limits.action_seconds`.
         agents: the names of the agents that may call it, or None for all.
         approval: a call is run only after the user has approved it.
@@ -172,7 +172,7 @@ async def call_action(
     development: bool = False,
     on_activity: Callable[[WithActivity], None] | None = None,
 ) -> str:
-    """Calls an action and returns its result as a text: JSON, or the text that it returned.
+    """Calls an action and returns its result as a string: JSON, or the string that it returned.
 
     A failure is a result, too: `{"error": {"code", "message"}, "result": ""}`, as CopilotRuntime 1.10.6 and
     its clients have it (`ResultMessage.encodeResult`).
@@ -183,7 +183,7 @@ async def call_action(
         context: who asks.
         call_id: the id of the tool call.
         default_timeout: seconds that the call may take if the action sets no bound of its own.
-        development: the text of an unexpected exception is told.
+        development: the message of an unexpected exception is shown.
         on_activity: called with what the page is to show as an activity, if the action returns that.
     """
     timeout = default_timeout if action.timeout is None else action.timeout
@@ -196,7 +196,7 @@ async def call_action(
             if on_activity is not None:
                 on_activity(result)
             result = result.result
-        return _told(result)
+        return _encoded(result)
     except TimeoutError:
         logger.warning("the action %s took more than %s seconds", action.name, timeout)
         return error_result("TIMEOUT", f"The action took more than {timeout:g} seconds.")
@@ -220,7 +220,7 @@ async def _result(action: Action, given: dict[str, Any], context: RequestContext
 
 
 def error_result(code: str, message: str) -> str:
-    """Returns what model and client are told of a call that failed."""
+    """Returns the result of a call that failed, for model and client."""
     return as_text({"error": {"code": code, "message": message}, "result": ""})
 
 
@@ -291,7 +291,7 @@ def _decoded(arguments: str) -> dict[str, Any]:
     except ValueError as error:
         raise ActionError("Failed to parse action arguments", "INVALID_ARGUMENTS") from error
     if not isinstance(given, dict):
-        raise ActionError("The arguments are no JSON object", "INVALID_ARGUMENTS")
+        raise ActionError("The arguments must be a JSON object", "INVALID_ARGUMENTS")
     return given
 
 
@@ -300,7 +300,7 @@ def _problems(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems)
 
 
-def _told(result: Any) -> str:
+def _encoded(result: Any) -> str:
     if result is None:
         return ""
     return well_formed(as_text(to_jsonable_python(result, by_alias=True)))

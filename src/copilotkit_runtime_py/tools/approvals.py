@@ -56,7 +56,7 @@ class Settlement:
     """What a request makes of the calls that wait for approval.
 
     Attributes:
-        input: the request, without what is no agent's to read: answers to the questions.
+        input: the request, without the answers to these questions, which no agent reads.
         granted: the calls to run.
         refused: the results of calls that are not run, by their ids.
         stale: the request answers a question that is not open any more.
@@ -225,7 +225,7 @@ def asked(question: Json) -> Json:
 
 
 def with_edits(arguments: str, result: str) -> str:
-    """Returns the result of a call whose arguments the user changed, so that the model learns of it."""
+    """Returns the result of a call whose arguments the user changed, so that the model sees the change."""
     return events.as_text({"editedArgs": events.decode(arguments.encode()), "result": result})
 
 
@@ -269,7 +269,7 @@ def _open_calls(messages: Sequence[Json]) -> dict[str, tuple[str, str]]:
 
 
 def _settled_calls(messages: Sequence[Json], tools: Mapping[str, Tool]) -> set[str]:
-    """Returns the ids of the calls that needed an approval; whoever answers for one comes too late."""
+    """Returns the ids of the calls that needed an approval; an answer for one of them comes too late."""
     return {id for id, call in _iterate_calls(messages) if _needs(tools.get(call[0]))}
 
 

@@ -26,7 +26,7 @@ class ActionSource(Protocol):
     """Where actions come from that are not known before a run, such as the tools of an MCP server.
 
     Attributes:
-        name: what tells the source's actions from others of the same name.
+        name: distinguishes the source's actions from others of the same name.
         properties: the forwarded properties that are for the source, and not for agents.
     """
 
@@ -45,10 +45,10 @@ class ToolLoop:
 
     The agent is offered the server's tools before the frontend's; a tool of the frontend with the name of a
     server tool is left out. A call of an action that the agent does not answer itself is run when the agent
-    goes on to a text or ends, calls of the same time side by side, and its result follows as an event. The
-    agent is then run again with the conversation so far, until it calls no more actions. It is not when it
-    also called a tool of the frontend, which answers with its next request, or waits for the answer to an
-    interrupt; a call that waits with an interrupt is not run.
+    goes on to a text message or ends. Calls of the same turn run concurrently, and its result follows as an
+    event. The agent is then run again with the conversation so far, until it calls no more actions. It is not
+    when it also called a tool of the frontend, which answers with its next request, or waits for the answer
+    to an interrupt; a call that waits with an interrupt is not run.
 
     Only what the agent itself calls in this run is run: a call in the client's messages never is. A call that
     the user has to approve ends the run with an interrupt, and is run by the run that brings the answer.
@@ -115,7 +115,8 @@ class ToolLoop:
         """
         async with AsyncExitStack() as stack:
             tools = await self._collect(stack, context)
-            # A server tool is for plain models, too, whatever the frontend says of its tool of that name.
+            # A server tool is for plain models, too, whatever the frontend declares for its tool of that
+            # name.
             context = dataclasses.replace(context, agent_tools=context.agent_tools - tools.keys())
             approvals = approvals or Approvals()
             settlement = approvals.settle(input, tools)

@@ -86,7 +86,7 @@ class ToolRegistry:
 
         Raises:
             ConfigurationError: there is a tool of that name.
-            TypeError: the function's parameters cannot be told in a schema.
+            TypeError: the function's parameters have no JSON schema.
         """
 
         def register(function: F) -> F:
@@ -123,7 +123,7 @@ class ToolRegistry:
     ) -> ToolLoop | None:
         """Returns what runs an agent with the server's tools, or None if the server has none.
 
-        An agent that the caller may not use is no tool for them.
+        An agent that the caller may not use is not a tool for them.
 
         Args:
             agent: the agent.
@@ -162,5 +162,5 @@ class ToolRegistry:
             raise ConfigurationError(f"There are two tools of the name '{tool.name}'.")
         registered = self._agents is None or tool.name in self._agents
         if isinstance(tool, AgentTool) and not registered:
-            raise ConfigurationError(f"The agent '{tool.name}' is not registered, so it is no tool.")
+            raise ConfigurationError(f"The agent '{tool.name}' is not registered, so it cannot be a tool.")
         self._tools[tool.name] = tool

@@ -1,4 +1,4 @@
-"""One turn of an agent within a run: what it was asked, what it emitted, what it still has to be told."""
+"""One turn of an agent within a run: its input, its events, and the results that it still needs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ActionCall:
 
 
 class AgentTurn:
-    """What an agent was asked once, what it emitted, and what it still has to be told.
+    """The input of one call of an agent, its events, and the results that it still needs.
 
     It observes normalised events, and normalises none itself.
 
@@ -105,7 +105,7 @@ class AgentTurn:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the agent is to be told the results of its calls now."""
+        """Whether the agent gets the results of its calls now."""
         waits = self._others or self._unapproved or self._hand_overs or self.paused
         return bool(self._results) and not waits
 

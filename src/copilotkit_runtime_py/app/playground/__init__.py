@@ -1,7 +1,7 @@
 """The playground: a page to try agents with, which asks no other host.
 
 The page works behind a proxy that changes its path: it asks for everything below the address that it was
-loaded from, and the server is not told what that is.
+loaded from, and the server does not see what that is.
 
 `static/` holds the page. The build adds the libraries that it uses, in `static/vendor/` (`hatch_build.py`).
 GraphiQL is a page of its own, which the first one shows in a frame.

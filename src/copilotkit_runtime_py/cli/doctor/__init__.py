@@ -93,13 +93,13 @@ def command(
     )
     try:
         found = _found(probe, clients or tuple(CLIENTS))
-        findings = list(found) if as_json else list(_told(found))
+        findings = list(found) if as_json else list(_printed(found))
     finally:
         probe.close()
     failed = [finding for finding in findings if finding.status == "failed"]
     if as_json:
-        told = {"url": url, "ok": not failed, "checks": [dataclasses.asdict(each) for each in findings]}
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        report = {"url": url, "ok": not failed, "checks": [dataclasses.asdict(each) for each in findings]}
+        click.echo(json.dumps(report, indent=2, ensure_ascii=False))
     elif failed:
         click.echo(f"\n{len(failed)} of {len(findings)} checks failed.")
     else:
@@ -123,15 +123,15 @@ def _found(probe: Probe, clients: Sequence[str]) -> Iterator[Finding]:
         yield from examine(probe, "Streaming", streaming.GRAPHQL_CHECKS)
 
 
-def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
+def _printed(findings: Iterator[Finding]) -> Iterator[Finding]:
     """Prints findings as they come."""
     for group, members in groupby(findings, lambda finding: finding.group):
         click.secho(group, bold=True)
         for finding in members:
             mark, color = _MARKS[finding.status]
             cure = f". {finding.cure}" if finding.cure else ""
-            told = in_a_line(f"{finding.check}: {finding.detail}{cure}")
-            click.echo(f"  {click.style(mark, fg=color)} {told}")
+            line = in_a_line(f"{finding.check}: {finding.detail}{cure}")
+            click.echo(f"  {click.style(mark, fg=color)} {line}")
             yield finding
 
 
@@ -150,7 +150,7 @@ def _checked_url(url: str) -> str:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not re.fullmatch(r"[\w-]+", name.strip(), re.ASCII) or not value.isascii():
-        raise click.UsageError(f"'{name}' is no header: write 'Authorization: Bearer …'.")
+        raise click.UsageError(f"'{name}' is not a header: write 'Authorization: Bearer …'.")
     return name.strip(), value.strip()
 
 

@@ -24,12 +24,12 @@ _PATHS_CURE = (
 
 
 def single_route_info(probe: Probe) -> str:
-    """The single route tells of the agents."""
+    """The single route lists the agents."""
     return _listed(json_of(probe.post({"method": "info"})), probe, _SINGLE_ROUTE_CURE)
 
 
 def rest_info(probe: Probe) -> str:
-    """The path `/info` tells of the agents."""
+    """The path `/info` lists the agents."""
     response = probe.get("/info")
     if response.status_code in (404, 405):
         raise Failure(f"there is no {probe.url}/info ({response.status_code})", _PATHS_CURE)
@@ -41,9 +41,9 @@ def threads(probe: Probe) -> str:
     response = probe.get(f"/threads?agentId={quote(agent_of(probe), safe='')}&limit=1")
     answer = json_of(response)
     if not isinstance(answer, dict) or "threads" not in answer:
-        told = answer.get("message") or answer.get("error") if isinstance(answer, dict) else None
+        message = answer.get("message") or answer.get("error") if isinstance(answer, dict) else None
         raise Failure(
-            f"threads are not listed ({response.status_code}{f': {told}' if told else ''})",
+            f"threads are not listed ({response.status_code}{f': {message}' if message else ''})",
             "The page's list of threads stays empty. CopilotKit's own runtime has one on its paid platform.",
         )
     return f"{'some' if answer['threads'] else 'none'} for this user"
@@ -86,7 +86,7 @@ def connect_path(probe: Probe) -> str:
 
 
 def run_input(text: str | None = None) -> dict[str, Any]:
-    """A `RunAgentInput` on a thread that nobody has used."""
+    """A `RunAgentInput` on a new thread."""
     messages = [{"id": str(uuid4()), "role": "user", "content": text}] if text is not None else []
     return {
         "threadId": f"doctor-{uuid4()}",
@@ -102,6 +102,6 @@ def run_input(text: str | None = None) -> dict[str, Any]:
 def _listed(answer: Any, probe: Probe, cure: str) -> str:
     agents = answer.get("agents") if isinstance(answer, dict) else None
     if not isinstance(agents, dict):
-        raise Failure("the runtime does not tell of its agents here", cure)
+        raise Failure("the runtime does not list its agents here", cure)
     version = f" ({answer['version']})" if answer.get("version") else ""
     return listed(list(agents), probe) + version

@@ -60,11 +60,11 @@ def clock(probe: Probe) -> str:
     """The clocks agree, or else tokens are refused that are valid."""
     date = _first(probe).headers.get("date")
     if not date:
-        raise Skipped("the server does not tell its time")
+        raise Skipped("the server sends no date")
     try:
         seconds = (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError):
-        raise Skipped(f"'{date}' is no date") from None
+        raise Skipped(f"'{date}' is not a date") from None
     if abs(seconds) > CLOCK_SECONDS:
         raise Failure(
             f"the server's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this one",

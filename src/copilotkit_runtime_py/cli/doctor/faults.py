@@ -70,7 +70,7 @@ def check_refusals(response: httpx.Response, *, credentials: bool) -> None:
         credentials: the request had some.
 
     Raises:
-        Failure: something before the runtime has answered, or the runtime lets nobody in.
+        Failure: something before the runtime has answered, or the runtime refuses all callers.
     """
     status = response.status_code
     if response.is_redirect:
@@ -118,7 +118,7 @@ def json_of(response: httpx.Response, *, credentials: bool = False) -> Any:
         return response.json()
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise Failure(
-            f"the answer is no JSON ({response.status_code}, {kind or 'no content type'})",
+            f"the answer is not JSON ({response.status_code}, {kind or 'no content type'})",
             "Something else than a runtime is at this URL.",
         ) from None
 

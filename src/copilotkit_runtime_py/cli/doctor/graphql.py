@@ -94,25 +94,25 @@ def multipart(probe: Probe) -> str:
     part = _PART.search(response.content)
     if part is None or ('boundary="-"' not in kind and "boundary=-" not in kind):
         raise Failure(
-            "the answer's parts cannot be told apart: the client looks for CRLF and the boundary '-'",
+            "the answer's parts cannot be separated: the client looks for CRLF and the boundary '-'",
             "Something between rewrites the body: switch that off for this path.",
         )
     return "answers come in parts"
 
 
 def version_header(probe: Probe) -> str:
-    """The version that the runtime tells does not alarm the client."""
+    """The client accepts the version that the runtime reports."""
     response = probe.post(
         {"query": "{ hello }"}, **{"x-copilotkit-runtime-client-gql-version": CLIENT_VERSION}
     )
     _data(response)
-    told = response.headers.get("x-copilotkit-runtime-version")
-    if told not in (None, CLIENT_VERSION):
+    version = response.headers.get("x-copilotkit-runtime-version")
+    if version not in (None, CLIENT_VERSION):
         raise Failure(
-            f"the runtime says that it is version {told}, and a client of {CLIENT_VERSION} shows an alarm",
+            f"the runtime reports version {version}, and a client of {CLIENT_VERSION} shows a warning",
             "Use the same version of CopilotKit in the page and in the runtime.",
         )
-    return "the client sees its own version" if told else "none, which clients accept"
+    return "the client sees its own version" if version else "none, which clients accept"
 
 
 CHECKS = (

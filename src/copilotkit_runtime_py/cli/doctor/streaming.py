@@ -103,5 +103,5 @@ def _measured(stream: AbstractContextManager[httpx.Response], probe: Probe) -> s
     if last >= SHORT_SECONDS and first > 0.9 * last:
         raise Failure(f"the whole answer arrived at once, after {last:.1f} s", _CURE)
     if last < SHORT_SECONDS and len(times) == 1:
-        raise Skipped(f"the agent answered too fast to tell: in {last * 1000:.0f} ms")
+        raise Skipped(f"the agent answered too fast to measure: in {last * 1000:.0f} ms")
     return f"{len(times)} pieces, the first after {first * 1000:.0f} ms, the last after {last:.1f} s"

@@ -21,14 +21,14 @@ logger = get_logger(__name__)
 
 ACTIVITY: Final = "mcp-apps"
 EXTENSION: Final = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
-"""The client capability that tells a server to offer tools with a user interface."""
+"""The client capability by which a server offers tools with a user interface."""
 
 _MAX_SHOWN: Final = 200
 _FAILED: Final = {"error": "MCP request failed"}
 
 
 class AppServer(Protocol):
-    """A server whose tools may bring a user interface."""
+    """A server with tools that may bring a user interface."""
 
     name: str
     hash: str | None

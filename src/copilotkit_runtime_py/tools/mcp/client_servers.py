@@ -30,7 +30,7 @@ class ClientMCPServers:
     The property is a list of `{"endpoint": URL, "apiKey": text}`, as in `CopilotKit` of
     `@copilotkit/react-core` 1.10; the key is optional, and sent as a bearer token. A URL whose path ends in
     `/sse` is spoken to by server-sent events, others by streamable HTTP. The sessions end with the run, and
-    agents are not told of the property.
+    agents do not get the property.
 
     Requests go to the hosts that are allowed, only over http(s), and only to public addresses, which are
     checked where they are connected to; no redirect leaves the server's origin. A server that is not allowed
@@ -115,7 +115,7 @@ class ClientMCPServers:
 
 
 def host_of(url: str) -> str | None:
-    """Returns the host of an http(s) URL without credentials, or None if it is no such URL."""
+    """Returns the host of an http(s) URL without credentials, or None for any other URL."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:

@@ -57,7 +57,7 @@ _PRIVATE_IPV6: Final = tuple(
     )
 )
 
-# Networks whose addresses lead to an IPv4 address, and the number of bits that follow it.
+# Networks with addresses that lead to an IPv4 address, and the number of bits that follow it.
 _EMBEDDED_IPV4: Final = (
     (IPv6Network("::ffff:0:0/96"), 0),
     (IPv6Network("64:ff9b::/96"), 0),  # NAT64, RFC 6052

@@ -18,7 +18,7 @@ _NUMBER: Final = re.compile(rb"^id:", re.MULTILINE)
 
 
 def watched(make_client: Callable[[], httpx.AsyncClient]) -> Callable[[], httpx.AsyncClient]:
-    """Returns what makes clients whose calls fail with the connection to the server."""
+    """Returns a factory of clients that fail open calls when the connection to the server is lost."""
 
     def make() -> httpx.AsyncClient:
         client = make_client()
@@ -53,8 +53,8 @@ class _Answer(httpx.AsyncByteStream):
                 raise
         if not numbered and self._request_id is not None:
             error = {"code": types.CONNECTION_CLOSED, "message": "Connection closed"}
-            told = orjson.dumps({"jsonrpc": "2.0", "id": self._request_id, "error": error})
-            yield b"\n\nevent: message\ndata: " + told + b"\n\n"
+            answer = orjson.dumps({"jsonrpc": "2.0", "id": self._request_id, "error": error})
+            yield b"\n\nevent: message\ndata: " + answer + b"\n\n"
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -1,4 +1,4 @@
-"""MCP servers whose tools agents may call as backend actions. Needs the `mcp` extra."""
+"""MCP servers with tools that agents may call as backend actions. Needs the `mcp` extra."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class MCPTools:
     be reached, runs go on without its tools.
 
     Args:
-        name: what tells the server's tools from others of the same name.
+        name: distinguishes the server's tools from others of the same name.
         connect: opens a connection.
         tools: the names of the tools to offer, or None for all.
         agents: the names of the agents that may call them, or None for all.
@@ -193,7 +193,7 @@ class MCPServer(MCPTools):
     """A server that the operator trusts: at a URL, or a command that is run.
 
     Args:
-        name: what tells its tools from others of the same name.
+        name: distinguishes its tools from others of the same name.
         url: where it is.
         transport: what it speaks at the URL: streamable HTTP, or the older server-sent events.
         headers: sent with every request, such as a service token.
@@ -210,7 +210,7 @@ class MCPServer(MCPTools):
             all.
 
     Raises:
-        ConfigurationError: not one of `url` and `command` is given, the name is no part of a tool's, or
+        ConfigurationError: not one of `url` and `command` is given, the name cannot be part of a tool's, or
             `approve` is one name instead of a list.
     """
 
@@ -232,7 +232,9 @@ class MCPServer(MCPTools):
         approve: Collection[str] | bool = False,
     ) -> None:
         if not _NAME.fullmatch(name):
-            raise ConfigurationError(f"'{name}' is no part of a tool's name: use letters, digits, _ and -.")
+            raise ConfigurationError(
+                f"'{name}' cannot be part of a tool's name: use letters, digits, _ and -."
+            )
         if isinstance(approve, str):
             raise ConfigurationError(f"approve={approve!r}: give a list of names, or True for all tools.")
         connect: Connect
@@ -304,7 +306,7 @@ def _name_for_models(tool: types.Tool) -> str:
 
 
 def told(result: types.CallToolResult) -> Any:
-    """Returns what model and client are told of a tool's result.
+    """Returns a tool's result for model and client.
 
     That is its text if it has one text and nothing else, else its structured content if there is some, else
     all its texts, or the list of its parts in the form of the protocol.

@@ -91,7 +91,7 @@ class MCPSession:
         return not self._task.done() and not self._closing.is_set()
 
     async def tools(self) -> list[types.Tool]:
-        """Returns the server's tools. They are asked for again after the server has told of a change.
+        """Returns the server's tools. They are requested again after the server has announced a change.
 
         Raises:
             ConnectionLostError: the server cannot be reached.
@@ -189,10 +189,10 @@ class MCPSession:
         finally:
             if not self._ready.done():
                 self._ready.set_exception(ConnectionLostError())
-                self._ready.exception()  # whoever waits is told; nobody has to
+                self._ready.exception()  # waiters get it; there may be none
 
     async def _pass_on(self, incoming: Incoming, passed_on: MemoryObjectSendStream[Any]) -> None:
-        """Passes on what the server sends, to learn when it sends no more: the SDK does not tell."""
+        """Passes on what the server sends, to notice its end, which the SDK does not report."""
         async with passed_on, incoming:
             async for message in incoming:
                 await passed_on.send(message)
