@@ -79,6 +79,26 @@ def test_an_interrupt_is_cancelled(mount: Mount, visit: Visit, agent: ScriptedAg
 
 
 @only(*(client for client in CLIENTS if client.version in ("1.50.0", "1.56.5")))
+@pytest.mark.parametrize("reloads", [False, True])
+def test_a_client_that_knows_no_interrupts_answers_the_event(
+    mount: Mount, visit: Visit, agent: ScriptedAgent, reloads: bool
+) -> None:
+    url = mount({"default": approve})
+    page = visit(url)
+    assert page.send("send", thread="t1") == shown(*ASKED)
+    if reloads:
+        page = visit(url)
+        page.connect(thread="t1")
+    asked = {"name": "on_interrupt", "value": "Send it?"}
+    assert page.log()["customs"] == [asked]
+    command = {"resume": {"ok": True}, "interruptEvent": asked["value"]}
+    assert page.send(None, thread="t1", forwardedProps={"command": command}) == shown(*ANSWERED)
+    assert agent.calls[1].input["resume"] == RESUME
+    assert agent.calls[1].input["forwardedProps"] == {}
+    assert visit(url).connect(thread="t1") == shown(*ANSWERED)
+
+
+@only(*(client for client in CLIENTS if client.version in ("1.50.0", "1.56.5")))
 def test_a_client_that_knows_no_interrupts_goes_on_with_a_message(
     mount: Mount, visit: Visit, agent: ScriptedAgent
 ) -> None:

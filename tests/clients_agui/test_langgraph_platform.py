@@ -11,6 +11,7 @@ import pytest
 from langgraph_sdk import get_sync_client
 
 from copilotkit_runtime_py.providers.langgraph_platform.provider import LangGraphPlatform
+from copilotkit_runtime_py.tools.actions import action_from
 from tests.clients.conftest import Serve
 from tests.clients_agui.browser import NEWEST, Browser, Client, View, only
 from tests.clients_agui.conftest import Visit
@@ -157,3 +158,28 @@ def test_a_failing_graph_is_an_error_without_its_text(
     assert len(view["errors"]) == 1
     assert "An internal error occurred (error id" in view["errors"][0]["message"]
     assert "secret detail" not in str(page.log())
+
+
+@only(Client("agui", "1.0.0", "rest"), Client("core", NEWEST, "single"))
+@pytest.mark.parametrize("approved", [True, False], ids=["granted", "denied"])
+def test_a_tool_of_this_server_waits_for_the_users_approval(
+    server: LangGraphDev, serve: Serve, visit: Visit, approved: bool
+) -> None:
+    painted: list[str] = []
+
+    def paint() -> str:
+        painted.append("painted")
+        return "is painted"
+
+    action = action_from(paint, approval=True, message="Paint it?")
+    url = serve({"default": LangGraphPlatform(server.url, graph="page_tools")}, actions=[action])
+    id = thread()
+    visit(url).send("hi", thread=id)
+    page = visit(url)
+    (asked,) = page.connect(thread=id)["interrupts"]
+    assert (asked["message"], painted) == ("Paint it?", [])
+    resume = [{"interruptId": asked["id"], "status": "resolved", "payload": {"approved": approved}}]
+    view = page.send(None, thread=id, resume=resume)
+    assert (len(painted), view["interrupts"], view["errors"]) == (int(approved), [], [])
+    assert [message["role"] for message in view["messages"]] == ["user", "assistant", "tool", "assistant"]
+    assert conversation(visit(url).connect(thread=id)) == conversation(view)

@@ -67,6 +67,8 @@ class EventSequence:
         sent: the messages that the client sent in another form than the agent got; snapshots of the
             conversation show them as they were sent.
         known: the messages that clients have already, as AG-UI messages in JSON form.
+        announces: questions that the outcome alone tells are announced by `on_interrupt` events, too, which is
+            all that clients before AG-UI 1.0 may know.
 
     The texts of violations are those of AG-UI's own client, which frontends already show
     (`@ag-ui/client`, `verifyEvents`).
@@ -88,6 +90,7 @@ class EventSequence:
         input: Event | None = None,
         sent: Mapping[str, SentMessage] | None = None,
         known: Iterable[Mapping[str, Any]] = (),
+        announces: bool = False,
     ) -> None:
         self.thread_id = thread_id
         self.run_id = run_id
@@ -97,6 +100,7 @@ class EventSequence:
         self._strict_stream = strict_stream
         self._input = input
         self._sent = sent
+        self._announces = announces
         self._begun = False
         # By kind and the agent's own id.
         self._open: dict[Key, _Open] = {}
@@ -161,6 +165,10 @@ class EventSequence:
             self._start(out)
             self.terminal = _redacted(terminal)
             self.close_open(out)
+            outcome = terminal.get("outcome")
+            if self._announces and isinstance(outcome, dict):
+                asked = outcome.get("interrupts") or ()
+                out.extend(events.custom("on_interrupt", events.interrupt_text(each)) for each in asked)
 
     def close_chunks(self, out: list[Event]) -> None:
         """Closes the messages and tool calls that consist of chunk events."""
@@ -356,6 +364,8 @@ class EventSequence:
                 self._attribution.mint(ACTIVITY, id, event)
         elif kind == "REASONING_ENCRYPTED_VALUE":
             self._push_to_entity(event)
+        elif kind == "CUSTOM" and event["name"] in events.INTERRUPTS:
+            self._announces = False
         out.append(event)
 
     def _push_start(self, event: Event, out: list[Event]) -> None:

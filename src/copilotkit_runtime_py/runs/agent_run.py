@@ -97,6 +97,7 @@ class AgentRun:
             sent={**request.sent, **self._linked},
             # Clients have these messages, also where RUN_STARTED does not repeat them.
             known=() if self._alone else [*self._known_messages, *request.input.messages],
+            announces=request.input.protocol_version is None,
         )
 
     @cached_property
