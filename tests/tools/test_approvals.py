@@ -421,11 +421,25 @@ async def test_a_result_that_the_client_shows_is_replaced() -> None:
     await page.send(USER)
     shown = {"id": "x", "role": "tool", "toolCallId": "c1", "content": '{"approved":true}'}
     stream = await page.send(shown, resume=[resolved("c1", YES)])
-    assert stream[0] == events.tool_call_result("result-c1", "c1", "sent to ")
-    assert stream[1]["type"] == "MESSAGES_SNAPSHOT"
-    assert [each["id"] for each in stream[1]["messages"]] == ["u1", "c1", "result-c1"]
+    assert stream[0]["type"] == "MESSAGES_SNAPSHOT"
+    assert [each["id"] for each in stream[0]["messages"]] == ["u1", "c1"]
+    assert stream[1] == events.tool_call_result("result-c1", "c1", "sent to ")
     assert agent.heard[-1] == ("tool", "sent to ")
     assert [each["id"] for each in await page.messages()] == ["u1", "c1", "result-c1", "m1"]
+
+
+async def test_a_result_that_the_client_shows_for_the_agents_own_tool_is_left_to_the_agent() -> None:
+    own = {"id": "i1", "reason": "tool_call", "toolCallId": "c1", "message": "Sure?"}
+    pause = {**events.run_finished("t1", "r"), "outcome": {"type": "interrupt", "interrupts": [own]}}
+    given = events.tool_call_result("x1", "c1", "done")
+    agent = Playing([*call("c1", "own"), pause], [given])
+    page = Page(CopilotRuntime({"a": agent}))
+    await page.send(USER)
+    shown = {"id": "x", "role": "tool", "toolCallId": "c1", "content": '{"approved":true}'}
+    stream = await page.send(shown, resume=[resolved("i1", YES)])
+    assert stream[1:] == [given, events.run_finished("t1", "r")]
+    assert [each.id for each in agent.inputs[-1].messages] == ["u1", "c1"]
+    assert [each["id"] for each in await page.messages()] == ["u1", "c1", "x1"]
 
 
 async def test_a_client_may_send_the_answer_alone() -> None:

@@ -67,8 +67,9 @@ class EventSequence:
         sent: the messages that the client sent in another form than the agent got; snapshots of the
             conversation show them as they were sent.
         known: the messages that clients have already, as AG-UI messages in JSON form.
-        announces: questions that the outcome alone tells are announced by `on_interrupt` events, too, which is
-            all that clients before AG-UI 1.0 may know.
+        corrected: the conversation, where clients show another one; they get it after RUN_STARTED.
+        announces: questions that the outcome alone tells are announced by `on_interrupt` events, too. Clients
+            before AG-UI 1.0 may know nothing else.
 
     The texts of violations are those of AG-UI's own client, which frontends already show
     (`@ag-ui/client`, `verifyEvents`).
@@ -90,6 +91,7 @@ class EventSequence:
         input: Event | None = None,
         sent: Mapping[str, SentMessage] | None = None,
         known: Iterable[Mapping[str, Any]] = (),
+        corrected: list[Event] | None = None,
         announces: bool = False,
     ) -> None:
         self.thread_id = thread_id
@@ -101,6 +103,7 @@ class EventSequence:
         self._input = input
         self._sent = sent
         self._announces = announces
+        self._corrected = corrected
         self._begun = False
         # By kind and the agent's own id.
         self._open: dict[Key, _Open] = {}
@@ -281,6 +284,10 @@ class EventSequence:
         self._ids.keep(messages)
         self._attribution.read(messages, authoritative=False)
         out.append(event)
+        if self._corrected is not None:
+            snapshot = events.messages_snapshot(self._corrected)
+            self._push_snapshot(snapshot)
+            out.append(snapshot)
 
     def _push_part(self, event: Event, out: list[Event]) -> None:
         action, kind, field = PARTS[event["type"]]

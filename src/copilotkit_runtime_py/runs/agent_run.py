@@ -97,6 +97,7 @@ class AgentRun:
             sent={**request.sent, **self._linked},
             # Clients have these messages, also where RUN_STARTED does not repeat them.
             known=() if self._alone else [*self._known_messages, *request.input.messages],
+            corrected=request.input.messages if request.replaces_results else None,
             announces=request.input.protocol_version is None,
         )
 
@@ -129,15 +130,7 @@ class AgentRun:
         if loop is None:
             return UniqueCalls(self._attached(agent.provider), self._known_messages).run(input.model, context)
         self.normalizes = True
-        return loop.run(
-            input,
-            context,
-            self.sequence,
-            out,
-            self._known_messages,
-            self.approvals,
-            replaces_results=self._request.replaces_results,
-        )
+        return loop.run(input, context, self.sequence, out, self._known_messages, self.approvals)
 
     def _attached(self, provider: Provider) -> Provider:
         """Returns a provider whose agent gets the content of the conversation's files."""

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
-from ..agui.events import as_text, interrupt_text, is_approval, is_asked, is_graph_interrupt
+from ..agui.events import as_text, interrupt_text, is_asked, is_graph_interrupt
 from ..agui.json_input import parse_json
 from ..agui.message_ids import ids_of
 from ..agui.run_input import RunInput
@@ -19,9 +19,9 @@ Json: TypeAlias = dict[str, Any]
 def with_answers(request: RunRequest, known: AgentState | None) -> RunRequest:
     """Returns a request in which each answer names its interrupt.
 
-    Clients before AG-UI 1.0 answer with `forwardedProps.command.resume`, which names none. And the pages of
-    CopilotKit from 1.70 on add the answer to an interrupt about a tool call as the result of the call: where
-    the server has the result to give, that is left out.
+    Clients before AG-UI 1.0 answer with `forwardedProps.command.resume`, which names none. And newer pages of
+    CopilotKit add the answer to an interrupt about a tool call as the result of the call. That is left out:
+    the server or the agent has the result to give.
 
     An answer about a call does not go back behind the call or its result: a client that sends less, because
     it sends what is new only, or sends an old request again, gets the rest of the conversation added.
@@ -34,7 +34,9 @@ def with_answers(request: RunRequest, known: AgentState | None) -> RunRequest:
         return request
     input = _addressed(request.input, [each for each in known.interrupts if is_asked(each)])
     input = _whole(input, known.messages)
-    waiting = {each["toolCallId"] for each in known.interrupts if is_approval(each)}
+    waiting = {each.get("toolCallId") for each in known.interrupts if each.get("reason") == "tool_call"} - {
+        None
+    }
     messages = [each for each in input.messages if each.get("toolCallId") not in waiting]
     replaces = len(messages) < len(input.messages)
     if replaces:

@@ -91,8 +91,6 @@ class ToolLoop:
         out: list[Event],
         known: Sequence[Json] = (),
         approvals: Approvals | None = None,
-        *,
-        replaces_results: bool = False,
     ) -> AsyncGenerator[None]:
         """Runs the agent as often as it takes.
 
@@ -106,7 +104,6 @@ class ToolLoop:
             out: where they go.
             known: the thread's messages before the run.
             approvals: the calls that wait for the user's approval. It has those that do so afterwards.
-            replaces_results: the client shows results of its own for calls that get theirs now.
 
         Raises:
             AgentError: the agent calls actions without end, or the request answers a question that is not
@@ -121,9 +118,7 @@ class ToolLoop:
             approvals = approvals or Approvals()
             settlement = approvals.settle(input, tools)
             if settlement.settles:
-                async with aclosing(
-                    self._settle(settlement, context, sequence, out, snapshot=replaces_results)
-                ) as settled:
+                async with aclosing(self._settle(settlement, context, sequence, out)) as settled:
                     async for _ in settled:
                         yield
             elif settlement.stale and not settlement.answers_agent:
@@ -163,13 +158,7 @@ class ToolLoop:
             raise AgentError(f"The agent called actions in more than {rounds} rounds.", "LIMIT_EXCEEDED")
 
     async def _settle(
-        self,
-        settlement: Settlement,
-        context: RequestContext,
-        sequence: EventSequence,
-        out: list[Event],
-        *,
-        snapshot: bool,
+        self, settlement: Settlement, context: RequestContext, sequence: EventSequence, out: list[Event]
     ) -> AsyncGenerator[None]:
         """Gives the calls that a request settles their results, and the agent a conversation with them."""
         sequence.begin_turn(strict_stream=False)
@@ -186,9 +175,6 @@ class ToolLoop:
             async for _ in answered:
                 yield
         settlement.input = settlement.input.replace(messages=turn.messages())
-        if snapshot:
-            sequence.push(events.messages_snapshot(turn.messages()), out)
-            yield
 
     async def _collect(self, stack: AsyncExitStack, context: RequestContext) -> dict[str, Tool]:
         tools: dict[str, Tool] = {}
