@@ -122,11 +122,11 @@ def interrupt_text(interrupt: Mapping[str, Any]) -> str:
     question for an approval it is all: pages parse it, and distinguish it from other questions by its
     `reason`.
     """
-    if is_approval(interrupt):
-        return as_text(dict(interrupt))
     if is_graph_interrupt(interrupt):
         return as_text(interrupt["metadata"]["langgraph"]["raw"])
-    return interrupt.get("message") or as_text(dict(interrupt))
+    message = None if is_approval(interrupt) else interrupt.get("message")
+    # Clients before AG-UI 1.0 know no subagents.
+    return message or as_text({name: each for name, each in interrupt.items() if name != "subagentRunId"})
 
 
 def run_started(thread_id: str, run_id: str) -> Event:
