@@ -78,7 +78,7 @@ def outside_docs() -> Iterator[tuple[str, str]]:
 
 def _is_page(path: str) -> bool:
     """Whether the site shows a file of the repository as a page. It has pictures as they are."""
-    return posixpath.splitext(path)[1] in (".md", *_LANGUAGES)
+    return posixpath.basename(path) == "Dockerfile" or posixpath.splitext(path)[1] in (".md", *_LANGUAGES)
 
 
 def _resolved(page: str, target: str) -> str:
@@ -86,4 +86,4 @@ def _resolved(page: str, target: str) -> str:
 
 
 def _as_page(path: str, source: str) -> str:
-    return f"# `{path}`\n\n```{_LANGUAGES[Path(path).suffix]}\n{source}```\n"
+    return f"# `{path}`\n\n```{_LANGUAGES.get(Path(path).suffix, 'dockerfile')}\n{source}```\n"

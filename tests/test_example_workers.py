@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import yaml
 
 from tests.servers import find_nginx, free_port
 
@@ -67,12 +71,17 @@ def proxy(directory: Path, *workers: str) -> Iterator[str]:
     port = free_port()
     configuration = (WORKERS / "nginx.conf").read_text(encoding="utf-8")
     servers = " ".join(f"server {address};" for address in workers)
-    for old, new in (("server worker:8000;", servers), ("listen 8080;", f"listen 127.0.0.1:{port};")):
+    replaced = {
+        "server worker:8000 resolve;": servers,
+        "listen 8080;": f"listen 127.0.0.1:{port};",
+        "/tmp/copilotkit-nginx": f"{directory}/nginx",
+        "error_log stderr;": "error_log stderr notice;",
+    }
+    for old, new in replaced.items():
         assert old in configuration
         configuration = configuration.replace(old, new)
     (directory / "nginx.conf").write_text(configuration, encoding="utf-8")
-    options = f"daemon off; pid {directory}/nginx.pid; error_log stderr notice;"
-    command = (str(find_nginx()), "-c", str(directory / "nginx.conf"), "-g", options)
+    command = (str(find_nginx()), "-e", "stderr", "-c", str(directory / "nginx.conf"), "-g", "daemon off;")
     with process(*command, says="start worker process"):
         yield f"http://127.0.0.1:{port}"
 
@@ -164,3 +173,52 @@ def test_a_stream_is_not_held_back_by_the_proxy(url: str, tmp_path: Path) -> Non
         assert said(read_to(events, "counts:"))
         assert client.post("/api/copilotkit/agent/counter/stop/t1").status_code == 200
         assert next(event for event in events if event["type"].startswith("RUN"))["type"] == "RUN_FINISHED"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_nginx_takes_the_configuration_without_being_root() -> None:
+    configuration = (WORKERS / "nginx.conf").read_text(encoding="utf-8")
+    configuration = configuration.replace("server worker:8000 resolve;", "server 127.0.0.1:1;")
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chown(scratch, 65534, 65534)
+        path = Path(scratch, "nginx.conf")
+        path.write_text(configuration.replace("/tmp/", f"{scratch}/"), encoding="utf-8")
+        path.chmod(0o644)
+        command = [str(find_nginx()), "-e", "stderr", "-t", "-c", str(path)]
+        tested = subprocess.run(command, capture_output=True, text=True, user=65534, group=65534, check=False)
+
+    assert tested.returncode == 0, tested.stderr
+    assert "[alert]" not in tested.stderr
+
+
+def test_the_images_copy_files_that_are_there_and_install_extras_that_exist() -> None:
+    root = WORKERS.parents[1]
+    allowed = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    kept = [line[1:] for line in allowed if line.startswith("!")]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+    assert allowed[1] == "*"
+    for dockerfile in (root / "Dockerfile", WORKERS / "Dockerfile"):
+        text = dockerfile.read_text(encoding="utf-8")
+        for sources in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE):
+            for source in sources.split():
+                found = list(root.glob(source))
+                assert found or "*" in source
+                for path in found:
+                    name = str(path.relative_to(root))
+                    assert any(fnmatch.fnmatch(name, each) or name.startswith(f"{each}/") for each in kept)
+        assert set(re.findall(r"--extra (\S+)", text)) <= extras.keys()
+        assert "uv sync --locked" in text
+
+
+def test_only_the_database_that_is_asked_for_is_started() -> None:
+    compose = yaml.safe_load((WORKERS / "compose.yaml").read_text(encoding="utf-8"))["services"]
+
+    assert {name: service.get("profiles") for name, service in compose.items()} == {
+        "proxy": None,
+        "worker": None,
+        "postgres": ["postgres"],
+        "redis": ["redis"],
+    }
+    assert all(service["restart"] == "unless-stopped" for service in compose.values())
+    assert all(each["required"] is False for each in compose["worker"]["depends_on"].values())

@@ -1,5 +1,6 @@
 """The public interface of the package, and what importing it costs."""
 
+import importlib.metadata
 import subprocess
 import sys
 import types
@@ -21,6 +22,10 @@ def test_exported_names_are_the_objects_of_their_modules() -> None:
         value = getattr(copilotkit_runtime_py, name)
         if isinstance(value, type | types.FunctionType):
             assert value.__name__ == name
+
+
+def test_the_package_knows_its_version() -> None:
+    assert copilotkit_runtime_py.__version__ == importlib.metadata.version("copilotkit-runtime-py")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

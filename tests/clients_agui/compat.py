@@ -2,7 +2,8 @@
 
 `python -m tests.clients_agui.compat` installs the newest packages in a directory of their own, and compares
 the GraphQL schema, the GraphQL client's documents, `/info`, and the requests of the AG-UI client, by REST
-paths and by single route. It prints the differences, and exits with 1 if there are any.
+paths and by single route. It also compares the versions of the packages that are watched (`watched.py`). It
+prints the differences, and exits with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import click
 
+from tests.clients_agui import watched
 from tests.clients_agui.node import ENVIRONMENT, HERE, install
 
 RUNTIME, CLIENT, CORE = "@copilotkit/runtime", "@copilotkit/runtime-client-gql", "@copilotkit/core"
@@ -64,7 +66,7 @@ def differences(pinned: dict[str, str], newest: dict[str, str]) -> str:
 def main(version: str) -> None:
     """Says what the newest packages of CopilotKit do differently from the pinned ones."""
     install()
-    pinned = told_by(HERE, PINNED_CORE)
+    pinned = told_by(HERE, PINNED_CORE) | watched.known()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         packages = [f"{package}@{version}" for package in (RUNTIME, CLIENT, CORE)]
@@ -72,8 +74,8 @@ def main(version: str) -> None:
         subprocess.run(["npm", "install", *options, *packages], cwd=directory, check=True)
         for package, number in versions(directory, RUNTIME, CLIENT, CORE).items():
             click.echo(f"{package} {number}")
-        changed = differences(pinned, told_by(directory, CORE))
-    click.echo(changed or "Nothing has changed in schema, documents, /info and requests.")
+        changed = differences(pinned, told_by(directory, CORE) | watched.newest())
+    click.echo(changed or "Nothing has changed in schema, documents, /info, requests and watched packages.")
     if changed:
         sys.exit(1)
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.clients_agui import watched
 from tests.clients_agui.compat import PINNED_CORE, differences, told_by
 from tests.clients_agui.node import HERE, install
 
@@ -29,4 +30,17 @@ def test_the_pinned_packages_say_the_same_every_time_and_a_change_is_told() -> N
     assert [line for line in differences(first, changed).splitlines() if line[0] in "+-"][2:] == [
         '-  "version": "1.75.0",',
         '+  "version": "9.0.0",',
+    ]
+
+
+def test_a_newer_version_of_a_watched_package_is_a_difference() -> None:
+    known = watched.known()
+    newer = known | {
+        "watched/npm": known["watched/npm"].replace("mcp-middleware 0.0.2", "mcp-middleware 0.0.3")
+    }
+
+    assert differences(known, known) == ""
+    assert [line for line in differences(known, newer).splitlines() if line[0] in "+-"][2:] == [
+        "-@ag-ui/mcp-middleware 0.0.2",
+        "+@ag-ui/mcp-middleware 0.0.3",
     ]
