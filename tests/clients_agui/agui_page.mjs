@@ -1,10 +1,16 @@
 // A page that is no CopilotKit: the HttpAgent of @ag-ui/client, straight at the routes of an agent.
+import { createRequire } from "node:module";
+
 import { Page, require } from "./page.mjs";
+
+// The core of 1.69 depends on this version, and brings it along.
+const clients = { "0.0.57": () => createRequire(require.resolve("core-1.69.0"))("@ag-ui/client") };
 
 export class AguiPage extends Page {
   constructor(id, options) {
     super(id, options);
-    const { HttpAgent } = require(`client-${options.version}`);
+    const load = clients[options.version] ?? (() => require(`client-${options.version}`));
+    const { HttpAgent } = load();
     this.agent = this.listen(new HttpAgent({ url: options.url, headers: this.headers }));
   }
 

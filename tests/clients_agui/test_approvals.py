@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.clients, pytest.mark.filterwarnings("ignore::Deprecati
 
 # The clients before 1.62 know no interrupts but the `on_interrupt` event.
 BY_EVENT = ("1.50.0", "1.56.5")
-with_interrupts = only(*(client for client in CLIENTS if client.version not in BY_EVENT))
+OLD_AGUI = Client("agui", "0.0.57", "rest")
+with_interrupts = only(OLD_AGUI, *(client for client in CLIENTS if client.version not in BY_EVENT))
 without_interrupts = only(*(client for client in CLIENTS if client.version in BY_EVENT))
 hooks = only(Client("react", "v2", "auto"), Client("react", "v2", "single"))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients_agui.browser import CLIENTS, only
+from tests.clients_agui.browser import CLIENTS, Client, only
 from tests.clients_agui.conftest import Mount, Visit
 from tests.clients_agui.steps import event
 from tests.clients_agui.view import assistant, shown, user
@@ -15,7 +15,10 @@ from tests.scripted_agent import RUN_STARTED, ScriptedAgent, Step, run, text
 pytestmark = pytest.mark.clients
 
 INTERRUPT = {"id": "i1", "reason": "approval", "message": "Send it?", "responseSchema": {"type": "object"}}
-with_interrupts = only(*(client for client in CLIENTS if client.version not in ("1.50.0", "1.56.5")))
+OLD_AGUI = Client("agui", "0.0.57", "rest")
+with_interrupts = only(
+    OLD_AGUI, *(client for client in CLIENTS if client.version not in ("1.50.0", "1.56.5"))
+)
 
 
 def approve(run_input: dict[str, Any]) -> list[Step]:

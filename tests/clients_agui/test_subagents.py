@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ MODES: list[SubagentMode] = ["inline", "attributed", "hidden"]
 clients = only(
     Client("core", NEWEST, "auto"),
     Client("core", OLDEST, "single"),
+    Client("agui", "0.0.57", "rest"),
     Client("agui", "0.0.59", "rest"),
     Client("agui", "1.0.0", "rest"),
 )
@@ -51,6 +53,28 @@ def nested_agent(*last: Chunk) -> Any:
         return str(result["messages"][-1].text)
 
     return create_agent(in_turn(calling("outer", "delegate", "{}"), ["Summary"]), tools=[delegate])
+
+
+def family() -> Any:
+    """An agent with a subagent that has a subagent."""
+    helper: Any = create_agent(says("The helper found it."), name="helper")
+
+    @tool
+    async def ask_helper() -> str:
+        """Asks the helper."""
+        result = await helper.ainvoke({"messages": [("user", "Find it")]})
+        return str(result["messages"][-1].text)
+
+    model = in_turn(calling("inner", "ask_helper", "{}"), ["The researcher knows it."])
+    researcher: Any = create_agent(model, tools=[ask_helper], name="researcher")
+
+    @tool
+    async def research() -> str:
+        """Researches."""
+        result = await researcher.ainvoke({"messages": [("user", "Do it")]})
+        return str(result["messages"][-1].text)
+
+    return create_agent(in_turn(calling("outer", "research", "{}"), ["Summary"]), tools=[research])
 
 
 async def forever() -> None:
@@ -110,3 +134,38 @@ def test_a_stop_while_a_subagent_speaks_leaves_what_it_said(
     assert (stopped["errors"], again["errors"]) == ([], [])
     assert ("assistant", "I have ", tagged) in spoken(stopped)
     assert ("assistant", "I have ", tagged) in spoken(again)
+
+
+@clients
+@pytest.mark.parametrize("mode", MODES)
+def test_a_tree_of_subagents_is_the_same_after_a_reload(
+    serve: Serve, visit: Visit, mode: SubagentMode
+) -> None:
+    url = serve({"default": LangGraphProvider(family(), subagents=mode)})
+    page = visit(url)
+
+    view = page.send("hi", thread="t1")
+    reloaded = visit(url)
+    again = reloaded.connect(thread="t1")
+
+    assert (view["errors"], again) == ([], view)
+    assert view["messages"][-1]["content"] == "Summary"
+    inner, outer = "The helper found it.", "The researcher knows it."
+    said = [message for message in view["messages"] if message["role"] == "assistant"]
+    speakers = {message.get("content"): message.get("subagentRunId") for message in said}
+    assert [text in speakers for text in (inner, outer)] == [mode != "hidden"] * 2
+    events = [page.log()["events"], reloaded.log()["events"]]
+    if mode == "attributed" and page.client.version == "1.0.0":
+        assert len({speakers[inner], speakers[outer], None}) == 3
+        assert [kinds.count("SUBAGENT_STARTED") for kinds in events] == [2, 2]
+        started = [
+            json.loads(line.removeprefix("data: "))
+            for line in page.log()["requests"][-1]["text"].splitlines()
+            if '"SUBAGENT_STARTED"' in line
+        ]
+        outermost, nested = started
+        assert (outermost["name"], nested["name"]) == ("researcher", "helper")
+        assert nested["parentSubagentRunId"] == outermost["subagentRunId"]
+    else:
+        assert not any(message.get("subagentRunId") for message in view["messages"])
+        assert not any(kind.startswith("SUBAGENT_") for kinds in events for kind in kinds)

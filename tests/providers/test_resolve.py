@@ -206,6 +206,84 @@ def test_anything_else_is_refused_with_the_list_of_what_is_accepted(agent: Any) 
     )
 
 
+class Asking:
+    def run(self, prompt: str) -> str:
+        return prompt
+
+
+class Running:
+    async def run(self, task: Any, steps: int, seed: int) -> AsyncIterator[Event]:
+        yield events.text_start(task.run_id)
+
+
+class Answering:
+    async def run(self, input: RunAgentInput) -> str:
+        return input.run_id
+
+
+class Started:
+    async def run(self) -> AsyncIterator[Event]:
+        yield events.text_start("m1")
+
+
+async def silent(input: RunAgentInput) -> None:
+    """An agent that yields nothing."""
+
+
+def tool(city: str, days: int) -> str:
+    return city * days
+
+
+def from_settings(settings: dict[str, Any]) -> Speaker:
+    return Speaker()
+
+
+@pytest.mark.parametrize(
+    ("agent", "reason"),
+    [
+        (Asking(), "Asking is not an agent: run() takes str as prompt, and no RunAgentInput."),
+        (
+            Running(),
+            "Running is not an agent: run() needs task, steps, seed, and gets a RunAgentInput and a "
+            "RequestContext.",
+        ),
+        (Answering(), "Answering is not an agent: run() returns str, and no stream of AG-UI events."),
+        (Started(), "Started is not an agent: run() takes no RunAgentInput."),
+        (silent, "silent is not an agent: it takes a RunAgentInput and is no generator: yield the events."),
+        (
+            tool,
+            "tool is not an agent: a function that makes an agent gets the RequestContext, and this one "
+            "needs city, days.",
+        ),
+        (
+            from_settings,
+            "from_settings is not an agent: a function that makes an agent gets the RequestContext, and "
+            "this one takes dict[str, Any] as settings.",
+        ),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else None,
+)
+def test_what_cannot_run_is_refused_with_what_is_wrong(agent: Any, reason: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        as_provider(agent)
+    assert str(raised.value).startswith(f"{reason} An agent is a compiled LangGraph graph, ")
+
+
+def test_an_annotation_that_cannot_be_read_refuses_nothing() -> None:
+    class Typed:
+        async def run(self, input: "OnlyForTypeCheckers") -> AsyncIterator[Event]:  # type: ignore[name-defined]  # noqa: F821
+            yield events.text_start(input.run_id)
+
+    assert type(as_provider(Typed())) is FunctionProvider
+
+
+def test_the_client_of_a_models_vendor_is_refused_with_what_to_register_instead() -> None:
+    openai = pytest.importorskip("openai")
+    client = openai.AsyncOpenAI(api_key="none")
+    with pytest.raises(TypeError, match=r'ChatProvider\("openai:MODEL"\)'):
+        as_provider(client)
+
+
 def test_a_stream_in_place_of_the_function_that_makes_it_is_refused() -> None:
     stream: Any = speak(INPUT)
     with pytest.raises(TypeError, match="a stream serves one run only"):

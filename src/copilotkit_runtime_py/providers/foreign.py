@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+_CHAT_MODEL: Final = 'register ChatProvider("{}:MODEL") of copilotkit_runtime_py.providers.chat'
+
 # The module that defines a framework's classes -> what to register instead of one of their objects.
 _NEEDED: Final = {
     "google.adk": "wrap it in ADKAgent of the package ag-ui-adk",
@@ -20,6 +22,11 @@ _NEEDED: Final = {
     "autogen_agentchat": "write an async generator over the events of its run_stream(...)",
     "semantic_kernel": "write an async generator over its invoke_stream(...)",
     "smolagents": "write a generator over the events of its run(..., stream=True)",
+    "haystack": "write an async generator over its run_async(...)",
+    "dspy": "write an async generator over dspy.streamify(...)",
+    "openai": _CHAT_MODEL.format("openai"),
+    "anthropic": _CHAT_MODEL.format("anthropic"),
+    "google.genai": _CHAT_MODEL.format("google_genai"),
     "agno.workflow": "register one of its agents or teams, or write an async generator over its arun(...)",
     "crewai": "put it into a Crew or a Flow",
     "langchain": "make an agent with langchain.agents.create_agent",

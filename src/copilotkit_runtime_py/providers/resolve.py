@@ -20,6 +20,7 @@ from .base import AgentSnapshot, Provider, RememberedThread, close_stream
 from .foreign import what_it_needs
 from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_context
 from .langgraph_platform.address import is_graph_address, parse_graph_address
+from .signature import unfit_agent, unfit_factory
 from .unique_calls import UniqueCalls
 
 if TYPE_CHECKING:
@@ -88,12 +89,12 @@ def as_provider(agent: AgentLike) -> Provider:
     - a chat model of LangChain;
     - an agent of Pydantic AI, an agent or team of Agno;
     - a generator function from `RunAgentInput` to AG-UI events, async or not;
-    - an object with `run(RunAgentInput)`;
+    - an object with `run(RunAgentInput)` that returns such a stream;
     - any other function, and any class: a factory that makes one of these for each run. It is given the
       `RequestContext` if it has a first parameter that is required or named `context`, and may be async.
 
     Raises:
-        TypeError: the agent is none of these.
+        TypeError: the agent is none of these, or its signature says that it cannot be run.
         ValueError: the URL is malformed.
         ModuleNotFoundError: the URL needs an extra, which is not installed.
     """
@@ -112,17 +113,22 @@ def as_provider(agent: AgentLike) -> Provider:
 
         return CrewAIProvider(given)
     if advice := what_it_needs(given):
-        name = given.__name__ if inspect.isclass(given) else type(given).__name__
-        raise TypeError(f"{name} cannot be registered as it is: {advice}. See docs/frameworks.md.")
+        raise TypeError(f"{_name_of(given)} cannot be registered as it is: {advice}. See docs/frameworks.md.")
     if _is_agent(given):
-        return FunctionProvider(given)
-    if callable(given):
-        return FactoryProvider(given)
+        advice = unfit_agent(*_run_of(given))
+        if advice is None:
+            return FunctionProvider(given)
+    elif callable(given):
+        advice = unfit_factory(given)
+        if advice is None:
+            return FactoryProvider(given)
+    else:
+        advice = _advice(given)
     raise TypeError(
-        f"{type(given).__name__} is not an agent{_advice(given)}. An agent is a compiled LangGraph graph, a "
-        "CrewAI flow or crew, a chat model, an agent of Pydantic AI or Agno, the http(s) URL of an AG-UI "
-        "agent, a generator function, an object with run(RunAgentInput), a Provider, or a function that "
-        "returns one of these for each run."
+        f"{_name_of(given)} is not an agent{advice}. An agent is a compiled LangGraph graph, a CrewAI flow "
+        "or crew, a chat model, an agent of Pydantic AI or Agno, the http(s) URL of an AG-UI agent, a "
+        "generator function, an object with run(RunAgentInput), a Provider, or a function that returns one "
+        "of these for each run."
     )
 
 
@@ -259,6 +265,17 @@ def _is_agent(agent: Any) -> bool:
     return any(map(inspect.isasyncgenfunction, (agent, call))) or any(
         map(inspect.isgeneratorfunction, (agent, call))
     )
+
+
+def _run_of(agent: Any) -> tuple[Callable[..., Any], str]:
+    """Returns what runs an agent, and what that is called."""
+    run = getattr(agent, "run", None)
+    return (run, "run") if callable(run) else (agent, getattr(agent, "__name__", "it"))
+
+
+def _name_of(agent: Any) -> str:
+    named = inspect.isclass(agent) or inspect.isroutine(agent)
+    return str(getattr(agent, "__name__")) if named else type(agent).__name__  # noqa: B009 - not all have one
 
 
 def _advice(agent: Any) -> str:
