@@ -19,7 +19,6 @@ from ag_ui.core import RunAgentInput
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import StreamWriter
-from yarl import URL
 
 from .. import telemetry
 from ..agui.events import Event, as_text
@@ -30,6 +29,7 @@ from ..backoff import pause_after
 from ..context import RequestContext
 from ..errors import AgentError
 from ..logs.records import get_logger
+from .address import checked_address
 from .base import Provider
 
 logger = get_logger(__name__)
@@ -81,7 +81,7 @@ class RemoteProvider(Provider):
         max_event_bytes: int = 16 * 1024 * 1024,
         description: str = "",
     ) -> None:
-        self._url = _checked_url(url)
+        self._url = checked_address(url, query=True)
         self._headers = {name.lower(): value for name, value in (headers or {}).items()}
         "".join(self._headers.values()).encode("latin-1")
         self._idle_timeout = idle_timeout
@@ -208,19 +208,6 @@ class RemoteProvider(Provider):
 
     def _log(self, message: str, *args: object) -> None:
         logger.warning("agent %s " + message, self._url.with_query(None).with_fragment(None), *args)
-
-
-def _checked_url(url: str) -> URL:
-    shown = "the agent's URL" if "@" in url else f"'{url}'"  # there may be a password in it
-    try:
-        parsed = URL(url)
-    except ValueError:
-        raise ValueError(f"{shown} is not a URL") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ValueError(f"{shown} is not an http(s) URL")
-    if parsed.user is not None or parsed.password is not None:
-        raise ValueError(f"the URL of the agent at {parsed.host} holds credentials: pass them in headers")
-    return parsed
 
 
 class _Body(aiohttp.payload.Payload):

@@ -323,7 +323,7 @@ def test_the_scheme_names_the_protocol() -> None:
         with pytest.raises(ValueError, match="URL") as raised:
             as_provider(url)
         assert "pw" not in str(raised.value)
-    with pytest.raises(TargetError, match="use headers"):
+    with pytest.raises(TargetError, match="pass them in headers"):
         load_target("a2a+https://user:pw@host/")
 
 

@@ -18,6 +18,7 @@ from ...agui.events import Event
 from ...backoff import pause_after
 from ...context import RequestContext
 from ...logs.records import get_logger
+from ..address import checked_address
 from ..base import Provider
 from .connection import agent_error, connect, http_client
 from .request import Request, request_of
@@ -65,7 +66,7 @@ class A2AProvider(Provider):
         max_event_bytes: int = 16 * 1024 * 1024,
         description: str = "",
     ) -> None:
-        self._url = _checked_url(url)
+        self._url = httpx.URL(str(checked_address(url)))
         self._headers = {name.lower(): value for name, value in (headers or {}).items()}
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
@@ -168,16 +169,3 @@ async def _cancel(client: Client, task_id: str, call: ClientCallContext) -> None
     with suppress(A2AError, TimeoutError):
         async with asyncio.timeout(_CANCEL_SECONDS):
             await client.cancel_task(CancelTaskRequest(id=task_id), context=call)
-
-
-def _checked_url(url: str) -> httpx.URL:
-    shown = "the agent's URL" if "@" in url else f"'{url}'"  # there may be a password in it
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        raise ValueError(f"{shown} is not a URL") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ValueError(f"{shown} is not an http(s) URL")
-    if parsed.userinfo or parsed.query:
-        raise ValueError(f"the URL of the agent at {parsed.host} holds more than an address: use headers")
-    return parsed

@@ -22,6 +22,7 @@ from ...context import RequestContext
 from ...errors import AgentError
 from ...logs.records import get_logger
 from ...logs.redaction import redact, secrets_in
+from ..address import checked_address
 
 logger = get_logger(__name__)
 
@@ -73,7 +74,7 @@ class Server:
         headers: Mapping[str, str],
         client: LangGraphClient | None = None,
     ) -> None:
-        self.url = _checked_url(url)
+        self.url = str(checked_address(url)).rstrip("/")
         key = api_key if api_key is not None else _key_in_environment()
         self._headers = {name.lower(): value for name, value in headers.items()}
         if key:
@@ -192,18 +193,6 @@ def _detail(response: httpx.Response) -> str:
         found = (body.get(key) for key in ("detail", "message", "error")) if isinstance(body, dict) else ()
         text = next((each for each in found if isinstance(each, str)), text)[:_MAX_DETAIL]
     return text or response.reason_phrase
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"'{url}' is not a valid URL: {error}") from None
-    if parsed.userinfo:
-        raise ValueError(f"the URL of the server at {parsed.host} holds credentials: pass them in headers")
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query:
-        raise ValueError(f"'{url}' is not an http(s) URL of a server")
-    return url.rstrip("/")
 
 
 def _key_in_environment() -> str | None:
