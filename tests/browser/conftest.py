@@ -65,20 +65,22 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def _serve(folder: Path) -> Iterator[str]:
+def serve_folder(folder: Path) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
     """The origin of the 1.10 page: not the runtime's, so that every request of the page crosses origins."""
-    with _serve(build(PAGES / "page-1.10")) as origin:
+    with serve_folder(build(PAGES / "page-1.10")) as origin:
         yield origin
 
 
@@ -86,14 +88,14 @@ def site() -> Iterator[str]:
 def older_site() -> Iterator[str]:
     """The origin of the same page on other versions of CopilotKit, each in a folder named after it."""
     build(PAGES / "page-1.10")  # which checks the types of the sources
-    with _serve(build(PAGES / "page-older")) as origin:
+    with serve_folder(build(PAGES / "page-older")) as origin:
         yield origin
 
 
 @pytest.fixture(scope="session")
 def newest_site() -> Iterator[str]:
     """The origin of the 1.74 pages."""
-    with _serve(build(PAGES / "page-1.74")) as origin:
+    with serve_folder(build(PAGES / "page-1.74")) as origin:
         yield origin
 
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chat import ARTIFACTS
-from tests.browser.conftest import PAGES, _serve
+from tests.browser.conftest import PAGES, serve_folder
 from tests.test_docs import ROOT, blocks
 
 # The first test also installs the packages.
@@ -76,7 +76,7 @@ def following(step: int, directory: Path, browser: Browser, newest_site: str) ->
                 ["npx", "--no-install", *tool], cwd=page, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stdout + done.stderr
-        with _serve(page / "dist") as site:
+        with serve_folder(page / "dist") as site:
             tab = browser.new_page(viewport={"width": 1000, "height": 900})
             errors: list[str] = []
             tab.on("pageerror", lambda error: errors.append(error.message))
