@@ -18,6 +18,7 @@ TARGETS = [
     "unit",
     "pages",
     "served-zoo",
+    "extras",
     "frameworks",
     "check",
     "format",

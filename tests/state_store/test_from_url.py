@@ -1,5 +1,5 @@
-import importlib.util
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,7 @@ def test_another_kind_of_store_is_refused_with_the_ones_there_are(url: str) -> N
 def test_a_missing_package_is_told_with_its_extra(
     url: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest)
-    )
+    monkeypatch.setitem(sys.modules, package, None)
 
     with pytest.raises(ConfigurationError, match=rf"pip install 'copilotkit-runtime-py\[{extra}\]'"):
         open_state_store(url)

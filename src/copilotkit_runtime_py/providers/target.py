@@ -28,7 +28,15 @@ from ..recording import SUFFIX, RecordingError
 from .environment import silence
 
 # The packages that an extra of this distribution brings.
-_EXTRAS = {"langgraph": "langgraph", "langchain_core": "langgraph", "langchain": "chat", "crewai": "crewai"}
+_EXTRAS = {
+    "langgraph": "langgraph",
+    "langchain_core": "langgraph",
+    "langchain": "chat",
+    "crewai": "crewai",
+    "langgraph_sdk": "langgraph-platform",
+    "mcp": "mcp",
+    "a2a": "a2a",
+}
 
 _OTHER_PROTOCOLS = ("a2a+http://", "a2a+https://", "langgraph+http://", "langgraph+https://")
 URL_SCHEMES = ("http://", "https://", *_OTHER_PROTOCOLS)

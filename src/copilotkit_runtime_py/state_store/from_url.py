@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 from pathlib import Path
 
@@ -77,8 +77,11 @@ def _check_directory(url: str) -> None:
 
 
 def _check_package(package: str, extra: str) -> None:
-    if importlib.util.find_spec(package) is None:
+    try:
+        importlib.import_module(package)
+    except ImportError as error:  # psycopg itself may be there without the library that it needs
+        problem = " ".join(str(error).split())
         raise ConfigurationError(
-            f"The package {package} is missing, which the store needs: "
+            f"The store needs the package {package}, which cannot be imported ({problem}): "
             f"pip install 'copilotkit-runtime-py[{extra}]'."
-        )
+        ) from error
