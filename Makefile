@@ -94,6 +94,10 @@ soak: .venv/.dev ## Load a process for ten minutes, and see that it keeps nothin
 fuzz: .venv/.dev $(NODE_MODULES) ## Try random input for ten minutes (make fuzz ARGS="--minutes 60")
 	$(PYTHON) -m tests.fuzz $(ARGS)
 
+.PHONY: torture
+torture: .venv/.dev servers ## Kill and hinder workers and databases for ten minutes per store, and see that nothing is lost
+	$(PYTHON) -m tests.torture $(ARGS)
+
 .PHONY: compat
 compat: .venv/.dev $(NODE_MODULES) ## Say what the newest packages of CopilotKit do differently
 	$(PYTHON) -m tests.clients_agui.compat $(ARGS)

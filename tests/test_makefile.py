@@ -25,6 +25,7 @@ TARGETS = [
     "contract",
     "soak",
     "fuzz",
+    "torture",
     "compat",
     "lowest",
     "mutation",
