@@ -46,6 +46,10 @@ class Limits:
         bytes_per_run: the most bytes of encoded events that one run may emit.
         patch_operations_per_run: the most operations that the patches of states and activities of one run may
             have. One patch has 10,000 at most.
+        live_log_bytes: about how much memory the logs of runs in progress may take in one process. Beyond it,
+            events that the store has are read back from there for readers that need them. Where they are not
+            stored, as in a `MemoryStateStore` or while the store fails, the runs that hold most end with an
+            error.
         run_seconds: the longest time that a run may take, or None for no bound.
         idle_seconds: the longest time that an agent may stay silent, or None for no bound.
         reader_seconds: how long a client may read nothing of what is sent to it before it is left. The run
@@ -82,6 +86,7 @@ class Limits:
     events_per_run: int = 1_000_000
     bytes_per_run: int = 64 * 1024 * 1024
     patch_operations_per_run: int = 100_000
+    live_log_bytes: int = 256 * 1024 * 1024
     run_seconds: float | None = 3600.0
     idle_seconds: float | None = 600.0
     reader_seconds: float = 60.0

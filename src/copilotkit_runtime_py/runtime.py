@@ -37,8 +37,9 @@ from .runs.capacity import Capacity, Slot
 from .runs.journal import Journal
 from .runs.journal_writer import JournalWriter
 from .runs.lifecycle import EphemeralRun, PersistedRun, forget
+from .runs.log_memory import LogMemory
 from .runs.request import RunRequest
-from .runs.run import EventSource, Run
+from .runs.run import EventSource, Run, RunLifecycle
 from .runs.thread_locks import BusyThreadPolicy, ThreadLocks
 from .runs.thread_view import ThreadReader, ThreadView
 from .state_store.base import AgentState, RunRecord, StateStore
@@ -166,8 +167,13 @@ class CopilotRuntime:
             properties=self.properties,
         )
         self.generative_ui_info = self._server_side.generative_ui.info
+        self._memory = LogMemory(self.limits.live_log_bytes)
         self._locks = ThreadLocks(
-            self.state_store, on_busy_thread=on_busy_thread, limits=self.limits, abandon=self._abandon
+            self.state_store,
+            on_busy_thread=on_busy_thread,
+            limits=self.limits,
+            abandon=self._abandon,
+            memory=self._memory,
         )
         self._reader = ThreadReader(self.state_store, self._locks, self.attachments)
         self._observers: list[Callable[[Run], None]] = []
@@ -284,7 +290,7 @@ class CopilotRuntime:
             writer = self._writer if request.recorded else JournalWriter(store, patience=0)
             journal = Journal(writer, claim.record)
             lifecycle = PersistedRun(request, agent, journal, self._hooks, self._locks, slot)
-            run = Run(claim.record, agent, lifecycle, limits=self.limits, development=self.development)
+            run = self._run_of(claim.record, agent, lifecycle)
             lifecycle.begin(run)
         return run
 
@@ -298,9 +304,19 @@ class CopilotRuntime:
 
     def _run_ephemeral(self, request: RunRequest, source: EventSource, slot: Slot, *, is_new: bool) -> Run:
         lifecycle = EphemeralRun(request, self._locks, slot, is_new=is_new)
-        run = Run(request.record(), source, lifecycle, limits=self.limits, development=self.development)
+        run = self._run_of(request.record(), source, lifecycle)
         lifecycle.begin(run)
         return run
+
+    def _run_of(self, record: RunRecord, source: EventSource, lifecycle: RunLifecycle) -> Run:
+        return Run(
+            record,
+            source,
+            lifecycle,
+            limits=self.limits,
+            memory=self._memory,
+            development=self.development,
+        )
 
     def count_start(self, context: RequestContext) -> None:
         """Counts a request that is as costly as a run, such as a transcription.

@@ -37,7 +37,7 @@ class LostRun:
         self.ending: RunEnding | None = None
 
     async def read_runs(
-        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
+        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0, limit: int | None = None
     ) -> list[RunLog]:
         return [RunLog(run=RECORD, events=list(self.log), lease=-1.0)]
 

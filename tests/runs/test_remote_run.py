@@ -11,9 +11,12 @@ import pytest
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.errors import ShuttingDownError
+from copilotkit_runtime_py.protocols.agui.event_id import parse_event_id
+from copilotkit_runtime_py.protocols.agui.feeds import RunFeed
 from copilotkit_runtime_py.runs import remote_run
 from copilotkit_runtime_py.runs.completion import ending_of
 from copilotkit_runtime_py.runs.remote_run import RemoteRun
+from copilotkit_runtime_py.runs.replay import replayed
 from copilotkit_runtime_py.state_store.base import RunLog, RunRecord
 from copilotkit_runtime_py.state_store.memory import MemoryStateStore
 from tests.well_formed import check_stream
@@ -122,6 +125,43 @@ async def test_a_worker_that_shuts_down_tells_its_readers() -> None:
     await run.aclose()
     told = await seen(run)
     assert told == [*OPEN, events.run_error(ShuttingDownError().message, ShuttingDownError.code)]
+
+
+async def test_the_error_of_a_worker_that_shuts_down_has_no_id_as_the_run_goes_on() -> None:
+    store = Store()
+    await store.produce(OPEN)
+    run = await follow(store)
+    feed = RunFeed((), run, lambda: None, knows_subagents=True)
+    await run.aclose()
+    sent = feed.take().decode()
+    assert sent.count("id: 1:") == len(OPEN)
+    assert sent.split("\n\n")[-2].startswith('data: {"type":"RUN_ERROR"')
+
+
+async def test_a_reader_that_is_far_behind_can_resume_from_any_id_of_the_compacted_rest() -> None:
+    store = Store()
+    producer = await store.produce(OPEN)
+    run = await follow(store)
+    feed = RunFeed((), run, lambda: None, knows_subagents=True)
+    before = feed.take()
+    store.readable.clear()
+    finished = events.run_finished("t1", "r1")
+    ending = [events.text_content("m1", "lo"), events.text_end("m1"), finished]
+    await store.finish(producer, OPEN, ending)
+    await store.finish(await store.produce([STARTED], "r2"), [STARTED], [finished])
+    store.readable.set()
+    await run.wait()
+    frames = (before + feed.take()).split(b"\n\n")[:-1]
+    ids = [frame.partition(b"\n")[0].removeprefix(b"id: ").decode() for frame in frames]
+    assert ids[len(OPEN) :]
+    assert all(id.startswith(f"1:{len(OPEN) - 1}/") for id in ids[len(OPEN) :])
+    (log, _) = await store.read_runs("ann", "t1")
+    for place, id in enumerate(ids):
+        after = parse_event_id(id)
+        assert after is not None
+        if after.compacted >= 0:
+            rest = [data for _, data in replayed(log, pending=False, after=after.compacted, seen=after.index)]
+            assert rest == [frame.partition(b"data: ")[2] for frame in frames[place + 1 :]]
 
 
 async def test_a_store_that_fails_ends_the_reading_with_an_error(caplog: pytest.LogCaptureFixture) -> None:

@@ -47,6 +47,8 @@ class Watched:
     def entries_added(self, run: Run) -> None:
         run.show()
 
+    async def make_room(self, run: Run) -> None: ...
+
     async def before_end(self, run: Run) -> None:
         assert run is self.run
         assert not run.ended

@@ -65,9 +65,9 @@ class ClaimsTwice(MemoryStateStore):
 
 class ReadsForAnybody(MemoryStateStore):
     async def read_runs(
-        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
+        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0, limit: int | None = None
     ) -> list[RunLog]:
-        return await super().read_runs("ann", thread_id, since=since, position=position)
+        return await super().read_runs("ann", thread_id, since=since, position=position, limit=limit)
 
 
 class StopsAnything(MemoryStateStore):

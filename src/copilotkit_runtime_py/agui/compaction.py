@@ -147,7 +147,7 @@ def _deltas(event: Event, lengths: Sequence[int]) -> Iterator[Event]:
         start = end
 
 
-def compacted(log: Iterable[Event], *, pending: bool = False, state: StateFold | None = None) -> list[bytes]:
+def compacted(log: Sequence[Event], *, pending: bool = False, state: StateFold | None = None) -> list[bytes]:
     """Returns a run's events with the deltas of each message joined and its state folded into one snapshot.
 
     A message stands where it began; what came while it grew follows it, and what it grew by after a snapshot
@@ -166,7 +166,7 @@ def compacted(log: Iterable[Event], *, pending: bool = False, state: StateFold |
         The pieces as lines.
     """
     compaction = _Compaction(pending=pending, state=state)
-    for place, event in _repaired(list(log)):
+    for place, event in _repaired(log):
         compaction.add(place, event)
     return _lines(compaction.pieces())
 

@@ -160,7 +160,7 @@ class Slot:
         self._capacity._give_back(self.owner)
         self._trace.end(
             status=run.status,
-            events=len(run.entries),
+            events=run.length,
             usage=run.meter.used,
             first_event_after=run.first_event_after,
             error=run.error,

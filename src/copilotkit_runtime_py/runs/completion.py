@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
 
 from ..agui.compaction import Piece, compacted, is_long
 from ..agui.events import Event, is_approval
@@ -42,10 +42,34 @@ async def folded(
     waiting: Sequence[dict[str, Any]] = (),
 ) -> RunEnding:
     """Returns what a run leaves; see `ending_of`. A long log is folded in a thread."""
-    log = [entry.event for entry in entries]
+    log = _Events(entries)
     if is_long([entry.data for entry in entries]):
         return await asyncio.to_thread(ending_of, log, messages, state, waiting)
     return ending_of(log, messages, state, waiting)
+
+
+class _Events(Sequence[Event]):
+    """The events of entries. Those that come from the store are decoded one by one."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Event]: ...
+
+    def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
+        if isinstance(index, slice):
+            return _Events(self._entries[index])
+        return self._entries[index].event
+
+    def __iter__(self) -> Iterator[Event]:
+        return (entry.event for entry in self._entries)
 
 
 def unfolded(entries: Sequence[Entry], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:

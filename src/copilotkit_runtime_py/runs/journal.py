@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from ..agui import events
-from ..errors import RunDataLostError, RunLostError
+from ..errors import AgentError, RunDataLostError, RunLostError
 from ..logs.records import get_logger
 from ..state_store.base import Append, AppendResult, RunEnding, RunLog, RunRecord, StateStore
 from .event_log import Entry
 from .run import Run
+from .stored_log import StoredLog
 
 logger = get_logger(__name__)
 
@@ -22,6 +23,10 @@ SAVING: Final = "saving"
 """The name of the CUSTOM event for readers who wait because the store is slow."""
 UNSAVED: Final = "unsaved"
 """The name of the CUSTOM event for readers who see events that could not be saved so far."""
+
+
+NO_ROOM: Final = ("The server has no room for more events of this run.", "LIMIT_EXCEEDED")
+"""The message and the code of a run whose events the process can neither hold nor store."""
 
 
 class Writer(Protocol):
@@ -90,13 +95,19 @@ class Journal:
         # The store has lost the run, and takes nothing more of it.
         self._vanished = False
         self._ending: RunEnding | None = None
-        # The log of a run that is over.
+        # The log of a run that is over, from the first entry that is in memory on.
         self._whole: list[Entry] | None = None
+        self._whole_from = 0
+        # How many events the run has, without its end.
+        self._length = math.inf
         self._done = asyncio.Event()
+        # Ends the wait of an agent for room.
+        self._moved = asyncio.Event()
 
     def start(self, run: Run) -> None:
         """Starts to write. Of a store that ends with the process, nothing is gained before the end."""
         self._run = run
+        run.source = StoredLog(self._writer.store, self.record)
         if self._writer.writes_ahead:
             self._writer.add(self)
 
@@ -105,24 +116,46 @@ class Journal:
         if self._away or not self._writer.writes_ahead:
             self._run.show()
         if self._writer.writes_ahead:
-            length = len(self._run.entries)
+            length = self._run.length
             self._writer.mark(self, length - self._counted)
             self._counted = length
 
     async def finish(self, ending: RunEnding) -> None:
         """Writes what is left, and the ending. Readers get a notice if the store did not take it."""
         self._ending = ending
-        self._whole = self._run.log()
+        self._whole, self._whole_from = self._run.log(), self._run.dropped
+        self._length = self._run.length
         if not self._writer.writes_ahead:
             self._done.set()
             await self._writer.write_once(self.record, [entry.data for entry in self._whole], ending)
+            self._whole = []
             return
         self._writer.write_now(self)
         while not await self._done_within(self._writer.patience):
             if self._away:
-                notice = self._unsaved_notice("The end of this conversation could not be saved yet.")
-                self._run.entries.append(notice)
+                self.tell_end_is_unsaved()
                 break
+
+    def tell_end_is_unsaved(self) -> None:
+        """Adds a notice before the terminal event."""
+        self._run.add(self._unsaved_notice("The end of this conversation could not be saved yet."))
+
+    async def make_room(self) -> None:
+        """Waits until the run holds no more than its share, which it does once the store has the rest.
+
+        Raises:
+            AgentError: the store does not take it, so nothing can be dropped.
+        """
+        run, memory = self._run, self._run.memory
+        while True:
+            run.drop(also_unread=True)
+            if not memory.is_full or run.held <= memory.share:
+                return
+            if self._away or not self._writer.writes_ahead:
+                raise AgentError(*NO_ROOM)
+            # What is left is on its way to the store.
+            self._moved.clear()
+            await self._moved.wait()
 
     @property
     def complete(self) -> bool:
@@ -132,11 +165,22 @@ class Journal:
     @property
     def unsaved(self) -> int:
         """How many events of the log are not in the store."""
-        return len(self._log) - self.stored
+        if self.complete:
+            return 0
+        entries, start = self._log
+        return start + len(entries) - self.stored
 
     @property
-    def _log(self) -> list[Entry]:
-        return self._run.entries if self._whole is None else self._whole
+    def is_beyond_repair(self) -> bool:
+        """Whether the store lacks events that are not in memory any more, after a write that left a gap."""
+        return 0 < self.stored <= self._log[1]
+
+    @property
+    def _log(self) -> tuple[list[Entry], int]:
+        """What there is of the log in memory, and the place where that begins."""
+        if self._whole is None:
+            return self._run.entries, self._run.dropped
+        return self._whole, self._whole_from
 
     async def aclose(self) -> None:
         """Goes on trying for as long as the lease lasts."""
@@ -146,10 +190,13 @@ class Journal:
             await self._done_within(self._writer.lease_seconds)
         finally:
             self._writer.remove(self)
+            # What still refers to the journal need not hold the log.
+            self._failing_since, unsaved = None, self.unsaved
+            self._whole, self._whole_from = [], self.stored
             if not self.complete:
                 logger.error(
                     "%d events of run %s on thread %s were not saved: the state store cannot be reached",
-                    self.unsaved,
+                    unsaved,
                     self.record.id,
                     self.record.thread_id,
                 )
@@ -167,14 +214,15 @@ class Journal:
 
         That is no more than can be written quickly, but something if there is anything.
         """
-        log, size = self._log, 0
+        (entries, start), size = self._log, 0
         data: list[bytes] = []
-        for entry in log[self.stored :]:
-            if data and size + len(entry.data) > _BATCH:
+        for place in range(self.stored - start, len(entries)):
+            line = entries[place].data
+            if data and size + len(line) > _BATCH:
                 break
-            size += len(entry.data)
-            data.append(entry.data)
-        ending = self._ending if self.stored + len(data) == len(log) else None
+            size += len(line)
+            data.append(line)
+        ending = self._ending if self.stored - start + len(data) == len(entries) else None
         return Append(self.record, self.stored, data, ending), size
 
     def on_written(self, append: Append, result: AppendResult, began: float) -> None:
@@ -190,9 +238,17 @@ class Journal:
         if run.notice is not None and (self.complete or not self.unsaved or not self._away):
             self._away = False
             run.tell(None)
-        run.show(min(self.stored, len(run.entries)))
+        run.show(min(self.stored, run.length))
+        self._note_stored()
         if result.stop_requested:
             run.stop()
+
+    def _note_stored(self) -> None:
+        """Lets the log drop what the store has, if there is too much in memory."""
+        # A notice may have the place that the end has in the store.
+        self._run.in_store = int(min(self.stored, self._length))
+        self._run.memory.relieve()
+        self._moved.set()
 
     def on_slow(self) -> None:
         """Called when a write takes long: readers wait, and a notice says why."""
@@ -210,7 +266,7 @@ class Journal:
         self.failures += 1
         if isinstance(error, ValueError):
             # A server that crashed may be without its last writes. What it still has, it skips.
-            self.stored = 0
+            self.stored = self._run.in_store = self._log[1]
         self._give_up_waiting()
 
     def _give_up_waiting(self) -> None:
@@ -221,17 +277,19 @@ class Journal:
 
     def _go_away(self) -> None:
         self._away = True
+        self._moved.set()
         logger.error("events of run %s are shown that are not saved: the store fails", self._run.id)
         self._run.tell(self._unsaved_notice("This conversation cannot be saved at the moment."))
         self._run.show()
 
     def _unsaved_notice(self, message: str) -> Entry:
-        unsaved = len(self._log) if self._vanished else self.unsaved
+        unsaved = self._log[1] + len(self._log[0]) if self._vanished else self.unsaved
         return Entry.notice(UNSAVED, {"events": unsaved, "message": message})
 
     def on_closed(self) -> None:
         """Called when nothing is written any more: readers see what there is."""
         self._away = True
+        self._moved.set()
         self._run.show()
 
     async def lose(self, error: RunLostError) -> None:
@@ -265,4 +323,4 @@ def _entries(log: RunLog) -> list[Entry]:
     """Returns the whole log of a run that was ended elsewhere; nothing if there is only a part."""
     if not log.ended or log.compacted:
         return []
-    return [Entry(events.decode(data), data, False) for data in log.events]
+    return [Entry.stored(data) for data in log.events]

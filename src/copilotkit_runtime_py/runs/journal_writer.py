@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..backoff import pause_after
-from ..errors import RunLostError, StoreUnavailableError
+from ..errors import RunDataLostError, RunLostError, StoreUnavailableError
 from ..logs.records import get_logger
 from ..state_store.base import (
     Append,
@@ -257,6 +257,8 @@ class JournalWriter:
         self, journal: Journal, append: Append, outcome: AppendResult | Exception, began: float
     ) -> None:
         loop = asyncio.get_running_loop()
+        if isinstance(outcome, ValueError) and journal.is_beyond_repair:
+            outcome = RunDataLostError()
         if isinstance(outcome, RunLostError):
             self.remove(journal)
             task = loop.create_task(journal.lose(outcome), name=f"end of run {journal.record.id}")

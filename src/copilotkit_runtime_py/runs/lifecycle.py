@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from ..context import RequestContext
-from ..errors import PROCESS_EXITS, StoreUnavailableError
+from ..errors import PROCESS_EXITS, AgentError, StoreUnavailableError
 from ..hooks import AfterRequest, Hooks, StopGeneration, tell_hook
 from ..logs.records import get_logger
 from ..providers.base import Provider
+from ..state_store.base import RunEnding
 from .agent_run import AgentRun
 from .capacity import Slot
 from .completion import folded, unfolded
-from .journal import Journal
+from .journal import NO_ROOM, Journal
 from .request import RunRequest
 from .run import Run, RunStatus
 from .thread_locks import ThreadLocks
 
 logger = get_logger(__name__)
+
+# How long the end of a run waits for a store that is to give back the run's log, in seconds.
+_READ_BACK: Final = 60.0
+# A log of so many bytes is folded alone.
+_LARGE: Final = 4 * 1024 * 1024
 
 
 class PersistedRun:
@@ -67,20 +74,41 @@ class PersistedRun:
         The store gets an end even if the log cannot be folded: a thread with a last run that has none takes
         no further run.
         """
-        entries = run.log()
         # The thread must not store what was denied, or not judged yet: the next run takes what is stored
         # for what was allowed.
         withheld, state = self._agent.guard.withheld, self._request.input.state
         messages = [each for each in self._request.input.messages if each["id"] not in withheld]
         waiting = list(self._agent.approvals.waiting.values())
+        if run.size > _LARGE or run.dropped:
+            async with run.memory.folding(run.size):
+                ending = await self._finish(run, messages, state, waiting)
+        else:
+            ending = await self._finish(run, messages, state, waiting)
+        known = {message["id"] for message in messages}
+        self._output = [message for message in ending.state.messages if message["id"] not in known]
+
+    async def _finish(
+        self, run: Run, messages: list[dict[str, Any]], state: Any, waiting: list[dict[str, Any]]
+    ) -> RunEnding:
+        try:
+            async with asyncio.timeout(_READ_BACK if run.dropped else None):
+                entries = await run.whole()
+        except Exception:
+            # The run is left to its lease: whoever has the log then ends it.
+            self._journal.tell_end_is_unsaved()
+            raise
         try:
             ending = await folded(entries, messages, state, waiting)
         except Exception:
             await self._journal.finish(unfolded(entries, messages, state))
             raise
+        del entries
         await self._journal.finish(ending)
-        known = {message["id"] for message in messages}
-        self._output = [message for message in ending.state.messages if message["id"] not in known]
+        return ending
+
+    async def make_room(self, run: Run) -> None:
+        """Has the agent wait until the store has its events, so that they can be dropped."""
+        await self._journal.make_room()
 
     async def after_end(self, run: Run) -> None:
         """Releases the thread, then calls the hooks, which may start its next run."""
@@ -139,6 +167,10 @@ class EphemeralRun:
 
     async def before_end(self, run: Run) -> None:
         """Does nothing: no store knows the run."""
+
+    async def make_room(self, run: Run) -> None:
+        """Ends the run: its events are in memory only."""
+        raise AgentError(*NO_ROOM)
 
     async def after_end(self, run: Run) -> None:
         """Has the agent forget the thread, if it did not know it before."""

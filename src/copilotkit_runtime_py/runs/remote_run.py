@@ -10,13 +10,14 @@ from typing import Final
 from ..agui import events
 from ..agui.normalizer import EventSequence
 from ..backoff import pause_after
-from ..errors import CopilotKitError, ShuttingDownError, StoreUnavailableError, masked
+from ..errors import CopilotKitError, RunLostError, ShuttingDownError, StoreUnavailableError, masked
 from ..state_store.base import RunLog, RunRecord, Signal, StateStore
 from .event_log import Entry, EventLog
 from .journal import SAVING
+from .log_memory import LogMemory
 from .recovery import Abandon, closing_events, recover_abandoned
-from .replay import replayed
 from .run import STOPPED_ANSWER
+from .stored_log import StoredLog, rest_of_compacted
 
 # How long to wait before reading is tried again, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
@@ -39,16 +40,22 @@ class RemoteRun(EventLog):
         log: the run, as it was found.
         on_end: called once it is not followed any more.
         abandon: see `recover`.
+        memory: the budget that the log belongs to.
     """
 
     def __init__(
-        self, store: StateStore, log: RunLog, on_end: Callable[[RemoteRun], None], abandon: Abandon
+        self,
+        store: StateStore,
+        log: RunLog,
+        on_end: Callable[[RemoteRun], None],
+        abandon: Abandon,
+        memory: LogMemory | None = None,
     ) -> None:
-        super().__init__(log.run.number)
+        super().__init__(log.run.number, memory)
         self.id = log.run.id
         self.owner = log.run.owner
         self.thread_id = log.run.thread_id
-        self._started_at = log.run.started_at
+        self.source = self._stored = StoredLog(store, log.run)
         self._store = store
         self._on_end = on_end
         self._abandon = abandon
@@ -60,7 +67,7 @@ class RemoteRun(EventLog):
         """Waits for the end of the run, at most so long. Returns whether it came."""
         news = asyncio.Event()
         # A caller that waits is a reader, so the run is followed meanwhile.
-        reader = self.subscribe(news.set, len(self.entries))
+        reader = self.subscribe(news.set, self.length)
         try:
             async with asyncio.timeout(seconds):
                 while not self.ended:
@@ -97,49 +104,53 @@ class RemoteRun(EventLog):
             error = masked(caught, f"following run {self.id} on thread {self.thread_id}")
         finally:
             if not self.ended:
-                self.entries.append(Entry.of(events.run_error(error.message, error.code)))
+                # No place of the log is this event's: the run goes on.
+                self.add(Entry.aside(events.run_error(error.message, error.code)))
                 self.end()
             self._on_end(self)
 
     async def _read(self) -> float | None:
         """Takes over what is new, and ends a run after its worker died. Returns for how long it is leased."""
         self._news.clear()
-        logs = await self._store.read_runs(
-            self.owner, self.thread_id, since=self.number, position=len(self.entries)
-        )
+        log = await self._stored.find(self.length)
         if self.notice is not None:
             self.tell(None)
-        log = next((log for log in logs if self.is_run(log.run)), None)
         if log is None:
             await self._end_deleted()
             return None
         if log.compacted:  # this worker is so far behind that the thread's next run is over, too
-            lines = [data for _, data in replayed(log, pending=False, seen=len(self.entries) - 1)]
+            entries = rest_of_compacted(log, self.length)
         else:
-            lines = list(log.events)
-        self.entries += [Entry(events.decode(data), data, False) for data in lines]
+            entries = list(map(Entry.stored, log.events))
+            self.in_store += len(entries)
+        for entry in entries:
+            self.add(entry)
         if log.ended:
             self.end()
         self.show()
+        self.memory.relieve()
         if log.lease is not None and log.lease <= 0:
             await recover_abandoned(self._store, self.owner, self.thread_id, self._abandon)
             self._news.set()
         return log.lease
 
     def is_run(self, run: RunRecord) -> bool:
-        """Whether a run is this one.
-
-        The number is not enough: a thread that was deleted may be there again, with runs from 1 on.
-        """
-        return (run.number, run.id, run.started_at) == (self.number, self.id, self._started_at)
+        """Whether a run is this one."""
+        return self._stored.is_run(run)
 
     async def _end_deleted(self) -> None:
         """Ends the run as its worker does: its thread was deleted, which stops it."""
+        if self.dropped:  # nobody knows any more what is open
+            error = RunLostError()
+            self.add(Entry.aside(events.run_error(error.message, error.code)))
+            self.end()
+            return
         log = [entry.event for entry in self.entries]
         sequence = EventSequence(self.thread_id, self.id, strict_stream=False)
         terminal = events.run_finished(self.thread_id, self.id)
         closing = await asyncio.to_thread(closing_events, log, sequence, terminal, STOPPED_ANSWER)
-        self.entries += map(Entry.of, closing)
+        for event in closing:
+            self.add(Entry.of(event))
         self.end()
 
     async def _wait_for_news(self, lease: float | None) -> None:

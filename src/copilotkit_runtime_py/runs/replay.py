@@ -48,7 +48,7 @@ def compacted_lines(log: RunLog, *, pending: bool = False) -> Sequence[bytes]:
     key = (log.run.producer, pending, hash(tuple(log.events)))
     lines = _RECENT.get(key)
     if lines is None:
-        lines = compacted(map(events.decode, log.events), pending=pending)
+        lines = compacted(list(map(events.decode, log.events)), pending=pending)
         _RECENT.put(key, lines)
     return lines
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Any, Final, Protocol
@@ -20,6 +21,7 @@ from ..providers.base import close_stream
 from ..state_store.base import RunRecord
 from ..telemetry import agent_span
 from .event_log import Entry, EventLog
+from .log_memory import LogMemory
 
 logger = get_logger(__name__)
 
@@ -46,6 +48,13 @@ class RunLifecycle(Protocol):
 
     def entries_added(self, run: Run) -> None:
         """Called when there are new entries, which it has to show to readers in time."""
+
+    async def make_room(self, run: Run) -> None:
+        """Awaited when the logs of the process exceed their budget, and this one its share.
+
+        Raises:
+            AgentError: nothing of the log can be dropped, so the run has to end.
+        """
 
     async def before_end(self, run: Run) -> None:
         """Awaited once, when the log is complete and before readers see the terminal event."""
@@ -109,9 +118,10 @@ class Run(EventLog):
         lifecycle: RunLifecycle,
         *,
         limits: Limits,
+        memory: LogMemory | None = None,
         development: bool = False,
     ) -> None:
-        super().__init__(record.number)
+        super().__init__(record.number, memory)
         self.id = record.id
         self.thread_id = record.thread_id
         self.agent_name = record.agent_name
@@ -127,7 +137,6 @@ class Run(EventLog):
         self._development = development
         self._terminal: Entry | None = None
         self._lost = False
-        self._size = 0
         self._fault: CopilotKitError | None = None
         self._last_event_at = 0.0
         self._began_at = 0.0
@@ -187,8 +196,10 @@ class Run(EventLog):
         self._lost = True
         self.status, self.error = RunStatus.FAILED, error
         known = len(stored) > self.shown
-        self.entries[self.shown :] = stored[self.shown : -1] if known else []
-        self._terminal = stored[-1] if known else Entry.of(events.run_error(error.message, error.code))
+        self.cut(self.shown)
+        for entry in stored[self.shown : -1] if known else ():
+            self.add(entry)
+        self._terminal = stored[-1] if known else Entry.aside(events.run_error(error.message, error.code))
         self._cancel_agent()
 
     async def wait(self) -> None:
@@ -217,10 +228,15 @@ class Run(EventLog):
         return await self.ends_within(seconds) or self.stopping
 
     def log(self) -> list[Entry]:
-        """The whole log, with the terminal event even before readers see it."""
+        """The log as far as it is in memory, with the terminal event even before readers see it."""
         if self._terminal is None or self.ended:
             return list(self.entries)
         return [*self.entries, self._terminal]
+
+    async def whole(self) -> list[Entry]:
+        """The whole log, with the terminal event even before readers see it."""
+        entries = await super().whole()
+        return entries if self._terminal is None or self.ended else [*entries, self._terminal]
 
     async def _consume_traced(self) -> None:
         CURRENT_METER.set(self.meter)
@@ -251,6 +267,8 @@ class Run(EventLog):
                     # What the agent still does, such as saving its memory, keeps no reader waiting.
                     self._release()
                 self._check_limits()
+                if self.memory.is_full and self.held > self.memory.share:
+                    await self._lifecycle.make_room(self)
                 turn += 1
                 if turn % _EVENTS_PER_TURN == 0:
                     await asyncio.sleep(0)
@@ -276,11 +294,16 @@ class Run(EventLog):
         finally:
             # Also if that fails or is cancelled: readers get exactly one terminal event.
             assert self._terminal is not None
-            self.entries.append(self._terminal)
+            self.add(self._terminal)
             self.end()
         # The thread is released when the agent is done: the next run would read a memory in the making.
         await self._drain()
         await self._call(self._lifecycle.after_end)
+        # What refers to the run from here would keep its log until the garbage collector comes.
+        self._lifecycle = _OVER
+        for failure in (self.error, self._agent_failure()):
+            if failure is not None:
+                traceback.clear_frames(failure.__traceback__)
 
     async def _drain(self) -> None:
         """Lets the agent finish what it does after its terminal event, within bounds.
@@ -370,8 +393,7 @@ class Run(EventLog):
     def _append(self, emitted: Sequence[Event], *, cut: bool) -> None:
         for event in emitted:
             entry = Entry.of(event, cut and event["type"] != "RUN_STARTED")
-            self._size += len(entry.data)
-            self.entries.append(entry)
+            self.add(entry)
         self._lifecycle.entries_added(self)
 
     def _transformed(self, emitted: Sequence[Event], first: int = 0) -> Sequence[Event]:
@@ -394,9 +416,9 @@ class Run(EventLog):
 
     def _check_limits(self) -> None:
         limits = self._limits
-        if len(self.entries) > limits.events_per_run:
+        if self.length > limits.events_per_run:
             raise AgentError(f"The run exceeded {limits.events_per_run} events.", "LIMIT_EXCEEDED")
-        if self._size > limits.bytes_per_run:
+        if self.size > limits.bytes_per_run:
             raise AgentError(f"The run exceeded {limits.bytes_per_run} bytes of events.", "LIMIT_EXCEEDED")
         if self._sequence.patch_operations > limits.patch_operations_per_run:
             raise AgentError(
@@ -429,6 +451,21 @@ class Run(EventLog):
             self._time_out("stayed silent for too long")
         else:
             self._timers.append(self._loop.call_later(remaining, self._check_idle))
+
+
+class _Over:
+    """The lifecycle of a run that is over."""
+
+    def entries_added(self, run: Run) -> None: ...
+
+    async def make_room(self, run: Run) -> None: ...
+
+    async def before_end(self, run: Run) -> None: ...
+
+    async def after_end(self, run: Run) -> None: ...
+
+
+_OVER: Final[RunLifecycle] = _Over()
 
 
 def _log_late_failure(task: asyncio.Task[None]) -> None:

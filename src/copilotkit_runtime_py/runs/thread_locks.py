@@ -15,6 +15,7 @@ from ..limits import Limits
 from ..providers.base import AgentSnapshot, Provider
 from ..state_store.base import AgentState, RunLog, RunRecord, StateStore
 from .healing import load_state
+from .log_memory import LogMemory
 from .recovery import Abandon, recover_abandoned
 from .remote_run import RemoteRun
 from .request import RunRequest
@@ -47,15 +48,23 @@ class ThreadLocks:
         on_busy_thread: what a new run on a thread with a run in progress does.
         limits: how long a new run waits for the other one.
         abandon: see `recover`.
+        memory: the budget of the logs in this process.
     """
 
     def __init__(
-        self, store: StateStore, *, on_busy_thread: BusyThreadPolicy, limits: Limits, abandon: Abandon
+        self,
+        store: StateStore,
+        *,
+        on_busy_thread: BusyThreadPolicy,
+        limits: Limits,
+        abandon: Abandon,
+        memory: LogMemory | None = None,
     ) -> None:
         self._store = store
         self._on_busy_thread = on_busy_thread
         self._limits = limits
         self._abandon = abandon
+        self._memory = memory or LogMemory()
         # By owner and thread. A run is here from its claim until it is recorded and its agent is done: this
         # process must not start another one before.
         self._runs: dict[tuple[str, str], Run] = {}
@@ -215,7 +224,7 @@ class ThreadLocks:
         key = (log.run.owner, log.run.thread_id)
         run = self._remote.get(key)
         if run is None or not run.is_run(log.run):
-            run = self._remote[key] = RemoteRun(self._store, log, self._unfollow, self._abandon)
+            run = self._remote[key] = RemoteRun(self._store, log, self._unfollow, self._abandon, self._memory)
         return run
 
     def _unfollow(self, run: RemoteRun) -> None:

@@ -84,7 +84,7 @@ class ThreadReader:
             run = None  # a reader who joins after the end gets what is stored
         if run is not None:
             stored = [len(log.events) for log in logs if log.run.number == run.number and not log.compacted]
-            length = max(len(run.entries), *stored, 0)
+            length = max(run.length, *stored, 0)
             logs = [log for log in logs if log.run.number < run.number]
         if (logs and logs[0].run.number <= since) or (run is not None and run.number <= since):
             readable = [log for log in logs if await agent.available.may_read(log.run.agent_name)]

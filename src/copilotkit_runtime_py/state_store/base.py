@@ -239,7 +239,7 @@ class StateStore(Protocol):
         """
 
     async def read_runs(
-        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
+        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0, limit: int | None = None
     ) -> list[RunLog]:
         """Returns the thread's runs in order. Old ones may be gone.
 
@@ -251,6 +251,7 @@ class StateStore(Protocol):
             since: the number of the first run to read; below 0 it counts from the end, so that -1 is the last
                 run.
             position: how many events of that run to leave out, if its whole log is there.
+            limit: read that run only, and at most so many of its events, if its whole log is there.
         """
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:

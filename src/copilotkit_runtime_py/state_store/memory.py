@@ -174,7 +174,7 @@ class MemoryStateStore:
         return self._board.watch(thread_id, listener)
 
     async def read_runs(
-        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
+        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0, limit: int | None = None
     ) -> list[RunLog]:
         """See `StateStore.read_runs`."""
         thread = self._owned(owner, thread_id)
@@ -182,15 +182,18 @@ class MemoryStateStore:
             return []
         if since < 0:
             since += thread.last_number + 1
+        until = None if limit is None else position + limit
         return [
             RunLog(
                 run=run.record,
-                events=run.events[0 if run.is_compacted or run.record.number > since else position :],
+                events=run.events[slice(position, until) if run.record.number == since else slice(None)]
+                if not run.is_compacted
+                else run.events[:],
                 compacted=run.is_compacted,
                 lease=math.inf if run is thread.active else None,
             )
             for run in thread.runs
-            if run.record.number >= since
+            if run.record.number == since or (run.record.number > since and limit is None)
         ]
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:

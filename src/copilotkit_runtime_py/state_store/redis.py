@@ -179,13 +179,15 @@ class RedisStateStore:
         return self._signals.watch_stops(listener)
 
     async def read_runs(
-        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
+        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0, limit: int | None = None
     ) -> list[RunLog]:
         """See `StateStore.read_runs`."""
-        runs = await self._call("read", thread_id, _digest(owner), since, position)
+        runs = await self._call(
+            "read", thread_id, _digest(owner), since, position, -1 if limit is None else limit
+        )
         if runs and since < 0:
             since += runs[-1][0] + 1
-        return [_log(owner, thread_id, run, position if run[0] == since else 0) for run in runs]
+        return [_log(owner, thread_id, run, position if run[0] == since else 0, limit) for run in runs]
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
         """See `StateStore.load_state`."""
@@ -466,7 +468,7 @@ def _cause(error: Exception) -> str:
     return f"{type(error).__name__} {error}"
 
 
-def _log(owner: str, thread_id: str, run: list[Any], position: int) -> RunLog:
+def _log(owner: str, thread_id: str, run: list[Any], position: int, limit: int | None) -> RunLog:
     number, (run_id, agent_name, started_at, producer), lease, compacted, *log = run
     record = RunRecord(
         id=_decode(run_id),
@@ -484,7 +486,7 @@ def _log(owner: str, thread_id: str, run: list[Any], position: int) -> RunLog:
         events += split(text)
     if log[0] and position:
         del events[: position + 1 - int(log[0][0][0].partition(b"-")[0])]
-    return RunLog(run=record, events=events, lease=None if lease is None else int(lease) / 1_000_000)
+    return RunLog(run=record, events=events[:limit], lease=None if lease is None else int(lease) / 1_000_000)
 
 
 def _thread(fields: list[Any]) -> ThreadRecord:

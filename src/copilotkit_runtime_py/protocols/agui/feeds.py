@@ -94,7 +94,10 @@ class RunFeed:
             self._position += not entry.is_notice
             # Encoded JSON holds no line end, so it needs no splitting.
             if data and self._number is not None and not entry.is_notice:
-                yield b"id: %d:%d\ndata: %b\n\n" % (self._number, index, data)
+                if entry.id is None:
+                    yield b"id: %d:%d\ndata: %b\n\n" % (self._number, index, data)
+                else:
+                    yield b"id: %b\ndata: %b\n\n" % (entry.id, data)
             elif data:
                 yield b"data: %b\n\n" % data
 

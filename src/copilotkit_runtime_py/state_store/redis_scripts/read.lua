@@ -1,4 +1,4 @@
-local owner, since, position = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local owner, since, position, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local kept = redis.call('HMGET', key('t', digest), 'owner', 'first', 'last', 'active', 'lease')
 if kept[1] ~= owner then return {} end
 local last, active, runs = tonumber(kept[3]), tonumber(kept[4]), key('r', digest)
@@ -12,10 +12,11 @@ local function log(number, from)
     local holder = redis.call('XREVRANGE', stream, whole(from + 1) .. '-0', '-', 'COUNT', 1)[1]
     start = holder and holder[1] or '-'
   end
-  return redis.call('XRANGE', stream, start, '+')
+  return redis.call('XRANGE', stream, start, limit < 0 and '+' or whole(position + limit) .. '-0')
 end
 
 local read = {}
+if limit >= 0 then last = math.min(last, since) end
 for number = math.max(since, tonumber(kept[2])), last do
   local n = whole(number) .. ':'
   local run = redis.call('HMGET', runs, n .. 'i', n .. 'a', n .. 't', n .. 'p')

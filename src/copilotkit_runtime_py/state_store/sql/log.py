@@ -122,8 +122,10 @@ _READ = Statement("""
         CASE WHEN r.whole THEN NULL ELSE r.compacted END, first.number, b.position, b.data
     FROM first
     JOIN copilotkit_runs r ON r.thread_id = first.thread_id AND r.number >= first.number
+        AND (r.number = first.number OR :until >= 2147483647)
     LEFT JOIN copilotkit_batches b ON b.thread_id = r.thread_id AND b.number = r.number AND r.whole
         AND b.position >= CASE WHEN r.number = first.number THEN first.start ELSE 0 END
+        AND (r.number > first.number OR b.position < :until)
     ORDER BY r.number, b.position
 """)
 
@@ -139,25 +141,32 @@ def abandon() -> Steps[None]:
     yield _ABANDON, {}
 
 
-def read(owner: str, thread_id: str, since: int, position: int) -> Steps[list[RunLog]]:
+def read(owner: str, thread_id: str, since: int, position: int, limit: int | None) -> Steps[list[RunLog]]:
     """See `StateStore.read_runs`."""
     # The numbers may come from a client's cursor.
     since, position = max(min(since, _LARGEST), -_LARGEST), min(position, _LARGEST)
     rows = yield (
         _READ,
-        {"owner": escape(owner), "thread": escape(thread_id), "since": since, "position": position},
+        {
+            "owner": escape(owner),
+            "thread": escape(thread_id),
+            "since": since,
+            "position": position,
+            "until": _LARGEST if limit is None else min(position + limit, _LARGEST - 1),
+        },
     )
     return [
-        _log(owner, thread_id, list(of_run), position) for _, of_run in groupby(rows, key=lambda row: row[0])
+        _log(owner, thread_id, list(of_run), position, limit)
+        for _, of_run in groupby(rows, key=lambda row: row[0])
     ]
 
 
-def _log(owner: str, thread_id: str, rows: Sequence[Row], position: int) -> RunLog:
+def _log(owner: str, thread_id: str, rows: Sequence[Row], position: int, limit: int | None) -> RunLog:
     number, id, agent_name, started_at, producer, ended, whole, lease, compacted, first, start, _ = rows[0]
     if whole:
         events = [event for row in rows if row[-1] is not None for event in split(row[-1])]
         if number == first and start is not None:
-            del events[: max(position - start, 0)]
+            events = events[max(position - start, 0) :][:limit]
     else:
         events = split(compacted or b"")
     run = RunRecord(

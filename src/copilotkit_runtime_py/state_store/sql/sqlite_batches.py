@@ -27,6 +27,8 @@ _BEGIN: Final = "copilotkit_begin"
 _APPEND: Final = "copilotkit_append"
 _END: Final = "copilotkit_end"
 
+# A statement that was given more bytes is told to let go of them.
+_HELD: Final = 1024 * 1024
 _ADDED: Final = "place thread_id owner number producer position count size data lease_until"
 _COLUMNS: Final = {
     _BEGIN: "place thread_id owner agent_name started_at at run_id producer lease_until",
@@ -212,8 +214,12 @@ def _insert(
         for place in places:
             values.append(place)
             values += row(items[place])
-        for place, result in connection.execute(_statement(view, len(places)), values).fetchall():
+        statement = _statement(view, len(places))
+        for place, result in connection.execute(statement, values).fetchall():
             results[place] = result
+        if sum(len(value) for value in values if isinstance(value, bytes)) > _HELD:
+            # A statement that is cached holds a copy of what it was given last. This changes nothing.
+            connection.execute(statement, [None] * len(values)).fetchall()
     return results
 
 

@@ -111,10 +111,10 @@ class SQLStateStore:
         return self._database.watch_stops(listener)
 
     async def read_runs(
-        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0
+        self, owner: str, thread_id: str, *, since: int = 1, position: int = 0, limit: int | None = None
     ) -> list[RunLog]:
         """See `StateStore.read_runs`."""
-        return await self._database.read(log.read, owner, thread_id, since, position)
+        return await self._database.read(log.read, owner, thread_id, since, position, limit)
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
         """See `StateStore.load_state`."""

@@ -151,6 +151,20 @@ async def a_reader_may_count_from_the_last_run(open_store: OpenStore) -> None:
     assert await _read(store, since=-1, position=1) == [(3, [b"0"], False)]
 
 
+async def a_reader_may_ask_for_some_events_of_one_run(open_store: OpenStore) -> None:
+    store = open_store()
+    run = await begin(store)
+    await store.append(run, 0, [b"1", b"2", b"3"])
+    await store.append(run, 3, [b"4", b"5"])
+    running = await _read(store, since=1, position=1, limit=3)
+    assert running == [(1, [b"2", b"3", b"4"], False)]
+    await store.append(run, 5, [], ending=ending(compacted=[b"null"]))
+    await begin(store)
+    for position, limit, events in ((0, 1, [b"1"]), (2, 1, [b"3"]), (3, 9, [b"4", b"5"]), (5, 2, [])):
+        assert await _read(store, since=1, position=position, limit=limit) == [(1, events, False)]
+    assert await _read(store, since=-1, position=0, limit=2) == [(2, [], False)]
+
+
 async def a_log_is_whole_until_the_next_run_is_over(open_store: OpenStore) -> None:
     store = open_store()
     first = await begin(store)
