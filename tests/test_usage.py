@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ag_ui.core import RunAgentInput
+from langchain.agents import create_agent
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -113,6 +114,21 @@ def used(model: str, read: int, written: int, cached: int | None = None) -> dict
     return {"provider": "acme", "model": model, **counts, **details}
 
 
+def team() -> Any:
+    """An agent with one model, whose subagent has another."""
+    researcher: Any = create_agent(Model(name_="small"), name="researcher")
+
+    @tool
+    async def research() -> str:
+        """Researches."""
+        return str((await researcher.ainvoke({"messages": [("user", "Do it")]}))["messages"][-1].text)
+
+    return create_agent(Model(name_="large", tokens=(20, 7), calls="research"), tools=[research])
+
+
+USED_BY_TEAM = [used("large", 40, 14, 8), used("small", 10, 5, 4)]
+
+
 async def run_of(runtime: CopilotRuntime, run_id: str = "r1", context: RequestContext = ANN) -> Run:
     body: dict[str, Any] = {
         "threadId": f"t-{context.owner}",
@@ -199,6 +215,10 @@ async def test_a_graph_counts_all_its_models_those_in_tools_and_subgraphs_too() 
         entry["model"]: entry["totalTokens"] for entry in await usage_of(CopilotRuntime({"a": graph}))
     }
     assert by_model == {"small": 15, "inner": 4, "sub": 4}
+
+
+async def test_a_subagent_counts_with_its_agent() -> None:
+    assert await usage_of(CopilotRuntime({"a": team()})) == USED_BY_TEAM
 
 
 async def reporting(input: RunAgentInput) -> AsyncIterator[Event]:

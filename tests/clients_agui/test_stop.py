@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clients_agui.browser import CORE_CLIENTS, NEWEST_CLIENTS, only
+from copilotkit_runtime_py import CopilotRuntime
+from tests.clients.conftest import LiveServer
+from tests.clients_agui.browser import CORE_CLIENTS, NEWEST_CLIENTS, Client, only
 from tests.clients_agui.conftest import Mount, Visit
 from tests.clients_agui.steps import started
 from tests.clients_agui.view import assistant, shown, user
@@ -84,3 +86,23 @@ def test_a_stop_that_comes_too_late_does_no_harm(mount: Mount, visit: Visit) -> 
     page.stop()
     assert page.view() == expected
     assert visit(url).connect(thread="t1") == expected
+
+
+@only(*(Client("agui", version, "rest") for version in ("0.0.57", "0.0.59", "1.0.0")))
+def test_a_plain_client_that_leaves_stops_its_run_and_is_answered_when_it_asks_again(
+    live_server: LiveServer, visit: Visit, agent: ScriptedAgent
+) -> None:
+    runtime = CopilotRuntime({"default": agent.play("default", NEVER_ENDING)})
+    url = live_server.serve(runtime, stop_unread_runs=True)
+    page = visit(url)
+    page.sending("hi", thread="t1")
+    page.shows("far")
+    page.close()
+    assert agent.wait_for_call("default").played.result(10) is False
+    agent.play("default", run(*text("m2", "here I am")))
+    again = visit(url)
+    assert again.connect(thread="t1") == SO_FAR
+    view = again.send("again", id="u2", thread="t1")
+    assert view == shown(user("hi"), assistant("so far"), user("again", "u2"), assistant("here I am", "m2"))
+    assert [message["role"] for message in agent.calls[1].input["messages"]] == ["user", "assistant", "user"]
+    assert visit(url).connect(thread="t1") == view

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.clients_agui.conftest import Mount
+from tests.clients_agui.browser import Client, only
+from tests.clients_agui.conftest import Mount, Visit
 from tests.clients_agui.node import HERE
 from tests.clients_agui.test_threads import IN_TWO_PARTS
 from tests.scripted_agent import ScriptedAgent
@@ -30,8 +31,9 @@ def chat(url: str, word: str, environment: dict[str, str], agent: ScriptedAgent)
     return shown
 
 
+@only(Client("agui", "1.0.0", "rest"))
 def test_a_stream_that_is_cut_goes_on_and_the_agent_runs_once(
-    mount: Mount, agent: ScriptedAgent, node_environment: dict[str, str]
+    mount: Mount, visit: Visit, agent: ScriptedAgent, node_environment: dict[str, str]
 ) -> None:
     url = mount({"default": IN_TWO_PARTS})
     shown = chat(url, "two ", node_environment, agent)
@@ -41,3 +43,5 @@ def test_a_stream_that_is_cut_goes_on_and_the_agent_runs_once(
     assert second["lastEventId"].startswith("1:")
     assert (shown["answers"], shown["text"], shown["status"]) == (1, "one two three four", "ready")
     assert len(agent.calls) == 1
+    stored = visit(url).connect(thread="t1")["messages"]
+    assert [message["content"] for message in stored] == ["hi", "one two three four"]
