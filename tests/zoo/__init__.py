@@ -6,6 +6,7 @@ An animal is one file in `animals/`. It is found by its name and has
 - `chat`: what the user does, a list of `say(...)` and `answer(...)`;
 - `tools`, optional: the tools of the page, as functions from their arguments to a result;
 - `hidden`, optional: texts that nobody must see;
+- `once`, optional: texts that must not show more than once for a message of the user;
 - `removed`, optional: texts that the agent takes back on purpose;
 - `silent`, optional: the agent may have nothing to say;
 - `graph()` and `options`, optional: the graph and the provider's options, where `agent()` returns a provider;

@@ -52,6 +52,7 @@ class Animal:
     tools: Mapping[str, Callable[[Any], str]]
     hidden: Collection[str]
     removed: Collection[str]
+    once: Collection[str]
     silent: bool
     marks: Collection[Any]
 
@@ -71,6 +72,7 @@ class Animal:
             tools=get("tools", {}),
             hidden=get("hidden", ()),
             removed=get("removed", ()),
+            once=get("once", ()),
             silent=get("silent", False),
             marks=get("marks", ()),
         )

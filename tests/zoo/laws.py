@@ -38,6 +38,7 @@ class Laws:
                     each.content.name if each.kind == "call" else each.content
                 )
         self._stays(shown, "live")
+        self._check_once(shown)
         _check_results(shown, "live")
         if not isinstance(self.page, GraphQLPage):
             sent = self._results_sent()
@@ -101,6 +102,12 @@ class Laws:
     def _hides(self, raw: bytes) -> None:
         for text in self.page.animal.hidden:
             assert text.encode() not in raw, f"law 2: {text!r} shows"
+
+    def _check_once(self, shown: list[Shown]) -> None:
+        asked = sum(each.kind == "user" for each in shown)
+        for text in self.page.animal.once:
+            said = sum(each.kind == "text" and each.content == text for each in shown)
+            assert said <= asked, f"law 1: {text!r} shows {said} times: {shown}"
 
     def _stays(self, shown: list[Shown], when: str) -> None:
         removed = self.page.animal.removed

@@ -150,10 +150,7 @@ class RunCallbacks(BaseCallbackHandler):
             return
         if text := text_of(generation.message.content):
             generation.message.id = self.repetition.take_id(namespace, text) or generation.message.id
-            parts = namespace.split("|")
-            for end in range(1, len(parts) + 1):
-                answers = self._answers.setdefault("|".join(parts[:end]), {})
-                answers.setdefault(text, []).append(generation.message.id)
+            self._note_answer(namespace, generation.message.id, text)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Forgets the failed model call."""
@@ -196,9 +193,33 @@ class RunCallbacks(BaseCallbackHandler):
 
     # Events
 
-    def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> None:
+    def on_custom_event(
+        self,
+        name: str,
+        data: Any,
+        *,
+        run_id: UUID,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Passes the event on through the stream that the dispatching node writes to."""
+        if (emitted := emitted_message(name, data)) is not None:
+            self._note_answer(str((metadata or {}).get("langgraph_checkpoint_ns")), *emitted)
         _write(DispatchedEvent(name, data))
+
+    def _note_answer(self, namespace: str, id: str, text: str) -> None:
+        """Notes what a client has of a task, for the nodes around it."""
+        parts = namespace.split("|")
+        for end in range(1, len(parts) + 1):
+            answers = self._answers.setdefault("|".join(parts[:end]), {})
+            answers.setdefault(text, []).append(id)
+
+
+def emitted_message(name: str, data: Any) -> tuple[str, str] | None:
+    """Returns the id and the text of a message that a node shows by hand with the functions of the SDK."""
+    if name.removeprefix("copilotkit_") != "manually_emit_message" or not isinstance(data, Mapping):
+        return None
+    return str(data["message_id"]), str(data["message"])
 
 
 def _write(part: Any) -> None:

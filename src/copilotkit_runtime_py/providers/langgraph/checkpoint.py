@@ -27,6 +27,9 @@ class Checkpoints(Protocol):
     ) -> AsyncIterator[StateSnapshot]:
         """See `Pregel.aget_state_history`."""
 
+    async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
+        """See `Pregel.aget_state`."""
+
     async def aupdate_state(self, config: RunnableConfig, values: dict[str, Any]) -> Any:
         """See `Pregel.aupdate_state`."""
 
@@ -54,6 +57,7 @@ async def amend(
     if not isinstance(graph, Pregel):
         return await graph.amend(config, update)
     saver, found = await _load(graph, config)
+    graph = await _graph_at(graph, config)
     pending = {channel for channel, _ in _command_writes(found)}
     now: dict[str, Any] = {}
     later: dict[str, Any] = {}
@@ -81,6 +85,17 @@ async def heal(graph: Graph, config: RunnableConfig) -> None:
     changes = [(name, value) for name, value in writes if _stores_changes(graph, name)]
     if changes:
         await saver.aput_writes(replaced, changes, _COMMAND)
+
+
+async def _graph_at(graph: Graph, config: RunnableConfig) -> Graph:
+    """Returns the graph inside a graph to which a configuration points, or the graph itself."""
+    namespace = config.get("configurable", {}).get("checkpoint_ns") or ""
+    path = "|".join(part.partition(":")[0] for part in namespace.split("|") if not part.isdecimal())
+    if path:
+        async for name, inside in graph.aget_subgraphs(namespace=path, recurse=True):
+            if name == path:
+                return cast(Graph, inside)
+    return graph
 
 
 async def _load(graph: Graph, config: RunnableConfig) -> tuple[BaseCheckpointSaver[Any], CheckpointTuple]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from ag_ui_a2ui_toolkit import RENDER_A2UI_TOOL_DEF
-from langchain_core.messages import AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langgraph.types import Interrupt, StreamMode
 
 from ...agui import events
@@ -15,7 +15,7 @@ from ...agui.events import Event
 from ...agui.reducer import Transcript
 from ..langchain.call_ids import with_client_ids
 from ..langchain.message_stream import MessageStream
-from .callbacks import DispatchedEvent, ToolResult
+from .callbacks import DispatchedEvent, ToolResult, emitted_message
 from .conversation import ClientView, messages_in, visible
 from .history import is_stand_in, open_calls
 from .interrupts import announcement, to_agui_interrupt
@@ -328,9 +328,11 @@ class GraphMapper:
     # Events that nodes dispatch by hand, under the names of the upstream SDKs
 
     def _dispatched(self, name: str, data: Any) -> list[Event]:
+        if (message := emitted_message(name, data)) is not None:
+            id, text = message
+            self._messages.know([AIMessage(text, id=id)])
+            return [events.text_start(id), events.text_content(id, text), events.text_end(id)]
         match name.removeprefix("copilotkit_"):
-            case "manually_emit_message" if isinstance(data, Mapping):
-                return _message(str(data["message_id"]), str(data["message"]))
             case "manually_emit_tool_call" if isinstance(data, Mapping):
                 return _tool_call(str(data["id"]), str(data["name"]), data.get("args") or {})
             case "manually_emit_intermediate_state" | "manually_emit_state" if isinstance(data, Mapping):
@@ -341,10 +343,6 @@ class GraphMapper:
                 return [events.custom("Exit", True)]
             case _:
                 return [events.custom(name, to_json(data))]
-
-
-def _message(id: str, text: str) -> list[Event]:
-    return [events.text_start(id), events.text_content(id, text), events.text_end(id)]
 
 
 def _tool_call(id: str, name: str, args: Any) -> list[Event]:

@@ -140,15 +140,12 @@ async def plan_run(
             _view(schema, input, ids, conversation),
             Repetition(_interrupted(memory), said_since(sent, conversation)),
         )
+    if _is_unfinished(memory):
+        plan = await _going_on(graph, schema, input, config, memory, ids)
+        if plan is not None:
+            return plan
     answered = has_answer(input) and _is_unfinished(memory)
     turn = Turn(new_messages(sent, conversation)) if answered else next_turn(sent, conversation)
-    if _goes_on(schema, input, memory, turn, conversation):
-        whole = continued(conversation, turn.messages)
-        update |= _written(schema, conversation, whole)
-        rest = await amend(graph, config, _changed(update, current))
-        if rest:
-            await graph.aupdate_state(config, rest)
-        return Plan(None, config, [*_told(conversation, whole), *sent], _view(schema, input, ids, whole))
     if has_answer(input) and not turn.messages:
         raise AgentError("There is no open question on this thread to answer.", "NO_PENDING_INTERRUPT")
     before, kept = _without_waiting(conversation, memory), conversation
@@ -162,6 +159,54 @@ async def plan_run(
     view = _view(schema, input, ids, [*conversation, *whole], turn.fork_before)
     known = [*_told(conversation, whole), *sent]
     return Plan({**update, **_written(schema, before, whole)}, config, known, view)
+
+
+async def _going_on(
+    graph: Graph | Checkpoints,
+    schema: GraphSchema,
+    input: RunAgentInput,
+    config: RunnableConfig,
+    memory: StateSnapshot | None,
+    ids: CallIds,
+) -> Plan | None:
+    """Returns the plan that lets the graph go on where it stands; None if the request does not.
+
+    What the request brings is written where the graph stands, which may be a graph inside it.
+    """
+    place, inside = config, memory
+    if schema.breakpoints:
+        place, inside = await _innermost(graph, config, memory)
+    sent = to_langchain(input.messages)
+    conversation = with_client_ids(_remembered_conversation(schema, inside), ids)
+    answered = has_answer(input)
+    turn = Turn(new_messages(sent, conversation)) if answered else next_turn(sent, conversation)
+    if not _goes_on(schema, input, memory, turn, conversation):
+        return None
+    current = inside.values if inside is not None and isinstance(inside.values, Mapping) else {}
+    whole = continued(conversation, turn.messages)
+    update = _update(schema, input, current) | _written(schema, conversation, whole)
+    if place is not config:
+        update = {name: value for name, value in update.items() if name in current}
+    rest = await amend(graph, place, _changed(update, current))
+    if rest:
+        await graph.aupdate_state(place, rest)
+    return Plan(None, config, [*_told(conversation, whole), *sent], _view(schema, input, ids, whole))
+
+
+async def _innermost(
+    graph: Graph | Checkpoints, config: RunnableConfig, memory: StateSnapshot | None
+) -> tuple[RunnableConfig, StateSnapshot | None]:
+    """Returns the graph that stands at a breakpoint: its configuration and its state.
+
+    Of several that stand at one, side by side, it is the first.
+    """
+    if memory is None or all(task.state is None for task in memory.tasks):
+        return config, memory
+    place = config
+    found = await graph.aget_state(config, subgraphs=True)
+    while inside := [task.state for task in found.tasks if isinstance(task.state, StateSnapshot)]:
+        place, found = inside[0].config, inside[0]
+    return place, found
 
 
 def _told(before: Sequence[BaseMessage], after: Sequence[BaseMessage]) -> list[BaseMessage]:

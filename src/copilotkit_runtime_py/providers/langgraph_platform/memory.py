@@ -44,10 +44,14 @@ class Memory:
         self.reduced: frozenset[str] = frozenset()
         self.unwritten: dict[str, Any] = {}
 
-    async def aget_state(self) -> StateSnapshot:
+    async def aget_state(
+        self, config: RunnableConfig | None = None, *, subgraphs: bool = False
+    ) -> StateSnapshot:
         """Returns the present state."""
         client = self._server.client
-        state = await self._server.ask(lambda: client.threads.get_state(self._id, headers=self._headers))
+        state = await self._server.ask(
+            lambda: client.threads.get_state(self._id, subgraphs=subgraphs, headers=self._headers)
+        )
         found = snapshot_from(state, self._ids)
         self._checkpoint_id = found.config["configurable"].get("checkpoint_id")
         return found
@@ -78,7 +82,10 @@ class Memory:
     async def aupdate_state(self, config: RunnableConfig, values: dict[str, Any]) -> None:
         """Writes to the channels of a paused thread. See `Pregel.aupdate_state`."""
         client, sent = self._server.client, to_server(values, self._ids)
-        await self._server.ask(lambda: client.threads.update_state(self._id, sent, headers=self._headers))
+        place = _inside(config)
+        await self._server.ask(
+            lambda: client.threads.update_state(self._id, sent, checkpoint=place, headers=self._headers)
+        )
 
     async def amend(self, config: RunnableConfig, update: Mapping[str, Any]) -> dict[str, Any]:
         """Returns what a `Command` may write beside an answer.
@@ -88,6 +95,8 @@ class Memory:
         the server does not show what was written with the one before. So the thread's metadata has the
         channels, and a later answer does not write them again.
         """
+        if _inside(config) is not None:
+            return dict(update)
         record = (self._thread["metadata"] or {}).get(_ANSWERED)
         written: set[str] = set()
         if isinstance(record, dict) and record.get("checkpoint") == self._checkpoint_id:
@@ -151,17 +160,26 @@ def snapshot_of(thread: Thread) -> StateSnapshot:
 def _task(task: Mapping[str, Any], ids: MessageIds) -> PregelTask:
     error = task.get("error")
     result = task.get("result")
+    inside = task.get("state")
     if isinstance(result, dict) and isinstance(result.get("messages"), list):
         result = {**result, "messages": ids.outside(messages_from(result["messages"]))}
+    place: Any = _config(task["checkpoint"]) if task.get("checkpoint") else None
     return PregelTask(
         id=task["id"],
         name=task["name"],
         path=(),
         error=RuntimeError(error) if error else None,
         interrupts=tuple(Interrupt(**interrupt_from(each)) for each in task.get("interrupts") or ()),
-        state=None,
+        state=snapshot_from(cast(ThreadState, inside), ids) if inside else place,
         result=result,
     )
+
+
+def _inside(config: RunnableConfig) -> Any:
+    """Returns the checkpoint of a graph inside the graph to which a configuration points, if it does."""
+    place = config.get("configurable", {})
+    names = ("checkpoint_ns", "checkpoint_id")
+    return {name: place.get(name) for name in names} if place.get("checkpoint_ns") else None
 
 
 def _config(checkpoint: Any) -> RunnableConfig:

@@ -21,7 +21,8 @@ class MessageIds:
     """Translates the ids of a thread's messages.
 
     A node that said something and then asked says it again when it goes on with the answer. The server has it
-    under the id of the second time, and clients under that of the first.
+    under the id of the second time, and clients under that of the first. A node may also show a message by
+    hand, and then store it under another id.
 
     Args:
         metadata: the thread's metadata.
@@ -32,6 +33,7 @@ class MessageIds:
 
     def __init__(self, metadata: Mapping[str, Any] | None) -> None:
         self.changed = False
+        self._emitted: dict[str, list[tuple[str, str]]] = {}
         known = (metadata or {}).get(MESSAGE_IDS)
         self._outside: dict[str, str] = dict(known) if isinstance(known, Mapping) else {}
         self._inside = {outside: inside for inside, outside in self._outside.items()}
@@ -53,6 +55,20 @@ class MessageIds:
         """Returns the id that the server has for a message."""
         return self._inside.get(id or "", id)
 
+    def emit(self, namespace: str, id: str, text: str) -> None:
+        """Notes a message that a task shows by hand."""
+        self._emitted.setdefault(namespace, []).append((id, text))
+
+    def stored(self, namespace: str, message: BaseMessage) -> None:
+        """Gives a message that a task stores the id under which the task has shown it by hand."""
+        if not isinstance(message, AIMessage) or message.id is None or message.tool_calls:
+            return
+        entry = next((each for each in self._emitted.get(namespace, ()) if each[1] == message.text), None)
+        if entry is not None:
+            self._emitted[namespace].remove(entry)
+            self._rename(message.id, entry[0])
+            message.id = entry[0]
+
     def learn(self, namespace: str, result: Any, repetition: Repetition) -> None:
         """Takes what a task has returned, and finds in it what the task has said before.
 
@@ -65,10 +81,14 @@ class MessageIds:
             return
         for message in _answers(result):
             id = repetition.take_id(namespace, text_of(message.content))
-            if id is not None and message.id is not None and id != message.id:
-                self._outside[message.id] = id
-                self._inside[id] = message.id
-                self.changed = True
+            if id is not None and message.id is not None:
+                self._rename(message.id, id)
+
+    def _rename(self, inside: str, outside: str) -> None:
+        if inside != outside:
+            self._outside[inside] = outside
+            self._inside[outside] = inside
+            self.changed = True
 
 
 def _answers(result: Any) -> Iterable[AIMessage]:

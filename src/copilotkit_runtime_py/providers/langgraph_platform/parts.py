@@ -19,7 +19,7 @@ from langchain_core.messages import (
 from langgraph.types import Interrupt
 from pydantic import ValidationError
 
-from ..langgraph.callbacks import DispatchedEvent
+from ..langgraph.callbacks import DispatchedEvent, emitted_message
 from ..langgraph.repetition import Repetition
 from ..langgraph.visibility import INTERNAL
 from .message_ids import GENERATED, MessageIds
@@ -102,17 +102,23 @@ class Parts:
             return []
         if reason := self._observed.internal(str(message.id), metadata):
             metadata[INTERNAL] = reason
+        if not isinstance(message, AIMessageChunk):
+            self._ids.stored(str(metadata.get("langgraph_checkpoint_ns")), message)
         named = self._with_first_id(message, metadata)
         return [(where, "messages", each) for each in self._structured.message(named, metadata)]
 
     def _event(self, where: tuple[str, ...], data: bytes) -> list[Part]:
         """Most events say nothing here, and hold a whole state: they are not decoded."""
-        name = data[len(_FIRST) : data.find(b'"', len(_FIRST))] if data.startswith(_FIRST) else None
-        if name not in _READ and not (name == b"on_chain_start" and self._structured.reads(data)):
+        kind = data[len(_FIRST) : data.find(b'"', len(_FIRST))] if data.startswith(_FIRST) else None
+        if kind not in _READ and not (kind == b"on_chain_start" and self._structured.reads(data)):
             return []
         event = orjson.loads(data)
         if event.get("event") == "on_custom_event":
-            return [(where, "custom", DispatchedEvent(str(event.get("name")), event.get("data")))]
+            name, data = str(event.get("name")), event.get("data")
+            if (emitted := emitted_message(name, data)) is not None:
+                namespace = (event.get("metadata") or {}).get("langgraph_checkpoint_ns")
+                self._ids.emit(str(namespace), *emitted)
+            return [(where, "custom", DispatchedEvent(name, data))]
         self._observed.event(event)
         return [(where, "messages", each) for each in self._structured.event(event)]
 
