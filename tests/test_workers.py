@@ -21,6 +21,7 @@ from copilotkit_runtime_py.runs.run import Run, RunStatus
 from copilotkit_runtime_py.runtime import CopilotRuntime
 from copilotkit_runtime_py.state_store.base import AppendResult, Signal, StateStore
 from copilotkit_runtime_py.state_store.from_url import open_state_store
+from copilotkit_runtime_py.tools.actions import action_from
 from tests.well_formed import check_stream
 
 pytestmark = pytest.mark.anyio
@@ -366,6 +367,77 @@ async def test_a_run_whose_worker_is_gone_ends_with_an_error_and_keeps_what_was_
         later = await second.start("a", asked("r2"), ANN)
         await later.wait()
         assert (later.number, later.status) == (2, RunStatus.FINISHED)
+
+
+async def sending(input: RunAgentInput) -> AsyncIterator[Event]:
+    """Calls the server's tool, and says what came of it."""
+    if input.messages[-1].role == "tool":
+        yield events.text_start("m1")
+        yield events.text_content("m1", str(input.messages[-1].content))
+    else:
+        yield events.tool_call_start("c1", "send")
+        yield events.tool_call_end("c1")
+
+
+def granted(run_id: str) -> RunAgentInput:
+    resume = [{"interruptId": "c1", "status": "resolved", "payload": {"approved": True}}]
+    return asked(run_id, messages=[], resume=resume)
+
+
+def said(run: Run) -> str:
+    return "".join(entry.event.get("delta", "") for entry in run.entries)
+
+
+async def test_an_approval_is_answered_on_any_worker_and_the_tool_is_called_once(url: str) -> None:
+    calls: list[str] = []
+
+    async def send() -> str:
+        calls.append("sent")
+        return "sent"
+
+    action = action_from(send, approval=True)
+    async with workers(url) as worker:
+        first, second, third = (worker(sending, actions=[action]) for _ in range(3))
+        await (await first.start("a", asked(), ANN)).wait()
+        starts = [runtime.start("a", granted(f"r{n}"), ANN) for n, runtime in enumerate((second, third), 2)]
+        started = await asyncio.gather(*starts, return_exceptions=True)
+        runs = [run for run in started if isinstance(run, Run)]
+        for run in runs:
+            await run.wait()
+        assert calls == ["sent"]
+        assert [said(run) for run in runs if run.status is RunStatus.FINISHED] == ["sent"]
+
+
+async def test_a_tool_that_a_lost_worker_has_begun_to_call_is_not_called_again(url: str) -> None:
+    begun = asyncio.Event()
+    calls: list[str] = []
+
+    async def send() -> None:
+        calls.append("sent")
+        begun.set()
+        await asyncio.Event().wait()
+
+    action = action_from(send, approval=True)
+    store = Mortal(url, 0.2)
+    first = CopilotRuntime(
+        {"a": sending},
+        state_store=cast(StateStore, store),
+        limits=Limits(store_seconds=0.1),
+        actions=[action],
+    )
+    async with workers(url) as worker:
+        second = worker(sending, actions=[action])
+        await (await second.start("a", asked(), ANN)).wait()
+        await first.start("a", granted("r2"), ANN)
+        await begun.wait()
+        store.kill()
+        if (lost := (await second.connect("a", "t1", ANN)).run) is not None:
+            await read(lost)
+        again = await second.start("a", granted("r3"), ANN)
+        await again.wait()
+        assert calls == ["sent"]
+        assert "This call was interrupted. It may have been carried out." in said(again)
+    await first.aclose()
 
 
 @pytest.mark.parametrize("first_step", ["start", "load", "stop", "messages"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from ag_ui.core import RunAgentInput
 from copilotkit_runtime_py import CopilotRuntime, MemoryStateStore, RequestContext
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.errors import CopilotKitError, ThreadNotFoundError
+from copilotkit_runtime_py.guardrails import Guardrails, RuleValidator
 from copilotkit_runtime_py.runs.run import Run
 from tests.well_formed import check_stream
 
@@ -488,6 +491,29 @@ async def test_a_call_that_was_begun_is_never_begun_again(end: str, monkeypatch:
     assert [each["toolCallId"] for each in stopped] == ["c1"]
     again = await page.send(resume=[resolved("c1", YES)])
     assert (again[-1]["code"], len(runs)) == ("NO_PENDING_INTERRUPT", 1)
+
+
+async def test_an_answer_that_guardrails_deny_leaves_the_question_open() -> None:
+    guardrails = Guardrails(RuleValidator(deny=[re.compile("weapons")]))
+    agent = Playing(call("c1", "send"), said("m1", "Done."))
+    runtime, calls = mailing(agent, guardrails=guardrails)
+    page = Page(runtime)
+    await page.send(USER)
+    denied = await page.answer(c1={"approved": False, "reason": "buy weapons"})
+    assert denied[-1]["type"] == "RUN_ERROR"
+    assert (await page.open_questions(), calls, len(agent.inputs)) == (["c1"], [], 1)
+    assert results(await page.answer(c1=YES)) == {"c1": "sent to "}
+
+
+async def test_who_approved_what_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    runtime, _ = mailing(Playing(call("c1", "send", '{"to":"secret"}'), said("m1", "Done.")))
+    page = Page(runtime)
+    await page.send(USER)
+    with caplog.at_level(logging.INFO, "copilotkit_runtime_py.tools.approvals"):
+        await page.answer(c1=YES)
+    messages = [each.getMessage() for each in caplog.records if each.name.endswith("approvals")]
+    assert messages == ["the user approved call 'c1' of send"]
+    assert "secret" not in caplog.text
 
 
 async def test_a_tool_that_is_gone_is_a_result() -> None:

@@ -21,20 +21,28 @@ export function paintInterrupts(target, session) {
 
 function question(interrupt, session) {
   const field = el("input", { type: "text", "aria-label": "Your answer", placeholder: "Your answer, text or JSON", autocomplete: "off" });
+  const asked = standard(interrupt);
+  const [yes, no] = asked.responseSchema?.properties?.approved ? [{ approved: true }, { approved: false }] : ["yes", "no"];
   const answer = (value) => () => session.answer(interrupt, value);
   const form = el("form", { class: "question" },
-    el("p", { class: "asks" }, "The agent asks", reason(interrupt)),
-    ...words(interrupt),
+    el("p", { class: "asks" }, "The agent asks", reason(asked)),
+    ...words(asked),
     el("div", { class: "answer" }, field, el("button", { type: "submit", class: "primary" }, "Answer")),
     el("div", { class: "quick" },
-      el("button", { type: "button", onclick: answer("yes") }, "Yes"),
-      el("button", { type: "button", onclick: answer("no") }, "No"),
+      el("button", { type: "button", onclick: answer(yes) }, "Yes"),
+      el("button", { type: "button", onclick: answer(no) }, "No"),
       interrupt.outcome ? el("button", { type: "button", class: "ghost", onclick: answer(undefined) }, "Cancel") : null));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     session.answer(interrupt, value(field.value));
   });
   return form;
+}
+
+/** The AG-UI interrupt that a question is. The older forms have the one for an approval as JSON text. */
+function standard(interrupt) {
+  const value = typeof interrupt.value === "string" ? parsed(interrupt.value) : null;
+  return value?.reason === "tool_call" ? value : interrupt;
 }
 
 /** What kind of question it is. Names that a framework gives, such as `langgraph:interrupt`, say nothing to a person. */
@@ -60,10 +68,14 @@ function json(value) {
 
 /** An answer that is a JSON object or list is sent as such, all else as the text that it is. */
 function value(text) {
-  if (/^\s*[{[]/.test(text)) {
-    try {
-      return JSON.parse(text);
-    } catch { /* a text that begins like JSON */ }
+  return parsed(text) ?? text;
+}
+
+function parsed(text) {
+  if (!/^\s*[{[]/.test(text)) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // a text that begins like JSON
   }
-  return text;
 }
