@@ -102,9 +102,9 @@ async def test_a_frame_calls_tools_and_reads_resources_of_its_server(url: str) -
         )
 
     assert called == {"content": [{"type": "text", "text": "tock"}], "isError": False}
-    assert read == {
-        "contents": [{"uri": URI, "mimeType": "text/html;profile=mcp-app", "text": "<p>12:00</p>"}]
-    }
+    (content,) = read["contents"]
+    assert (content["uri"], content["mimeType"]) == (URI, "text/html;profile=mcp-app")
+    assert 'const text = "\\u003cp>12:00\\u003c/p>";' in content["text"]
     assert (alive, logged) == ({}, {"success": True})
 
 

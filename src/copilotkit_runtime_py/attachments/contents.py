@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
@@ -92,8 +93,11 @@ class WithContents(Provider):
     async def _data(self, record: AttachmentRecord) -> str | None:
         """Returns a file in base64, or None if it was deleted meanwhile."""
         # A part is a multiple of three bytes long, so that what is encoded apart can be put together.
-        pieces = [base64.b64encode(part) async for part in self._files.read(record)]
-        data = b"".join(pieces).decode("ascii")
+        pieces: list[str] = []
+        async for part in self._files.read(record):
+            pieces.append(base64.b64encode(part).decode("ascii"))
+            await asyncio.sleep(0)
+        data = "".join(pieces)
         return data if len(data) == -(-record.size // 3) * 4 else None
 
 

@@ -24,6 +24,7 @@ from ..state_store.base import AgentState, RunLog, StateStore
 from .links import MARK, Link, Signer
 from .media_types import HEAD_BYTES, media_type_of
 
+_KIBIBYTE: Final = 1024
 _MEBIBYTE: Final = 1024 * 1024
 
 
@@ -180,6 +181,8 @@ class Attachments:
 def too_large(limits: Limits) -> str:
     """Returns what a page is told of a file that is too large."""
     size = limits.attachment_bytes
-    shown = f"{size // _MEBIBYTE} MiB" if size % _MEBIBYTE == 0 else f"{size} bytes"
+    shown = f"{size // _KIBIBYTE} KiB" if size % _KIBIBYTE == 0 else f"{size} bytes"
+    if size % _MEBIBYTE == 0:
+        shown = f"{size // _MEBIBYTE} MiB"
     setting = "--limit attachment_bytes=N (Limits.attachment_bytes)"
     return f"The file exceeds {shown}. The server's {setting} sets this."

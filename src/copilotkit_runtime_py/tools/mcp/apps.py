@@ -12,9 +12,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from mcp import McpError, types
-from pydantic import AnyUrl, ValidationError
+from pydantic import AnyUrl
 
+from ...agui.events import encode
 from ...logs.records import get_logger
+from .isolation import UI_SCHEME, isolated
 from .session import ConnectionLostError
 
 logger = get_logger(__name__)
@@ -24,6 +26,8 @@ EXTENSION: Final = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;prof
 """The client capability by which a server offers tools with a user interface."""
 
 _MAX_SHOWN: Final = 200
+# A user interface is one document with all its scripts.
+_MAX_BYTES: Final = 16 * 1024 * 1024
 _FAILED: Final = {"error": "MCP request failed"}
 
 
@@ -56,12 +60,12 @@ def server_hash(transport: str, url: str) -> str:
 
 
 def resource_uri(tool: types.Tool) -> str | None:
-    """Returns the URI of a tool's user interface, if it brings one."""
+    """Returns the URI of a tool's user interface, if it brings one. Its scheme has to be `ui`."""
     meta = tool.meta or {}
     ui = meta.get("ui")
     uri = ui.get("resourceUri") if isinstance(ui, Mapping) else None
     uri = uri or meta.get("ui/resourceUri")
-    return uri if isinstance(uri, str) and uri else None
+    return uri if isinstance(uri, str) and uri.startswith(UI_SCHEME) else None
 
 
 def is_visible_to(tool: types.Tool, audience: str) -> bool:
@@ -102,11 +106,12 @@ async def answer(servers: Iterable[AppServer], request: Mapping[str, Any]) -> An
         if method == "tools/call":
             return await _call_tool(server, params)
         if method == "resources/read":
-            return _json(await server.read_resource(AnyUrl(str(params.get("uri")))))
+            resource = await server.read_resource(AnyUrl(str(params.get("uri"))))
+            return _bounded(isolated(_json(resource)))
         if method == "ping":
             await server.ping()
             return {}
-    except (McpError, ConnectionLostError, ValidationError) as error:
+    except (McpError, ConnectionLostError, ValueError) as error:
         logger.warning("the MCP server %s did not answer %s of a frame: %r", server.name, method, error)
         return _FAILED
     if method == "notifications/message":
@@ -119,7 +124,14 @@ async def _call_tool(server: AppServer, params: Mapping[str, Any]) -> Any:
     name, arguments = params.get("name"), params.get("arguments")
     if not any(tool.name == name for tool in await server.app_tools()):
         return {"error": f"Unknown tool: {_shown(name)}"}
-    return _json(await server.call_raw(str(name), arguments if isinstance(arguments, dict) else {}))
+    result = await server.call_raw(str(name), arguments if isinstance(arguments, dict) else {})
+    return _bounded(_json(result))
+
+
+def _bounded(result: Any) -> Any:
+    if len(encode(result)) > _MAX_BYTES:
+        return {"error": f"The server's answer exceeds {_MAX_BYTES // 2**20} MiB."}
+    return result
 
 
 def _shown(value: Any) -> str:

@@ -5,20 +5,22 @@ import { Frame } from "../Frame";
 import { settings } from "../settings";
 import { useAskBeforeColor, useColor } from "./color";
 import { Interrupts } from "./Interrupts";
+import { onUpload } from "./upload";
 
 const { runtimeUrl, agent, useSingleEndpoint, headers, properties } = settings;
 
 export function App() {
   const [errors, setErrors] = useState<string[]>([]);
+  const onError = (message: string) => setErrors((known) => [...known, message]);
   return (
     <CopilotKitProvider
       runtimeUrl={runtimeUrl}
       useSingleEndpoint={useSingleEndpoint}
       headers={headers}
       properties={properties}
-      onError={({ error }) => setErrors((known) => [...known, error.message])}
+      onError={({ error }) => onError(error.message)}
     >
-      <Page />
+      <Page onError={onError} />
       {errors.map((error, index) => (
         <p key={index} role="alert">
           {error}
@@ -30,7 +32,7 @@ export function App() {
 
 const useColorTool = settings.asksFirst ? useAskBeforeColor : useColor;
 
-function Page() {
+function Page({ onError }: { onError: (message: string) => void }) {
   const [threadId, setThreadId] = useState(settings.threadId);
   const [background, setBackground] = useState("white");
   const shared = useAgent({ agentId: agent }).agent;
@@ -44,7 +46,12 @@ function Page() {
       threadId={threadId}
       onThread={setThreadId}
     >
-      <CopilotChat agentId={agent} threadId={threadId} className="chat" />
+      <CopilotChat
+        agentId={agent}
+        threadId={threadId}
+        className="chat"
+        attachments={{ enabled: true, onUpload, onUploadFailed: ({ message }) => onError(message) }}
+      />
       <Interrupts agentId={agent} />
     </Frame>
   );
