@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 import shutil
 import signal
@@ -10,10 +11,12 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from copilotkit_runtime_py.app.settings import demo_agent
 from copilotkit_runtime_py.cli import cli
 
 pytestmark = pytest.mark.processes
@@ -77,13 +80,16 @@ def test_serve_without_agents_says_how_to_name_one(tmp_path: Path, monkeypatch: 
     result = run("serve")
 
     assert result.exit_code == 2
-    assert "pass --agent NAME=TARGET or --config, or start where a langgraph.json is" in result.output
+    assert (
+        "name one, such as my_agent.py:graph, pass --config, or start where a langgraph.json is"
+        in result.output
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--agent", "chat"], "write NAME=TARGET"),
+        (["--agent", "chat"], "write TARGET or NAME=TARGET"),
         (["--agent", "chat=nowhere"], "'nowhere' is not a valid target"),
         (["--agent", "chat=surely_missing:graph"], "The module 'surely_missing'"),
         (["--agent", "chat=sys:maxsize"], "The agent 'chat' cannot be served: int is not an agent"),
@@ -121,7 +127,7 @@ def test_a_taken_port_is_told_with_the_way_out(command: list[str]) -> None:
 
 def test_the_demo_takes_the_next_free_port_where_none_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     # The agent cannot be loaded, so the command ends before it serves.
-    monkeypatch.setattr("copilotkit_runtime_py.cli.demo.DEMO_AGENT", ("demo", "surely_missing:graph"))
+    monkeypatch.setattr("copilotkit_runtime_py.cli.demo.demo_agent", lambda: {"demo": "surely_missing:graph"})
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr("copilotkit_runtime_py.cli.listener.DEFAULT_PORT", port)
@@ -131,18 +137,77 @@ def test_the_demo_takes_the_next_free_port_where_none_was_asked_for(monkeypatch:
     assert f"Port {port} is taken: using " in result.output
 
 
-def test_the_demo_without_langgraph_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("copilotkit_runtime_py.demo")]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in ("langgraph", "langchain_core"):
-        for module in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
-            monkeypatch.delitem(sys.modules, module)
-        monkeypatch.setitem(sys.modules, name, None)
+def test_the_demo_without_langgraph_serves_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langgraph", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "langgraph" else name)
 
-    result = run("demo", "--port", "0")
+    assert demo_agent() == {"demo": "copilotkit_runtime_py.demo.function:agent"}
 
-    assert result.exit_code == 1
-    assert "pip install 'copilotkit-runtime-py[langgraph]'" in result.output
+
+def test_a_plain_get_of_the_url_says_what_to_do_with_a_line_that_works(tmp_path: Path) -> None:
+    with started(tmp_path, "demo", "--port", "0") as banner:
+        url = banner[0].removeprefix("CopilotKit runtime: ")
+        told = httpx.get(url)
+        line = next(line for line in told.text.splitlines() if line.startswith("  curl "))
+        words = shlex.split(line)
+        run_line = httpx.post(words[2], content=words[-1], headers={"content-type": "application/json"})
+
+    assert told.headers["content-type"] == "text/plain; charset=utf-8"
+    assert told.text.startswith("This is a CopilotKit runtime")
+    assert f'runtimeUrl="{url}"' in told.text
+    assert "Agents: demo" in told.text
+    assert '"type":"RUN_FINISHED"' in run_line.text
+
+
+def test_agents_are_positional_arguments_and_named_by_their_targets(tmp_path: Path) -> None:
+    (tmp_path / "my_agent.py").write_text(AGENT.replace("agent(", "booking(") + AGENT)
+
+    with started(
+        tmp_path,
+        "serve",
+        "my_agent.py:agent",
+        "my_agent.py:booking",
+        "far=http://127.0.0.1:1/",
+        "--port",
+        "0",
+    ) as banner:
+        url = banner[0].removeprefix("CopilotKit runtime: ")
+        info = httpx.get(f"{url}/info").json()
+
+    assert banner[1] == "Agents: my_agent, booking, far (no default: a page names one)"
+    assert banner[2] == f"Playground: open {url} in a browser"
+    assert list(info["agents"]) == ["my_agent", "booking", "far"]
+
+
+def test_an_agent_on_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COPILOTKIT_AGENTS", "a=http://127.0.0.1:1/")
+
+    assert [row["name"] for row in json.loads(run("agents", "--json").stdout)] == ["a"]
+    named = run("agents", "--json", "http://127.0.0.1:1/far")
+    assert [row["name"] for row in json.loads(named.stdout)] == ["far"]
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "copilotkit_runtime_py", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert done.stdout.startswith("Usage: python -m copilotkit_runtime_py [OPTIONS] COMMAND")
+
+
+def help_texts(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    yield path, run(*path, "--help").output
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), name)
+            assert found is not None
+            yield from help_texts(found, *path, name)
+
+
+def test_every_help_text_is_whole_and_every_command_has_an_example() -> None:
+    for path, text in help_texts(cli):
+        assert "..." not in re.sub(r"(\[?[A-Z]+\]?)\.\.\.", r"\1", text), path
+        if path and path != ("threads",):
+            assert f"copilotkit-runtime-py {' '.join(path)}" in text, path
 
 
 def test_serve_answers_at_the_address_that_it_prints(tmp_path: Path) -> None:
@@ -205,9 +270,10 @@ def test_the_demos_curl_line_streams_a_reply(tmp_path: Path) -> None:
             check=True,
         ).stdout
 
-    assert 'content-type: multipart/mixed; boundary="-"' in answer.lower()
-    assert answer.count('"path":["generateCopilotResponse","messages"') > 5
-    assert answer.rstrip().endswith("-----")
+    assert "content-type: text/event-stream" in answer.lower()
+    assert answer.count('data: {"type":"TEXT_MESSAGE_CONTENT"') > 5
+    assert answer.rstrip().rpartition("data: ")[2].startswith('{"type":"RUN_FINISHED"')
+    assert len(line) < 250
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
@@ -248,9 +314,9 @@ SERVE = ("serve", "--port", "0", "--agent", "a=http://127.0.0.1:1/")
         ),
     ],
 )
-def test_the_banner_tells_where_threads_are_kept(store: tuple[str, ...], told: str, tmp_path: Path) -> None:
+def test_the_banner_says_where_threads_are_stored(store: tuple[str, ...], told: str, tmp_path: Path) -> None:
     with started(tmp_path, *SERVE, *store) as banner:
-        assert banner[1] == told.format(directory=tmp_path)
+        assert banner[3] == told.format(directory=tmp_path)
 
 
 def test_the_file_of_the_threads_is_kept_out_of_git(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import re
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from copilotkit_runtime_py.app.settings import Settings
+from copilotkit_runtime_py.cli.server import watched_directories
 from tests.test_cli import AGENT, run, started
 
 pytestmark = pytest.mark.processes
@@ -53,12 +56,10 @@ def test_the_langgraph_json_is_found_and_the_playground_is_named(tmp_path: Path)
     with started(tmp_path, *DEV, "--no-reload") as banner:
         url = url_in(banner)
         agents = httpx.get(f"{url}/info").json()["agents"]
-        page = httpx.get(
-            banner[2].removeprefix("Playground: "), headers={"accept": "text/html"}, follow_redirects=True
-        )
+        page = httpx.get(url, headers={"accept": "text/html"})
 
-    assert banner[1] == f"Agents: those of {tmp_path}/langgraph.json"
-    assert banner[2] == f"Playground: {url.removesuffix('api/copilotkit')}"
+    assert banner[1] == "Agents: first (default)"
+    assert banner[2] == f"Playground: open {url} in a browser"
     assert list(agents) == ["first", "default"]
     assert page.headers["content-type"] == "text/html; charset=utf-8"
 
@@ -98,25 +99,75 @@ def watched(directory: Path) -> Iterator[tuple[str, list[str], threading.Conditi
         process.stderr.close()
 
 
-def test_a_changed_file_is_served_and_a_broken_one_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_broken_file_is_answered_with_its_error_until_it_is_mended(tmp_path: Path) -> None:
     file = tmp_path / "agent.py"
     file.write_text("def agent(:")
+    page = {"accept": "text/html"}
+    origin = "http://localhost:5173"
+    graphql = {"accept": "application/graphql-response+json, application/json, multipart/mixed"}
+    broken = f"{file} cannot be imported: SyntaxError: invalid syntax ({file}:1)"
+    crashing = f"{file} cannot be imported: ZeroDivisionError: division by zero ({file}:1)"
     with watched(tmp_path) as (url, said, changed):
 
-        def wait_for(line: str) -> None:
+        def wait_for(line: str, times: int = 1) -> None:
             with changed:
-                assert changed.wait_for(lambda: any(line in each for each in said), 30), "".join(said)
+                enough = changed.wait_for(lambda: sum(line in each for each in said) >= times, 30)
+                assert enough, "".join(said)
 
-        wait_for("Error: ")
-        file.write_text(AGENT)
         wait_for("Application startup complete.")
+        refused = httpx.post(f"{url}/agent/default/run", json=RUN, headers={"origin": origin})
+        info = httpx.get(f"{url}/info")
+        asked = httpx.post(url, json={"query": "{ hello }"}, headers=graphql)
+        shown = httpx.get(url, headers=page)
+        file.write_text(AGENT)
+        wait_for("Application startup complete.", 2)
         mended = answer(url)
+        file.write_text("1 / 0")
+        wait_for("Application startup complete.", 3)
+        again = httpx.get(url, headers=page)
+        file.write_text("import sys; sys.exit('bye')")
+        wait_for("Application startup complete.", 4)
+        left = httpx.get(f"{url}/info")
 
-    assert [line for line in said if line.startswith("Error: ")] == [
-        f"Error: {file} cannot be imported: SyntaxError: invalid syntax ({file}:1)\n"
+    assert (refused.status_code, refused.json()["message"]) == (503, broken)
+    assert refused.headers["access-control-allow-origin"] == origin
+    assert (info.status_code, info.json()["message"]) == (503, broken)
+    assert (asked.status_code, asked.json()["errors"][0]["message"]) == (200, broken)
+    assert shown.status_code == again.status_code == 503
+    assert "def agent(:\n              ^\nSyntaxError: invalid syntax</pre>" in shown.text
+    assert "Good morning" in mended
+    assert "1 / 0" in again.text
+    assert (left.status_code, "SystemExit(&#x27;bye&#x27;)" in left.text) == (503, False)
+    assert "exits when it is imported: SystemExit('bye')" in left.json()["message"]
+    assert [line for line in said if line.startswith("Error: ")][:2] == [
+        f"Error: {broken}\n",
+        f"Error: {crashing}\n",
     ]
     assert not [line for line in said if "Traceback" in line]
-    assert "Good morning" in mended
+
+
+def test_outside_development_a_broken_file_is_answered_without_its_error(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text("s3cret = (:")
+    arguments = ("--reload", "--agent", "chat=agent.py:agent", "--store", "memory")
+    with started(tmp_path, "serve", "--port", "0", *arguments) as banner:
+        url = banner[0].removeprefix("CopilotKit runtime: ")
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=30) as client:
+            answers = [client.get(f"{url}/info"), client.get(url, headers={"accept": "text/html"})]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert all("cannot be loaded" in answer.text for answer in answers)
+    assert not any("s3cret" in answer.text or "SyntaxError" in answer.text for answer in answers)
+
+
+def test_the_directory_of_an_agent_elsewhere_is_watched(tmp_path: Path) -> None:
+    elsewhere, here = tmp_path / "elsewhere", tmp_path / "here"
+    here.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "agent.py").touch()
+    settings = Settings(agents={"chat": str(elsewhere / "agent.py:agent"), "far": "http://127.0.0.1:1/"})
+
+    with contextlib.chdir(here):
+        assert watched_directories(settings) == [str(here), str(elsewhere)]
 
 
 def test_without_agents_it_is_told_how_to_name_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +176,7 @@ def test_without_agents_it_is_told_how_to_name_one(tmp_path: Path, monkeypatch: 
     result = run("dev")
 
     assert result.exit_code == 2
-    assert "pass --agent NAME=TARGET or --config, or start where a langgraph.json is" in result.output
+    assert "name one, such as my_agent.py:graph, pass --config, or start where a" in result.output
 
 
 def test_off_loopback_it_is_told_what_others_can_read(

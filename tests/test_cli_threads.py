@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from copilotkit_runtime_py import CopilotRuntime, create_router, open_state_store
 from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.cli.threads import title_of
 from copilotkit_runtime_py.errors import StoreUnavailableError
 from copilotkit_runtime_py.state_store.base import RunRecord
 from copilotkit_runtime_py.state_store.sql.store import SQLStateStore
@@ -78,8 +79,9 @@ def test_the_threads_of_an_owner_are_listed_the_last_changed_first(store: str) -
 
     output = run("threads", "list").output.splitlines()
 
-    assert [line.split()[-2:] for line in output[1:]] == [["t2", "greeter"], ["t1", "greeter"]]
-    assert output[0].split() == ["CHANGED", "ID", "AGENT", "NAME"]
+    rows = [line.split()[-3:] for line in output[1:]]
+    assert rows == [["t2", "greeter", "hello"], ["t1", "greeter", "hello"]]
+    assert output[0].split() == ["CHANGED", "ID", "AGENT", "TITLE"]
     assert listed("--owner", "ada") == ["t3"]
     assert listed("--limit", "1") == ["t2"]
     assert listed("--agent", "another") == []
@@ -106,7 +108,7 @@ def test_a_thread_is_shown_as_a_conversation(store: str) -> None:
 
     lines = run("threads", "show", "t1").output.splitlines()
 
-    assert lines[0] == "t1"
+    assert lines[0] == "hello"
     assert lines[1].startswith("greeter, 1 run, changed ")
     assert lines[3:] == ["user: hello", 'assistant: Good morning paint({"color":"red"})']
 
@@ -237,7 +239,7 @@ def test_threads_are_deleted_once_that_is_confirmed(store: str) -> None:
     refused = run("threads", "delete", "t1")
     deleted = run("threads", "delete", "t1", "t2", "--yes")
 
-    assert "Permanently delete t1 owned by 'anonymous'? [y/N]" in refused.output
+    assert "Permanently delete t1 (hello), owned by 'anonymous'? [y/N]" in refused.output
     assert refused.exit_code == 1
     assert "Deleted t1.\nDeleted t2.\n" in deleted.output
     assert "What an agent itself remembers stays" in deleted.output
@@ -260,6 +262,46 @@ def test_what_an_agent_remembers_goes_with_the_thread_where_the_agent_is_found(
 
     assert result.output == "Deleted t1.\n"
     assert "assistant: 1 before this" in run("threads", "show", "t1").output.splitlines()
+
+
+def test_the_beginning_of_an_id_is_enough_if_no_other_id_begins_so(store: str) -> None:
+    talk(store, "abc-1", "abc-2", "abc", "xyz-1")
+
+    shown = run("threads", "show", "xy").output
+    exact = run("threads", "delete", "abc", "--yes").output
+    unclear = run("threads", "delete", "abc", "xyz", "--yes")
+    deleted = run("threads", "delete", "abc-1", "x", "--yes").output
+
+    assert "user: hello" in shown
+    assert exact.startswith("Deleted abc.\n")
+    assert (unclear.exit_code, unclear.output) == (
+        1,
+        "Error: Several threads begin with 'abc': abc-2, abc-1.\n",
+    )
+    assert deleted.startswith("Deleted abc-1.\nDeleted xyz-1.\n")
+    assert listed() == ["abc-2"]
+    assert run("threads", "show", "").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        ("hello", "hello"),
+        ("  two\nlines ", "two lines"),
+        ("word " * 30, f"{'word ' * 11}word…"),
+        ("x" * 100, f"{'x' * 59}…"),
+        ([{"type": "text", "text": "see"}, {"type": "image"}, {"type": "text", "text": "this"}], "see this"),
+        (None, ""),
+    ],
+)
+def test_a_thread_without_a_name_is_titled_by_its_first_message(content: Any, title: str) -> None:
+    messages = [
+        {"id": "s", "role": "system", "content": "Be brief."},
+        {"id": "1", "role": "user", "content": content},
+        {"id": "2", "role": "user", "content": "later"},
+    ]
+
+    assert title_of(messages) == title
 
 
 @pytest.mark.parametrize("command", ["show", "export", "delete"])

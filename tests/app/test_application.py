@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from copilotkit_runtime_py import CopilotRuntime
 from copilotkit_runtime_py.app.application import create_app, retention_of, with_agents
-from copilotkit_runtime_py.app.settings import DEMO_AGENT, Settings, SettingsError
+from copilotkit_runtime_py.app.settings import Settings, SettingsError, demo_agent
 from copilotkit_runtime_py.providers.target import TargetError
 from copilotkit_runtime_py.state_store.base import Retention
 
@@ -218,7 +218,7 @@ def test_without_agents_the_langgraph_json_of_the_working_directory_is_taken(
 def test_with_nothing_else_the_demo_agent_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert with_agents(Settings()) == Settings(agents=dict([DEMO_AGENT]))
+    assert with_agents(Settings()) == Settings(agents=demo_agent())
 
 
 @pytest.mark.parametrize(

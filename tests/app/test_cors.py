@@ -126,6 +126,9 @@ def came_from(client: str, server: str, **headers: str) -> Scope:
         "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
         "client": (client, 50_000),
         "server": (server, 8000),
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/",
     }
 
 

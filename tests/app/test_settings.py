@@ -64,10 +64,27 @@ def test_a_target_may_hold_equals_signs() -> None:
     assert parse_agents(["remote=http://host/?a=b"]) == {"remote": "http://host/?a=b"}
 
 
-@pytest.mark.parametrize("pair", ["chat", "=agent:graph", "chat=", ""])
-def test_an_agent_without_name_or_target_is_refused(pair: str) -> None:
-    with pytest.raises(SettingsError, match="write NAME=TARGET"):
+@pytest.mark.parametrize("pair", ["chat", "=agent:graph", "chat=", "", "agent.py", ":graph", "agent.py:"])
+def test_what_is_not_an_agent_is_refused(pair: str) -> None:
+    with pytest.raises(SettingsError, match="write TARGET or NAME=TARGET"):
         parse_agents([pair])
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("my_agent.py:graph", "my_agent"),
+        ("src/team/research.py:Flow", "research"),
+        ("agents.py:booking", "booking"),
+        ("my_app.chat:graph", "chat"),
+        ("openai:gpt-4.1-mini", "gpt-4.1-mini"),
+        ("https://agents.example.com/v1/research/?key=1", "research"),
+        ("http://127.0.0.1:8001", "127.0.0.1"),
+        ("langgraph+https://host.example/booking", "booking"),
+    ],
+)
+def test_a_target_alone_names_its_agent(target: str, name: str) -> None:
+    assert parse_agents([target]) == {name: target}
 
 
 def test_an_agent_given_twice_is_refused() -> None:

@@ -38,6 +38,15 @@ def _npm(project: Path, *arguments: str) -> None:
         pytest.fail(f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
 
 
+def install(project: Path) -> Path:
+    """Returns the folder of a page's packages; they are installed anew only when the lock file changed."""
+    installed = project / "node_modules" / ".installed"
+    if not _is_newer(installed, project / "package-lock.json", project / "package.json"):
+        _npm(project, "ci", "--no-audit", "--no-fund")
+        installed.touch()
+    return installed.parent
+
+
 def build(project: Path, *others: Path) -> Path:
     """Returns the folder of a built page; packages and page are made anew only when their sources changed.
 
@@ -45,10 +54,7 @@ def build(project: Path, *others: Path) -> Path:
         project: the page's folder.
         others: files elsewhere that the page is made of.
     """
-    installed = project / "node_modules" / ".installed"
-    if not _is_newer(installed, project / "package-lock.json", project / "package.json"):
-        _npm(project, "ci", "--no-audit", "--no-fund")
-        installed.touch()
+    installed = install(project) / ".installed"
     built = project / "dist" / ".built"
     sources = [
         path for path in (*project.iterdir(), *(project / "src").rglob("*"), *others) if path.is_file()

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 import copilotkit_runtime_py.demo.agent as demo
 from copilotkit_runtime_py.app.application import create_app
-from copilotkit_runtime_py.app.settings import DEMO_AGENT, Settings
+from copilotkit_runtime_py.app.settings import Settings, demo_agent
 from copilotkit_runtime_py.demo.model import ScriptedChatModel
 
 
@@ -36,7 +36,7 @@ def test_the_demo_asks_and_takes_the_answer(
 ) -> None:
     monkeypatch.setattr(demo, "model", ScriptedChatModel(delay=0))
     url = "memory" if store == "memory" else f"sqlite:///{tmp_path}/threads.db"
-    settings = Settings(agents=dict([DEMO_AGENT]), store=url)
+    settings = Settings(agents=demo_agent(), store=url)
 
     with TestClient(create_app(settings)) as client:
         asked = say(client, "book a table for two")

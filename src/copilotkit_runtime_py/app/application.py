@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,7 +24,7 @@ from .cors import add_cors
 from .graceful_stop import drain_on_signal
 from .health import StoreCheck, create_health_router
 from .hosts import LoopbackHosts
-from .settings import DEMO_AGENT, Settings, SettingsError, find_config
+from .settings import Settings, SettingsError, demo_agent, find_config
 
 logger = get_logger(__name__)
 
@@ -127,7 +126,4 @@ def with_agents(settings: Settings) -> Settings:
     config = find_config()
     if config is not None:
         return dataclasses.replace(settings, config=config)
-    if importlib.util.find_spec("langgraph") is None:
-        return settings
-    name, target = DEMO_AGENT
-    return dataclasses.replace(settings, agents={name: target})
+    return dataclasses.replace(settings, agents=demo_agent())

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .. import telemetry
@@ -32,6 +32,7 @@ from .headers import HeaderPolicy
 from .hosts import is_local
 from .identity import Identify, Refusal, is_exposed, owner_of, refusal_of
 from .request_body import BodyError, bounded_body, read_body
+from .welcome import welcome
 
 _METHODS: Final = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE"]
 
@@ -222,6 +223,8 @@ class _Endpoint:
         telemetry.annotate(request_id=context.request_id, owner=logs.owner_hash(context.owner))
         if _is_page(request):
             return Response(playground.page(request.url.path), headers=playground.headers())
+        if _asks_what_this_is(request):
+            return await self._welcome(request, context)
         if request.method == "GET" and (asset := playground.asset(request.path_params.get("rest", ""))):
             return asset
         body = await read_body(request, self._limits)
@@ -234,6 +237,14 @@ class _Endpoint:
             allowed = is_local(request) if self._introspection is None else self._introspection
             return await self._graphql.handle(request, body, context, introspection=allowed)
         return _of_neither_contract(problem)
+
+    async def _welcome(self, request: Request, context: RequestContext) -> Response:
+        try:
+            agents = await self._runtime.agents_for(context).all()
+        except Exception as error:
+            return await self._refuse(request, Refusal(self._runtime.masked(error)))
+        url = str(request.url.replace(query=""))
+        return PlainTextResponse(welcome(url, list(agents)), headers={"vary": "accept"})
 
     async def _options(self, request: Request) -> Response:
         if cors.is_preflight(request.headers):
@@ -263,6 +274,17 @@ async def _nobody() -> None:
 
 def _is_page(request: Request) -> bool:
     return request.method == "GET" and not _is_below(request) and _is_browser(request)
+
+
+def _asks_what_this_is(request: Request) -> bool:
+    """Whether a GET of the endpoint is neither a GraphQL request nor a browser's for the playground."""
+    accept = request.headers.get("accept", "")
+    return (
+        request.method in ("GET", "HEAD")
+        and not _is_below(request)
+        and "query" not in request.query_params
+        and not any(form in accept for form in ("json", "multipart/mixed", "event-stream"))
+    )
 
 
 def _is_below(request: Request) -> bool:

@@ -1,7 +1,7 @@
 """The application of `uvicorn copilotkit.runtime_py.app.main:app`, set up by the environment.
 
 The agents are those of `COPILOTKIT_AGENTS` and `COPILOTKIT_CONFIG`, else those of a `langgraph.json` in the
-working directory, else the demo agent where LangGraph is installed.
+working directory, else the demo agent.
 """
 
 from __future__ import annotations

@@ -122,10 +122,11 @@ SETTINGS: Final = (
     Setting(
         "agents",
         str,
-        "An agent: package.module:attribute, path/file.py:attribute, vendor:model, a URL or a "
-        "recording (file.jsonl); repeatable.",
+        "An agent: path/file.py:attribute, package.module:attribute, vendor:model, a URL or a "
+        "recording (file.jsonl); repeatable. Without NAME, the attribute is the name, or the file if that is "
+        "graph, agent, flow or crew.",
         option="--agent",
-        metavar="NAME=TARGET",
+        metavar="[NAME=]TARGET",
         many=True,
     ),
     Setting(

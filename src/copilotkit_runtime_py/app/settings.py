@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -17,11 +18,14 @@ from .setting import SETTINGS, SettingsError, read_files
 __all__ = ["SETTINGS", "Settings", "SettingsError", "check_origin", "find_config", "parse_agents"]
 
 DEFAULT_ENDPOINT = "/api/copilotkit"
-DEMO_AGENT = ("demo", "copilotkit_runtime_py.demo.agent:agent")
+_DEMO_GRAPH = "copilotkit_runtime_py.demo.agent:agent"
+_DEMO_FUNCTION = "copilotkit_runtime_py.demo.function:agent"
 LOCALHOST = "localhost"
 ANY_ORIGIN = "*"
 DRAIN_SECONDS = 10.0
 _MEBIBYTE = 2**20
+# A name has no colon and no slash, so that a target with an equals sign in it is not taken for a pair.
+_NAMED = re.compile(r"([^=:/\\]+)=(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,20 +147,24 @@ class Settings:
 
 
 def parse_agents(pairs: Iterable[str]) -> dict[str, str]:
-    """Reads `NAME=TARGET` pairs.
+    """Reads agents: `NAME=TARGET`, or a target alone, which gives the agent its name (see `name_of`).
 
     Raises:
-        SettingsError: a pair has no name or no target, or a name is given twice.
+        SettingsError: there is no target, or a name is given twice.
     """
+    from ..providers.target import name_of  # late: it imports agents' events
+
     agents: dict[str, str] = {}
     for pair in pairs:
-        name, equals, target = pair.partition("=")
-        if not equals or not name or not target:
+        named = _NAMED.fullmatch(pair)
+        name, target = named.groups() if named is not None else (name_of(pair), pair)
+        if not name:
             raise SettingsError(
-                f"'{pair}' names no agent: write NAME=TARGET, such as chat=my_app.agent:graph."
+                f"'{pair}' is not an agent: write TARGET or NAME=TARGET, such as my_agent.py:graph or "
+                "chat=my_app.agent:graph."
             )
         if name in agents:
-            raise SettingsError(f"The agent '{name}' is given twice.")
+            raise SettingsError(f"The agent '{name}' is given twice: write NAME=TARGET.")
         agents[name] = target
     return agents
 
@@ -175,6 +183,11 @@ def check_origin(origin: str) -> None:
     plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     if origin != plain:
         raise SettingsError(f"An origin is a scheme, a host and a port, in lower case: write {plain}.")
+
+
+def demo_agent() -> dict[str, str]:
+    """Returns the demo agent: a LangGraph graph, or a function where LangGraph is not installed."""
+    return {"demo": _DEMO_GRAPH if importlib.util.find_spec("langgraph") else _DEMO_FUNCTION}
 
 
 def find_config(directory: Path | None = None) -> Path | None:

@@ -9,7 +9,7 @@ import click
 
 COMMANDS: Final = {
     "agents": "List the agents that 'serve' would serve with the same options.",
-    "demo": "Serve a demo LangGraph agent that needs no API key.",
+    "demo": "Serve a demo agent that needs no API key.",
     "dev": "Serve agents while you write them, with reload, error texts and a playground.",
     "doctor": "Check the runtime at URL as each generation of clients would use it.",
     "init": "Write a small FastAPI app with a LangGraph agent and a React page into DIRECTORY.",

@@ -32,7 +32,15 @@ _KINDS = {
 }
 
 
-@click.command("agents")
+EXAMPLES = """\b
+Examples:
+  copilotkit-runtime-py agents
+  copilotkit-runtime-py agents my_agent.py:graph --json
+"""
+
+
+@click.command("agents", epilog=EXAMPLES)
+@options.targets
 @options.settings("agents", "config", "default_agent")
 @options.as_json
 def command(as_json: bool, **given: Any) -> None:
@@ -92,17 +100,3 @@ def _lines(row: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {row['kind']}: {row['target']}"
     if row["description"]:
         yield f"  {row['description']}"
-    capabilities = list(_flat(row["capabilities"] or {}))
-    if capabilities:
-        yield f"  can: {', '.join(capabilities)}"
-
-
-def _flat(capabilities: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yields the paths of what is true in nested capabilities, and the lists and texts with their values."""
-    for name, value in capabilities.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{name}.")
-        elif value is True:
-            yield f"{path}{name}"
-        elif value:
-            yield f"{path}{name}={json.dumps(value, ensure_ascii=False)}"

@@ -8,13 +8,20 @@ import click
 
 from ..app.hosts import is_loopback
 from . import options
-from .listener import listen_near, url_of
+from .banner import banner
+from .listener import listen_near
 from .plain_errors import plain_errors
 from .server import ServerOptions, run, warn_if_exposed
-from .store import kept
+
+EXAMPLES = """\b
+Examples:
+  copilotkit-runtime-py dev
+  copilotkit-runtime-py dev my_agent.py:graph
+"""
 
 
-@click.command("dev")
+@click.command("dev", epilog=EXAMPLES)
+@options.targets
 @options.host
 @options.port_or_next
 @options.settings(
@@ -35,20 +42,16 @@ from .store import kept
 def command(host: str, port: int | None, reload: bool, **given: Any) -> None:
     """Serve agents while you write them, with reload, error texts and a playground.
 
-    The text of exceptions reaches the page, and the page can watch the events of all runs.
+    AGENT is what --agent takes. Without any, the langgraph.json of the working directory names them. While a
+    file cannot be loaded, the server answers with the error. The text of exceptions reaches the page, and the
+    page can watch the events of all runs.
     """
     with plain_errors(), listen_near(host, port) as listener:
         settings = options.settings_from(given, development=True)
         warn_if_exposed(host)
         _warn_of_texts(host)
-        banner = [
-            f"CopilotKit runtime for development: {url_of(host, listener, settings.endpoint)}",
-            f"Playground: {url_of(host, listener, '/')}",
-            kept(settings.store),
-        ]
-        if settings.config is not None and not settings.agents:
-            banner.insert(1, f"Agents: those of {settings.config}")
-        run(settings, listener, banner, ServerOptions(reload=reload))
+        lines = banner("CopilotKit runtime for development", host, listener, settings)
+        run(settings, listener, lines, ServerOptions(reload=reload))
 
 
 def _warn_of_texts(host: str) -> None:

@@ -14,7 +14,14 @@ _SUFFIX = ".in"  # no tool of this project takes a template for a source file of
 _PAGES = {"newest": "page-newest", "1.10": "page-1.10"}
 
 
-@click.command("init")
+EXAMPLES = """\b
+Examples:
+  copilotkit-runtime-py init my-app
+  copilotkit-runtime-py init my-app --client 1.10
+"""
+
+
+@click.command("init", epilog=EXAMPLES)
 @click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--client",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from ..app.setting import SETTINGS, Setting
 from ..app.settings import Settings, find_config
@@ -76,6 +77,19 @@ def logging(command: F) -> F:
     )
     add_access = click.option("--access-log/--no-access-log", default=True, help="Log requests, or not.")
     return cast(F, add_format(add_level(add_access(with_logging))))
+
+
+def targets(command: F) -> F:
+    """Adds arguments that name agents as `--agent` does; the command takes both as `agents`."""
+
+    @functools.wraps(command)
+    def with_targets(*args: Any, targets: tuple[str, ...], agents: tuple[str, ...], **kwargs: Any) -> Any:
+        source = click.get_current_context().get_parameter_source("agents")
+        if targets and source is ParameterSource.ENVIRONMENT:
+            agents = ()  # the command line wins over the environment, as everywhere
+        return command(*args, agents=(*targets, *agents), **kwargs)
+
+    return cast(F, click.argument("targets", nargs=-1, metavar="[AGENT]...")(with_targets))
 
 
 class _Value(click.ParamType):  # type: ignore[type-arg]
@@ -148,7 +162,7 @@ def _config() -> Path:
     config = find_config()
     if config is None:
         raise click.UsageError(
-            "No agent to serve: pass --agent NAME=TARGET or --config, or start where a langgraph.json "
-            "is. 'copilotkit-runtime-py init' writes an agent to begin with."
+            "No agent to serve: name one, such as my_agent.py:graph, pass --config, or start where a "
+            "langgraph.json is. 'copilotkit-runtime-py init' writes an agent to begin with."
         )
     return config

@@ -9,7 +9,7 @@ import click
 from .. import __name__ as _package
 
 
-@click.command("schema")
+@click.command("schema", epilog="Example:  copilotkit-runtime-py schema > schema.graphql")
 @click.option(
     "--operations", is_flag=True, help="Print the operations that CopilotKit's client sends instead."
 )

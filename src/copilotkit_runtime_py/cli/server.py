@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -99,6 +100,7 @@ def run(
 
     app: Any = "copilotkit_runtime_py.app.main:app"
     if options.reload:
+        app = "copilotkit_runtime_py.app.reloaded:app"
         # A change should take effect at once, without waiting for runs of the old code.
         settings = dataclasses.replace(settings, drain_seconds=min(settings.drain_seconds, RELOAD_SECONDS))
     else:
@@ -116,6 +118,7 @@ def run(
         workers=options.workers,
         reload=options.reload,
         reload_includes=RELOADED_FILES if options.reload else None,
+        reload_dirs=watched_directories(settings) if options.reload else None,
     )
     if not options.reload and options.workers == 1:
         # Once it has shut down, uvicorn passes the signal on, to say how the process ended: well.
@@ -130,6 +133,13 @@ def run(
         ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
     else:
         Supervisor(config, [listener]).run()
+
+
+def watched_directories(settings: Settings) -> list[str]:
+    """Returns the directories that start the server again: the working directory, and those of agents."""
+    files = [Path(target.rpartition(":")[0]) for target in settings.agents.values() if ".py:" in target]
+    files += [settings.config] if settings.config is not None else []
+    return [str(Path.cwd()), *sorted({str(file.parent) for file in files if file.is_file()})]
 
 
 def end_within(seconds: float) -> None:

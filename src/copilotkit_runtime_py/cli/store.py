@@ -30,8 +30,8 @@ def store_url(given: str | None) -> str:
     return DEFAULT_STORE
 
 
-def kept(store: str) -> str:
-    """Says where threads are."""
+def stored(store: str) -> str:
+    """Says where threads are stored."""
     if store == MEMORY:
         return "Threads are stored in memory: they are lost when the server stops."
     if scheme_of(store) == "sqlite":

@@ -36,7 +36,11 @@ _BATCH: Final = 16
 _TOLD_FAILURES: Final = 5
 
 
-@click.command("import")
+@click.command(
+    "import",
+    epilog="Example:  copilotkit-runtime-py threads import thread.jsonl",
+    short_help="Import threads that were recorded, or that only an agent's own memory has.",
+)
 @click.argument("files", nargs=-1, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--agent",

@@ -1,4 +1,4 @@
-"""`threads`: what a store keeps."""
+"""`threads`: the threads in a store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -32,7 +32,17 @@ _owner = click.option(
 )
 
 
-@click.group("threads")
+# A title that is made of a message has at most so many characters.
+_TITLE_LENGTH: Final = 60
+# So many threads are named where several fit.
+_NAMED_THREADS: Final = 8
+
+
+def _example(arguments: str) -> str:
+    return f"Example:  copilotkit-runtime-py threads {arguments}"
+
+
+@click.group("threads", epilog=_example("list"))
 def command() -> None:
     """List, show, export, import and delete the threads of a store."""
 
@@ -40,7 +50,7 @@ def command() -> None:
 command.add_command(thread_import.command)
 
 
-@command.command("list")
+@command.command("list", epilog=_example("list --owner alice --archived"))
 @options.settings("store")
 @_owner
 @click.option("--agent", metavar="NAME", help="Only threads on which this agent ran last.")
@@ -52,30 +62,35 @@ def list_(
 ) -> None:
     """List an owner's threads, the last changed first."""
 
-    async def work(opened: StateStore) -> list[ThreadRecord]:
-        return await opened.list_threads(owner, agent, include_archived=archived, limit=limit)
+    async def work(opened: StateStore) -> list[tuple[ThreadRecord, str]]:
+        threads = await opened.list_threads(owner, agent, include_archived=archived, limit=limit)
+        return [(thread, await _title(opened, owner, thread)) for thread in threads]
 
     threads = _within(store, work)
     if as_json:
-        _print_json([_record(thread) for thread in threads])
+        _print_json([{**_record(thread), "title": title} for thread, title in threads])
     elif threads:
         rows = [
-            (_time(each.updated_at), *map(in_a_line, (each.id, each.agent_name, _title(each))))
-            for each in threads
+            (_time(each.updated_at), *map(in_a_line, (each.id, each.agent_name, _marked(title, each))))
+            for each, title in threads
         ]
-        click.echo("\n".join(_aligned([("CHANGED", "ID", "AGENT", "NAME"), *rows])))
+        click.echo("\n".join(_aligned([("CHANGED", "ID", "AGENT", "TITLE"), *rows])))
     else:
         click.echo(f"'{owner}' has no threads here. --owner names another user.", err=True)
 
 
-@command.command("show")
+@command.command("show", epilog=_example("show 3f2a"), short_help="Show a thread's conversation.")
 @click.argument("id")
 @options.settings("store")
 @_owner
 def show(id: str, store: str | None, owner: str) -> None:
-    """Show a thread's conversation."""
+    """Show a thread's conversation.
+
+    ID is the thread's id, or how it begins if no other thread's id begins so.
+    """
     thread, logs, state = _within(store, lambda opened: _read(opened, owner, id))
-    click.echo(click.style(in_a_line(_title(thread) or thread.id), bold=True))
+    title = _marked(thread.name or title_of(state.messages) or thread.id, thread)
+    click.echo(click.style(in_a_line(title), bold=True))
     runs = f"{len(logs)} run{'s' if len(logs) != 1 else ''}"
     busy = ", the last one in progress" if logs and not logs[-1].ended else ""
     click.echo(f"{thread.agent_name}, {runs}{busy}, changed {_time(thread.updated_at)}\n")
@@ -86,7 +101,11 @@ def show(id: str, store: str | None, owner: str) -> None:
         click.echo(click.style("waits for an answer: ", fg="yellow") + in_a_line(str(asked)))
 
 
-@command.command("export")
+@command.command(
+    "export",
+    epilog=_example("export 3f2a --output thread.jsonl"),
+    short_help="Export a thread as a recording.",
+)
 @click.argument("id")
 @options.settings("store")
 @_owner
@@ -98,7 +117,8 @@ def show(id: str, store: str | None, owner: str) -> None:
 def export(id: str, store: str | None, owner: str, output: Path | None) -> None:
     """Export a thread as a recording: its runs as AG-UI events, one per line, without credentials.
 
-    'serve --agent NAME=FILE.jsonl' plays a recording, 'threads import' brings it into a store.
+    ID is the thread's id, or how it begins if no other thread's id begins so. 'serve --agent NAME=FILE.jsonl'
+    plays a recording, 'threads import' brings it into a store.
     """
     thread, logs, _ = _within(store, lambda opened: _read(opened, owner, id))
     lines = recording_of(thread, logs).lines()
@@ -113,7 +133,11 @@ def export(id: str, store: str | None, owner: str, output: Path | None) -> None:
         raise click.ClickException(f"{output} cannot be written: {error.strerror or error}.") from error
 
 
-@command.command("delete")
+@command.command(
+    "delete",
+    epilog=_example("delete 3f2a 90c1 --agent my_agent.py:graph"),
+    short_help="Delete threads, and what agents remember of them.",
+)
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @options.settings("store")
 @_owner
@@ -129,7 +153,7 @@ def delete(
 ) -> None:
     """Delete threads, and what the agents named or found remember of them.
 
-    A run in progress is stopped.
+    ID is a thread's id, or how it begins if no other thread's id begins so. A run in progress is stopped.
     """
     from ..app.application import load_agents  # late: it imports all that serves
     from ..runtime import CopilotRuntime
@@ -137,15 +161,22 @@ def delete(
     with plain_errors(), contextlib.redirect_stdout(sys.stderr):
         settings = Settings(agents=parse_agents(agents), config=config or (None if agents else find_config()))
         loaded = load_agents(settings)
+
+    async def find(opened: StateStore) -> list[tuple[str, str]]:
+        threads = [await _find(opened, owner, id) for id in ids]
+        return [(thread.id, await _title(opened, owner, thread)) for thread in threads]
+
+    threads = dict(_within(store, find))
     if not yes:
-        click.confirm(f"Permanently delete {', '.join(ids)} owned by '{owner}'?", abort=True)
+        told = ", ".join(in_a_line(f"{id} ({title})" if title else id) for id, title in threads.items())
+        click.confirm(f"Permanently delete {told}, owned by '{owner}'?", abort=True)
 
     async def work(opened: StateStore) -> None:
         runtime = CopilotRuntime(agents=loaded, state_store=opened)
         try:
-            for id in ids:
+            for id in threads:
                 await runtime.delete_thread(id, RequestContext(owner=owner))
-                click.echo(f"Deleted {id}.")
+                click.echo(f"Deleted {in_a_line(id)}.")
         finally:
             await runtime.aclose()
 
@@ -198,13 +229,29 @@ def _existing(given: str | None) -> str:
     return url
 
 
-async def _read(store: StateStore, owner: str, id: str) -> tuple[ThreadRecord, list[RunLog], AgentState]:
+async def _find(store: StateStore, owner: str, given: str) -> ThreadRecord:
+    """Returns the thread of an id, or the only one whose id begins like this.
+
+    Raises:
+        ThreadNotFoundError: the owner has no such thread.
+        click.ClickException: several ids begin like this.
+    """
     threads = await store.list_threads(owner, include_archived=True)
-    thread = next((thread for thread in threads if thread.id == id), None)
-    if thread is None:
-        raise ThreadNotFoundError(id)
-    logs = await store.read_runs(owner, id)
-    state = await store.load_state(owner, id, thread.agent_name)
+    found = [thread for thread in threads if thread.id == given]
+    found = found or [thread for thread in threads if given and thread.id.startswith(given)]
+    if not found:
+        raise ThreadNotFoundError(given)
+    if len(found) > 1:
+        ids = ", ".join(in_a_line(thread.id) for thread in found[:_NAMED_THREADS])
+        more = f" and {len(found) - _NAMED_THREADS} more" if len(found) > _NAMED_THREADS else ""
+        raise click.ClickException(f"Several threads begin with '{given}': {ids}{more}.")
+    return found[0]
+
+
+async def _read(store: StateStore, owner: str, given: str) -> tuple[ThreadRecord, list[RunLog], AgentState]:
+    thread = await _find(store, owner, given)
+    logs = await store.read_runs(owner, thread.id)
+    state = await store.load_state(owner, thread.id, thread.agent_name)
     return thread, logs, state or AgentState()
 
 
@@ -229,8 +276,28 @@ def _said(message: dict[str, Any]) -> str:
     return " ".join(part for part in (text, *calls) if part)
 
 
-def _title(thread: ThreadRecord) -> str:
-    return (thread.name or "") + (" (archived)" if thread.archived else "")
+async def _title(store: StateStore, owner: str, thread: ThreadRecord) -> str:
+    """Returns what the owner calls the thread, or how its first message begins."""
+    if thread.name:
+        return thread.name
+    state = await store.load_state(owner, thread.id, thread.agent_name)
+    return title_of(state.messages) if state is not None else ""
+
+
+def title_of(messages: Iterable[dict[str, Any]]) -> str:
+    """Returns how the user's first message begins."""
+    for message in messages:
+        if message["role"] == "user":
+            content = message.get("content")
+            parts = content if isinstance(content, list) else [{"text": content}]
+            text = " ".join(str(part["text"]) for part in parts if isinstance(part.get("text"), str))
+            line = " ".join(text.split())
+            return line if len(line) <= _TITLE_LENGTH else f"{line[: _TITLE_LENGTH - 1].rstrip()}…"
+    return ""
+
+
+def _marked(title: str, thread: ThreadRecord) -> str:
+    return f"{title} (archived)".strip() if thread.archived else title
 
 
 def _time(time: datetime) -> str:

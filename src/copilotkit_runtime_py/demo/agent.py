@@ -20,6 +20,7 @@ from langgraph.types import Command, interrupt
 
 from ..providers.langgraph.memory import RecentThreads
 from ..providers.langgraph.provider import LangGraphProvider
+from . import script
 from .model import ScriptedChatModel
 
 INSTRUCTIONS = (
@@ -40,15 +41,14 @@ class DemoState(MessagesState):
 @tool
 def get_weather(location: str) -> str:
     """Look up the weather in a place."""
-    return f"It is 21 °C and sunny in {location}."
+    return script.weather(location)
 
 
 @tool
 def add_item(item: str, runtime: ToolRuntime[None, DemoState]) -> Command[Any]:
     """Put an item on the user's shopping list."""
     items = [*runtime.state.get("items", []), item]
-    text = f"I have put {item} on your list. It has {len(items)} item{'s' if len(items) > 1 else ''} now."
-    result = ToolMessage(text, name="add_item", tool_call_id=runtime.tool_call_id)
+    result = ToolMessage(script.added(item, items), name="add_item", tool_call_id=runtime.tool_call_id)
     return Command(update={"items": items, "messages": [result]})
 
 

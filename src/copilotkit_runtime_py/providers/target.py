@@ -23,6 +23,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..recording import SUFFIX, RecordingError
 from .environment import silence
@@ -39,6 +40,9 @@ _EXTRAS = {
 }
 
 _OTHER_PROTOCOLS = ("a2a+http://", "a2a+https://", "langgraph+http://", "langgraph+https://")
+# Attributes that say nothing about the agent.
+_GENERIC = {"agent", "crew", "flow", "graph"}
+
 URL_SCHEMES = ("http://", "https://", *_OTHER_PROTOCOLS)
 """How the URL of an agent begins."""
 
@@ -55,6 +59,27 @@ _VENDORS = {
 
 class TargetError(Exception):
     """A target names nothing that can be loaded. The message is one line for the operator."""
+
+
+def name_of(target: str) -> str | None:
+    """Returns the name of an agent that was given none, or None if this is not a target.
+
+    That is the attribute, or for `graph`, `agent`, `flow` and `crew` the module or file; of a chat model the
+    model, of a recording its file, and of a URL the last part of its path or its host.
+    """
+    if target.startswith(URL_SCHEMES):
+        parts = urlsplit(target)
+        return parts.path.rstrip("/").rpartition("/")[2] or parts.hostname
+    if target.endswith(SUFFIX):
+        return Path(target).stem
+    source, _, attribute = target.rpartition(":")
+    if not source or not attribute or "=" in target:
+        return None
+    if target.partition(":")[0] in _VENDORS:
+        return target.partition(":")[2]
+    if attribute.lower() not in _GENERIC:
+        return attribute
+    return Path(source).stem if source.endswith(".py") else source.rpartition(".")[2]
 
 
 def load_target(target: str, directory: Path | None = None, *, speed: float = 1.0) -> Any:

@@ -28,7 +28,14 @@ DEVELOPMENT_ORIGIN = "http://localhost:3000"
 _MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
 
 
-@click.command("doctor")
+EXAMPLES = """\b
+Examples:
+  copilotkit-runtime-py doctor http://127.0.0.1:8000/api/copilotkit
+  copilotkit-runtime-py doctor https://app.example.com/api/copilotkit --origin https://www.example.com
+"""
+
+
+@click.command("doctor", epilog=EXAMPLES)
 @click.argument("url")
 @click.option(
     "--origin",
