@@ -146,6 +146,10 @@ def results(stream: list[Event]) -> dict[str, str]:
     return {each["toolCallId"]: each["content"] for each in stream if each["type"] == "TOOL_CALL_RESULT"}
 
 
+def _other() -> None:
+    """Does nothing."""
+
+
 Sent = list[tuple[Any, ...]]
 
 
@@ -516,15 +520,12 @@ async def test_who_approved_what_is_in_the_log(caplog: pytest.LogCaptureFixture)
     assert "secret" not in caplog.text
 
 
-async def test_a_tool_that_is_gone_is_a_result() -> None:
+@pytest.mark.parametrize("left", [[], [_other]], ids=["no tools", "another tool"])
+async def test_a_tool_that_is_gone_is_a_result(left: list[Any]) -> None:
     store = MemoryStateStore()
     runtime, _ = mailing(Playing(call("c1", "send")), state_store=store)
     await Page(runtime).send(USER)
     agent = Playing(said("m1", "It is gone."))
-    later = CopilotRuntime({"a": agent}, state_store=store, actions=[_other])
+    later = CopilotRuntime({"a": agent}, state_store=store, actions=left)
     stream = await Page(later).answer(c1=YES)
     assert results(stream) == {"c1": error("NOT_AVAILABLE", "This tool is not available any more.")}
-
-
-def _other() -> None:
-    """Does nothing."""

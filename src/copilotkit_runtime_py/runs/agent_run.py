@@ -125,8 +125,11 @@ class AgentRun:
         agent, context = self._request.agent, self._request.context
         # The verdict comes first: an agent that has run has spent money, called tools and remembered.
         input = await self.guard.admit()
-        tools = self._server.tools
-        loop = None if self._alone else await tools.with_tools(agent, self._features.tools, self._attached)
+        loop = None
+        if not self._alone:
+            waiting = bool(self.approvals.waiting)
+            further, tools = self._features.tools, self._server.tools
+            loop = await tools.with_tools(agent, further, self._attached, waiting=waiting)
         if loop is None:
             return UniqueCalls(self._attached(agent.provider), self._known_messages).run(input.model, context)
         self.normalizes = True

@@ -129,33 +129,45 @@ class ToolLoop:
                 _ask(approvals, sequence, out)
                 yield
                 return
-            agent = UniqueCalls(self._provider, known)
             turn = AgentTurn(
-                agent,
+                UniqueCalls(self._provider, known),
                 self._offer(settlement.input, tools),
                 tools,
                 run_id=input.run_id,
                 answered=settlement.answered,
             )
-            rounds = self._limits.action_rounds
-            for _ in range(rounds + 1):
-                asks = bool(approvals.waiting)
-                async with aclosing(self._play(turn, context, sequence, out, joins=asks)) as played:
-                    async for _ in played:
-                        yield
-                approvals.drop(turn.answered)
-                if turn.failed or (turn.settled and not asks):
-                    sequence.terminal = turn.terminal
+            async with aclosing(self._take_turns(turn, approvals, context, sequence, out)) as turns:
+                async for _ in turns:
                     yield
-                    return
-                approvals.add(turn.unapproved)
-                if asks or not turn.goes_on:
-                    async with aclosing(self._conclude(turn, approvals, context, sequence, out)) as concluded:
-                        async for _ in concluded:
-                            yield
-                    return
-                turn = turn.next()
-            raise AgentError(f"The agent called actions in more than {rounds} rounds.", "LIMIT_EXCEEDED")
+
+    async def _take_turns(
+        self,
+        turn: AgentTurn,
+        approvals: Approvals,
+        context: RequestContext,
+        sequence: EventSequence,
+        out: list[Event],
+    ) -> AsyncGenerator[None]:
+        """Runs the agent until it calls no more actions, or somebody else has to answer first."""
+        rounds = self._limits.action_rounds
+        for _ in range(rounds + 1):
+            asks = bool(approvals.waiting)
+            async with aclosing(self._play(turn, context, sequence, out, joins=asks)) as played:
+                async for _ in played:
+                    yield
+            approvals.drop(turn.answered)
+            if turn.failed or (turn.settled and not asks):
+                sequence.terminal = turn.terminal
+                yield
+                return
+            approvals.add(turn.unapproved)
+            if asks or not turn.goes_on:
+                async with aclosing(self._conclude(turn, approvals, context, sequence, out)) as concluded:
+                    async for _ in concluded:
+                        yield
+                return
+            turn = turn.next()
+        raise AgentError(f"The agent called actions in more than {rounds} rounds.", "LIMIT_EXCEEDED")
 
     async def _settle(
         self, settlement: Settlement, context: RequestContext, sequence: EventSequence, out: list[Event]

@@ -120,6 +120,8 @@ class ToolRegistry:
         agent: ResolvedAgent,
         further: Sequence[Action] = (),
         prepared: Callable[[Provider], Provider] = lambda provider: provider,
+        *,
+        waiting: bool = False,
     ) -> ToolLoop | None:
         """Returns what runs an agent with the server's tools, or None if the server has none.
 
@@ -129,8 +131,9 @@ class ToolRegistry:
             agent: the agent.
             further: tools of this run alone.
             prepared: returns what runs an agent of this run, given its provider.
+            waiting: calls wait for an approval, although the server may have no tools any more.
         """
-        if not (self._tools or self._sources or further):
+        if not (self._tools or self._sources or further or waiting):
             return None
         tools, agents = [*self._tools.values(), *further], self._agents or {}
         if any(isinstance(tool, AgentTool) for tool in tools):
