@@ -55,7 +55,7 @@ FLOW = """
 MODEL = """
     from langchain_core.language_models import FakeListChatModel
 
-    agent = FakeListChatModel(responses=["one", "one two"])
+    agent = FakeListChatModel(responses=["one", "two"])
 """
 MCP = """
     import os
