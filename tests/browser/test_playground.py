@@ -154,7 +154,7 @@ def test_a_tool_call_of_the_agent_changes_the_page(playground: Playground, contr
     playground.speak(contract)
 
     playground.send("make the page rgb(10, 200, 30)")
-    playground.expect_answer("is no colour that a browser knows")  # the demo's model takes the last word
+    playground.expect_answer("is not a CSS colour.")  # the demo's model takes the last word
     playground.send("make the page teal")
     playground.expect_answer("Done. Your page answered: The background is teal now.")
 
@@ -242,7 +242,7 @@ def test_shared_state_shows_and_what_is_edited_goes_with_the_next_message(
     page.get_by_role("button", name="Edit", exact=True).click()
     page.get_by_label("Shared state, as JSON").fill("{")
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#state-problem")).to_contain_text("This is no JSON")
+    expect(page.locator("#state-problem")).to_contain_text("This is not valid JSON")
     page.get_by_label("Shared state, as JSON").fill('{"items": ["milk", "eggs"]}')
     page.keyboard.press("Control+Enter")
     expect(page.locator("#state-note")).to_have_text("Goes with your next message.")

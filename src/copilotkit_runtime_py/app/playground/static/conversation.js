@@ -30,7 +30,7 @@ export class Conversation {
     return found;
   }
 
-  /** Begins a message; one that is told again from its start, as to a page that comes back, is made anew. */
+  /** Begins a message. One that is replayed from its start, as after a reload, begins empty. */
   start(id, role) {
     this.message(id, role).content = "";
     this.open.add(id);
@@ -48,7 +48,7 @@ export class Conversation {
     return this.messages.find((message) => message.role === "tool" && message.toolCallId === callId) ?? null;
   }
 
-  /** The calls of the messages from `start` on that nobody has answered. */
+  /** The calls of the messages from `start` on that have no result. */
   unanswered(start = 0) {
     return this.messages.slice(start).flatMap((message) => message.toolCalls ?? []).filter((call) => !this.result(call.id));
   }

@@ -124,6 +124,6 @@ const OUTPUTS = {
     try {
       const { messages, copilotkit, ...state } = JSON.parse(output.state);
       conversation.state = state;
-    } catch { /* a state that is no JSON object is not shown */ }
+    } catch { /* only a JSON object is shown as state */ }
   },
 };

@@ -45,7 +45,7 @@ function standard(interrupt) {
   return value?.reason === "tool_call" ? value : interrupt;
 }
 
-/** What kind of question it is. Names that a framework gives, such as `langgraph:interrupt`, say nothing to a person. */
+/** The reason for the question in plain words. Names with a framework in them, such as `langgraph:interrupt`, have none. */
 function reason({ reason: name }) {
   if (!name || name.includes(":")) return null;
   return el("span", { class: "badge" }, REASONS[name] ?? name.replaceAll("_", " "));
@@ -76,6 +76,6 @@ function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // a text that begins like JSON
+    return null; // it only begins like JSON
   }
 }

@@ -35,7 +35,7 @@ async function readAgents() {
     notice(shown.length ? "" : "No agent is registered.");
     return shown;
   } catch (error) {
-    notice(`The agents cannot be read: ${error.message}`);
+    notice(`Could not load the agents: ${error.message}`);
     return [];
   }
 }
@@ -114,7 +114,7 @@ function begin() {
   announce("New thread.");
 }
 
-// GraphiQL is large, so it is loaded when somebody wants to see it.
+// GraphiQL is large, so it is loaded when its tab is first opened.
 function showGraphQL() {
   if ($("view-graphql").firstChild) return;
   $("view-graphql").append(el("iframe", { title: "GraphQL editor", src: new URL("graphiql.html", import.meta.url) }));

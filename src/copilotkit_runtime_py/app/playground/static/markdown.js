@@ -47,7 +47,7 @@ function coloured(code, language) {
   return libraries.highlighter.highlight(code, { language, ignoreIllegals: true }).value;
 }
 
-/** A text of an agent. While it grows, the blocks that are complete stay as they are. */
+/** Text of an agent. While it grows, the blocks that are complete keep their nodes. */
 export class Prose {
   constructor() {
     this.node = el("div", { class: "prose" });

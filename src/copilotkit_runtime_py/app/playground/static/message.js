@@ -1,4 +1,4 @@
-// What one message looks like: a node that is made once, and painted anew when its parts have changed.
+// The view of one message: a node that is created once, and repainted when its parts change.
 
 import { colour, pretty } from "./colour.js";
 import { asText } from "./conversation.js";
@@ -7,7 +7,7 @@ import { text } from "./graphql_run.js";
 import { Prose } from "./markdown.js";
 import { offers } from "./page_tools.js";
 
-/** A view of a message; `paint` is told the conversation, and whether the session can run a call. */
+/** The view of a message. Its node stays the same over repaints. */
 export class MessageView {
   constructor(message) {
     this.node = el("li", { class: `message ${message.role}` });
@@ -129,7 +129,7 @@ function toolCall(call, result, conversation, session, view) {
     el("button", { type: "button", onclick: () => session.runPageTools() }, "Run it in this page"));
 }
 
-/** Details that stay as a person has left them, though they are made anew. */
+/** Details that stay open or closed over repaints, as the user has left them. */
 function foldable(view, key, open, attributes, summary, ...rest) {
   const details = el("details", { ...attributes, open: view.folds.get(key) ?? open }, summary, ...rest);
   summary.addEventListener("click", () => view.folds.set(key, !details.open));

@@ -5,13 +5,13 @@ import { theme, THEMES } from "./settings.js";
 const string = (description, choices) => ({ type: "string", description, ...(choices ? { enum: choices } : {}) });
 
 function setBackground({ color }) {
-  if (!CSS.supports("color", color)) return `${color} is no colour that a browser knows.`;
+  if (!CSS.supports("color", color)) return `${color} is not a CSS colour.`;
   document.documentElement.style.setProperty("--tint", color);
   return `The background is ${color} now.`;
 }
 
 function setTheme({ theme: name }) {
-  if (!THEMES.includes(name)) return `There is no theme ${name}.`;
+  if (!THEMES.includes(name)) return `${name} is not a theme: use ${THEMES.join(", ")}.`;
   theme.set(name);
   return `The theme is ${name} now.`;
 }
@@ -36,7 +36,7 @@ export const declarations = TOOLS.map(({ name, description, parameters }) => ({ 
 
 export const offers = (name) => TOOLS.some((tool) => tool.name === name);
 
-/** Runs a tool call of an agent and returns what to tell it, a text. */
+/** Runs a tool call of an agent and returns its result, a string. */
 export function run({ name, arguments: text }) {
   try {
     const values = JSON.parse(text || "{}");

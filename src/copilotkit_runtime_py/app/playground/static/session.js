@@ -22,7 +22,7 @@ export class Session extends EventTarget {
     this.agent = null;
     this.connecting = false;
     this.reconnecting = false;
-    this.overGraphQL = null; // the conversation whose run GraphQL streams: to stop it is to leave it
+    this.overGraphQL = null; // the conversation with a run over GraphQL, which is stopped by disconnecting
     this.#reset(newId());
   }
 
@@ -95,7 +95,7 @@ export class Session extends EventTarget {
     return this.#run({ resume: interrupts.map(({ id, answer }) => ({ interruptId: id, ...answer })) }, metaEvent);
   }
 
-  /** Runs the page's tools that nobody has run, such as those that were called while the page was reloaded. */
+  /** Runs the calls of the page's tools that have no result, such as those from before a reload. */
   runPageTools() {
     if (this.#callPageTools(this.conversation, 0)) return this.#run();
   }
@@ -116,7 +116,7 @@ export class Session extends EventTarget {
       if (!response.ok) throw new Error(await refusal(response));
       if ((await response.json()).stopped) this.#stopped(conversation);
     } catch (error) {
-      conversation.error = `It could not be stopped: ${error.message}`;
+      conversation.error = `Could not stop the run: ${error.message}`;
       this.#changed();
     }
   }
@@ -245,7 +245,7 @@ export class Session extends EventTarget {
       }
       if (conversation.lastEventId !== last) attempt = -1;
     }
-    if (conversation.running) conversation.end("The connection is lost. Reload the page to see how the run goes on.");
+    if (conversation.running) conversation.end("Lost the connection. Reload the page to follow the run.");
     if (conversation === this.conversation) this.reconnecting = false;
   }
 

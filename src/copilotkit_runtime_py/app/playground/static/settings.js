@@ -19,7 +19,7 @@ const setting = (name, fallback) => ({ get: () => read(name, fallback), set: (va
 /** The agent and the thread that the chat shows. */
 export const place = setting("place", {});
 
-const THREADS = 50; // whose notes are stored
+const THREADS = 50; // with stored notes; the oldest are dropped
 const allNotes = setting("notes", {});
 
 /** What the page has added to a thread: see `Conversation.note`. */

@@ -62,7 +62,7 @@ export class StateView {
     try {
       state = JSON.parse($("state-text").value);
     } catch (error) {
-      $("state-problem").textContent = `This is no JSON: ${error.message}`;
+      $("state-problem").textContent = `This is not valid JSON: ${error.message}`;
       return;
     }
     this.edited = this.session.conversation;

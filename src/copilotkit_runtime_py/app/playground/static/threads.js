@@ -22,7 +22,7 @@ export class Threads {
     session.addEventListener("change", () => this.#markCurrent());
   }
 
-  /** Reads the list anew, or its next page. */
+  /** Loads the list again, or its next page. */
   async refresh(more = false) {
     const query = new URLSearchParams({ limit: PAGE });
     if ($("archived").checked) query.set("includeArchived", "true");
@@ -31,10 +31,10 @@ export class Threads {
       const { threads, nextCursor } = await resource("GET", `/threads?${query}`);
       this.rows = more ? [...this.rows, ...threads] : threads;
       this.cursor = nextCursor;
-      $("threads-note").textContent = this.rows.length ? "" : "No thread yet.";
+      $("threads-note").textContent = this.rows.length ? "" : "No threads yet.";
       this.#paint();
     } catch (error) {
-      $("threads-note").textContent = `The threads cannot be read: ${error.message}`;
+      $("threads-note").textContent = `Could not load the threads: ${error.message}`;
     }
   }
 
@@ -96,7 +96,7 @@ export class Threads {
     item.append(open, el("span", { class: "actions" },
       iconButton("rename", `Rename ${label}`, () => this.#rename(item, row)),
       row.archived
-        ? iconButton("unarchive", `Take ${label} out of the archive`, () => this.#change(row, { archived: false }))
+        ? iconButton("unarchive", `Unarchive ${label}`, () => this.#change(row, { archived: false }))
         : iconButton("archive", `Archive ${label}`, () => this.#ask("POST", row, "/archive")),
       iconButton("delete", `Delete ${label}`, () => this.#confirm(row))));
     return item;

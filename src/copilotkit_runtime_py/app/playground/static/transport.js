@@ -64,7 +64,7 @@ export async function resource(httpMethod, path, body) {
 export const graphql = (body, { signal, headers } = {}) =>
   ask("POST", endpoint, { body, signal, headers: { accept: GRAPHQL_ACCEPT, ...headers } });
 
-/** What a response that is no success says. */
+/** The error message of a response that is not successful. */
 export async function refusal(response) {
   const text = await response.text();
   try {
