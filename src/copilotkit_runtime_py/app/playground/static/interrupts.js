@@ -23,7 +23,8 @@ function question(interrupt, session) {
   const field = el("input", { type: "text", "aria-label": "Your answer", placeholder: "Your answer, text or JSON", autocomplete: "off" });
   const asked = standard(interrupt);
   const [yes, no] = asked.responseSchema?.properties?.approved ? [{ approved: true }, { approved: false }] : ["yes", "no"];
-  const answer = (value) => () => session.answer(interrupt, value);
+  const send = (value) => session.answer(interrupt, value, asked.message ?? asked.value ?? "");
+  const answer = (value) => () => send(value);
   const form = el("form", { class: "question" },
     el("p", { class: "asks" }, "The agent asks", reason(asked)),
     ...words(asked),
@@ -34,7 +35,7 @@ function question(interrupt, session) {
       interrupt.outcome ? el("button", { type: "button", class: "ghost", onclick: answer(undefined) }, "Cancel") : null));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    session.answer(interrupt, value(field.value));
+    send(value(field.value));
   });
   return form;
 }

@@ -84,7 +84,13 @@ export function noteView({ kind, question, answer }) {
   return el("li", { class: "answered" },
     el("p", { class: "asks" }, "The agent asked"),
     question ? el("p", { class: "words" }, asText(question)) : null,
-    el("p", { class: "given" }, answer === null ? "You dismissed the question." : ["You answered ", el("strong", {}, asText(answer))]));
+    el("p", { class: "given" }, answer === null ? "You dismissed the question." : ["You answered ", el("strong", {}, answerText(answer))]));
+}
+
+/** An answer in words; an approval is a yes or a no. */
+function answerText(answer) {
+  const isApproval = typeof answer?.approved === "boolean" && Object.keys(answer).length === 1;
+  return isApproval ? (answer.approved ? "yes" : "no") : asText(answer);
 }
 
 export const isShown = (message) => message.role in CONTENTS;

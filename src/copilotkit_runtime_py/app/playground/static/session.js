@@ -79,11 +79,10 @@ export class Session extends EventTarget {
     return this.#run();
   }
 
-  /** Answers an open question. Without a value it is dismissed, which only AG-UI 1.0 knows. */
-  answer(interrupt, value) {
+  /** Answers an open question, in the words shown. Without a value it is dismissed, which only AG-UI 1.0 knows. */
+  answer(interrupt, value, question) {
     const { interrupts } = this.conversation;
     const asked = interrupt.value ?? interrupt.message ?? "";
-    const question = interrupt.message ?? interrupt.value ?? "";
     this.conversation.note({ kind: "answer", id: interrupt.outcome ? interrupt.id : null, question, answer: value ?? null });
     this.#store();
     const metaEvent = { value: asText(asked), response: asText(value ?? "") };
