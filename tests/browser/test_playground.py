@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, expect
 from starlette.types import Message, Receive, Scope, Send
 
 from copilotkit_runtime_py import CopilotRuntime, create_router
+from tests.approving_agents import Mails
 from tests.browser.agents import echo
 from tests.browser.playground import Playground, opened, serve_app
 from tests.browser.server import serving
@@ -700,3 +701,35 @@ def test_a_run_that_fails_and_a_request_that_is_refused_are_red(browser: Browser
         expect(page.locator("#timeline .run.failed .outcome").first).to_have_text(re.compile("^failed · "))
         red = refused.locator(".type").evaluate("node => getComputedStyle(node).color")
         assert red == "rgb(189, 28, 58)"
+
+
+async def mailing(input: RunAgentInput) -> AsyncIterator[dict[str, Any]]:
+    """Calls the server's tool `send`, and says its result."""
+    last = input.messages[-1]
+    if last.role == "tool":
+        yield {"type": "TEXT_MESSAGE_CHUNK", "messageId": input.run_id, "delta": f"Result: {last.content}"}
+    else:
+        call = {"toolCallId": input.run_id, "toolCallName": "send", "delta": '{"to": "bob"}'}
+        yield {"type": "TOOL_CALL_CHUNK", **call}
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+@pytest.mark.parametrize("answer", ["Yes", "No"])
+def test_a_tool_call_is_approved_or_denied_with_a_button(
+    browser: Browser, contract: str, answer: str
+) -> None:
+    mails = Mails()
+    app = FastAPI()
+    app.include_router(create_router(CopilotRuntime(agents={"mail": mailing}, actions=mails.actions)))
+    with serve_app(app) as origin, opened(browser, f"{origin}/api/copilotkit") as page:
+        playground = Playground(page)
+        playground.speak(contract)
+        playground.send("Write to Bob")
+        expect(playground.question).to_contain_text("Send it?")
+        expect(playground.question).to_contain_text("Approval of a tool call")
+        playground.question.get_by_role("button", name=answer).click()
+
+        playground.expect_answer("Result: ")
+        expect(playground.answered).to_contain_text("Send it?")
+        expect(playground.answered).to_contain_text(f"You answered {answer.lower()}")
+        assert mails.sent == (["bob"] if answer == "Yes" else [])
