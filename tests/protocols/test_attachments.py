@@ -15,6 +15,9 @@ import httpx
 import pytest
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI, Header
+from langchain_core.messages import AIMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
 
 from copilotkit_runtime_py import CopilotRuntime, Limits, create_router, open_state_store
 from copilotkit_runtime_py.agui import events
@@ -114,7 +117,7 @@ def data_part(data: bytes = PNG) -> dict[str, Any]:
 
 @asynccontextmanager
 async def serving(
-    agent: Viewer, *, path: str = "/copilotkit", mount: str = "", **options: Any
+    agent: Any, *, path: str = "/copilotkit", mount: str = "", **options: Any
 ) -> AsyncIterator[tuple[Page, Page, CopilotRuntime]]:
     runtime = CopilotRuntime({"viewer": agent}, **options)
     app = FastAPI()
@@ -278,6 +281,40 @@ async def test_an_agent_that_shows_the_conversation_shows_the_links() -> None:
         for shown in (stream, json.dumps(messages), await ada.connect()):
             assert encoded not in shown
             assert source["value"] in shown
+
+
+@pytest.mark.parametrize("kind", ["image", "document"])
+async def test_a_graph_with_a_memory_gets_the_bytes_and_shows_the_link(kind: str) -> None:
+    seen: list[Any] = []
+
+    def look(state: MessagesState) -> dict[str, Any]:
+        seen.append(state["messages"][0].content)
+        return {"messages": [AIMessage("seen", id=f"a{len(seen)}")]}
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("look", look)
+    builder.add_edge(START, "look")
+    graph = builder.compile(checkpointer=InMemorySaver())
+    data = PNG if kind == "image" else b"%PDF-1.7 " + PNG
+    encoded = base64.b64encode(data).decode()
+    async with serving(graph) as (ada, _, _):
+        media_type = "image/png" if kind == "image" else "application/pdf"
+        source = await ada.uploaded(data, media_type=media_type)
+        part = {"type": kind, "source": source, "metadata": {"filename": "a"}}
+        question = {
+            "id": "r1-u",
+            "role": "user",
+            "content": [{"type": "text", "text": "What is this?"}, part],
+        }
+        first = await ada.send(*question["content"])
+        said = [question, {"id": "a1", "role": "assistant", "content": "seen"}]
+        second = await ada.send({"type": "text", "text": "And now?"}, run="r2", before=said)
+        messages = (await ada.client.get("threads/t1/messages", headers=ADA)).json()["messages"]
+        connected = await ada.connect()
+    assert [encoded in json.dumps(content) for content in seen] == [True, True]
+    for shown in (first, second, json.dumps(messages), connected):
+        assert encoded[:40] not in shown
+        assert source["value"] in shown
 
 
 async def test_an_agent_with_server_tools_gets_the_bytes_in_every_round() -> None:

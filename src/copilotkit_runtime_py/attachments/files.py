@@ -21,7 +21,7 @@ from ..state_store.attachments import (
     attachment_store,
 )
 from ..state_store.base import AgentState, RunLog, StateStore
-from .links import MARK, Link, Signer
+from .links import MARK, Link, Signer, holds_link
 from .media_types import HEAD_BYTES, media_type_of
 
 _KIBIBYTE: Final = 1024
@@ -160,10 +160,13 @@ class Attachments:
 
     async def renewed_state(self, state: AgentState | None, owner: str) -> AgentState | None:
         """Returns what is stored of an agent with links that are valid now."""
-        data = b"" if state is None else encode(state.messages)
-        if state is None or MARK not in data:
+        if state is None or not any(map(holds_link, state.messages)):
             return state
-        messages: list[dict[str, Any]] = decode((await self._signer()).renewed(data, owner))
+        signer = await self._signer()
+        messages: list[dict[str, Any]] = [
+            decode(signer.renewed(encode(message), owner)) if holds_link(message) else message
+            for message in state.messages
+        ]
         return dataclasses.replace(state, messages=messages)
 
     def _file_store(self) -> AttachmentStore:
