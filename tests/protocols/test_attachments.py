@@ -301,12 +301,9 @@ async def test_a_graph_with_a_memory_gets_the_bytes_and_shows_the_link(kind: str
         media_type = "image/png" if kind == "image" else "application/pdf"
         source = await ada.uploaded(data, media_type=media_type)
         part = {"type": kind, "source": source, "metadata": {"filename": "a"}}
-        question = {
-            "id": "r1-u",
-            "role": "user",
-            "content": [{"type": "text", "text": "What is this?"}, part],
-        }
-        first = await ada.send(*question["content"])
+        parts: list[dict[str, Any]] = [{"type": "text", "text": "What is this?"}, part]
+        question = {"id": "r1-u", "role": "user", "content": parts}
+        first = await ada.send(*parts)
         said = [question, {"id": "a1", "role": "assistant", "content": "seen"}]
         second = await ada.send({"type": "text", "text": "And now?"}, run="r2", before=said)
         messages = (await ada.client.get("threads/t1/messages", headers=ADA)).json()["messages"]
