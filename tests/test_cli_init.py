@@ -1,8 +1,10 @@
 import importlib
 import json
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -87,6 +89,55 @@ def test_the_langgraph_json_names_the_same_agent(directory: Path, monkeypatch: p
     assert [(row["name"], row["kind"], row["target"]) for row in rows] == [
         ("assistant", "LangGraph", "./agent.py:graph")
     ]
+
+
+@pytest.mark.parametrize("client", ["newest", "1.10"])
+def test_a_next_page_has_its_rewrites_and_no_vite(client: str, directory: Path) -> None:
+    result = run("init", str(directory), "--page", "next", "--client", client)
+
+    written = files(directory)
+    package = json.loads(written["web/package.json"])
+    assert result.exit_code == 0
+    assert "3. Open http://localhost:3000" in result.output
+    assert "http://localhost:3000" in written["README.md"]
+    assert "next" in package["dependencies"]
+    assert '"/api/copilotkit/:path*"' in written["web/next.config.ts"]
+    assert written["web/app/page.tsx"].startswith('"use client";\n')
+    assert "export default function App" in written["web/app/page.tsx"]
+    assert "styles.css" in written["web/app/layout.tsx"]
+    assert not any("vite" in path for path in written)
+    assert not any("@requirement@" in text or "@port@" in text for text in written.values())
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (None, "copilotkit-runtime-py[langgraph]"),
+        ("not JSON", "copilotkit-runtime-py[langgraph]"),
+        (
+            '{"url": "file:///home/me/runtime", "dir_info": {"editable": true}}',
+            "copilotkit-runtime-py[langgraph] @ file:///home/me/runtime",
+        ),
+        (
+            '{"url": "file:///dist/runtime-0.1.0-py3-none-any.whl", "archive_info": {}}',
+            "copilotkit-runtime-py[langgraph] @ file:///dist/runtime-0.1.0-py3-none-any.whl",
+        ),
+        (
+            '{"url": "https://host/me/runtime.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}',
+            "copilotkit-runtime-py[langgraph] @ git+https://host/me/runtime.git@abc",
+        ),
+    ],
+)
+def test_what_is_written_installs_from_where_the_command_came_from(
+    record: str | None, expected: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = SimpleNamespace(read_text=lambda name: record if name == "direct_url.json" else None)
+    monkeypatch.setattr("copilotkit_runtime_py.cli.origin.distribution", lambda name: installed)
+
+    run("init", str(directory))
+
+    project = tomllib.loads((directory / "pyproject.toml").read_text())
+    assert project["project"]["dependencies"] == [expected]
 
 
 @pytest.mark.parametrize(("client", "tested"), [("newest", "page-1.74"), ("1.10", "page-1.10")])
