@@ -229,7 +229,7 @@ def test_a_proxy_that_compresses_streams_is_found() -> None:
 
 
 def test_pages_that_are_not_let_in_are_told_with_the_option_that_lets_them() -> None:
-    with serving(runtime_app(cors=False)) as base:
+    with serving(runtime_app(cors=False, allow_local_pages=False)) as base:
         told = failures(base + ENDPOINT)
 
     assert set(told) == {
@@ -342,6 +342,42 @@ def test_a_proxy_that_passes_on_the_url_alone_is_told_with_the_two_ways_out() ->
     assert cause == f"there is no {base}{ENDPOINT}/info (404)"
     assert "useSingleEndpoint" in cure
     assert single == {}
+
+
+@pytest.mark.parametrize(
+    ("speaks", "silent"),
+    [
+        ("graphql", {"CopilotKit 1.50 and newer: info", "CopilotKit 1.50 and newer: /info"}),
+        ("rest", {"CopilotKit 1.8 to 1.10: hello", "CopilotKit 1.50 and newer: info"}),
+        ("single", {"CopilotKit 1.8 to 1.10: hello", "CopilotKit 1.50 and newer: /info"}),
+    ],
+)
+def test_a_contract_that_a_runtime_does_not_speak_is_no_fault(speaks: str, silent: set[str]) -> None:
+    inner = runtime_app()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] == "OPTIONS":
+            await inner(scope, receive, send)
+            return
+        below = scope["path"] != ENDPOINT
+        text = b"" if below else (await receive())["body"]
+
+        async def body() -> Message:
+            return {"type": "http.request", "body": text, "more_body": False}
+
+        kind = "rest" if below else "single" if b'"method"' in text else "graphql"
+        if kind == speaks:
+            await inner(scope, receive if below else body, send)
+        else:
+            status = 400 if kind == "single" else 404
+            refusal = JSONResponse({"error": "Not found"}, status, {"access-control-allow-origin": ORIGIN})
+            await refusal(scope, receive, send)
+
+    with serving(app) as base:
+        checks = found(base + ENDPOINT)
+
+    assert {name for name, check in checks.items() if check["detail"].startswith("not spoken: ")} == silent
+    assert [name for name, check in checks.items() if check["status"] == "failed"] == []
 
 
 def test_a_clock_that_is_wrong_is_told() -> None:

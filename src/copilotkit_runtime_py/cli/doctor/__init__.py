@@ -16,7 +16,7 @@ from ...app.settings import ANY_ORIGIN, LOCALHOST, SettingsError, check_origin
 from .. import options
 from ..printable import in_a_line
 from . import agui, connection, cors, graphql, streaming
-from .findings import Check, Finding, examine
+from .findings import NOT_SPOKEN, Check, Finding, examine
 from .probe import Probe
 
 CLIENTS: dict[str, tuple[str, Sequence[Check]]] = {
@@ -88,7 +88,8 @@ def command(
 ) -> None:
     """Check the runtime at URL as each generation of clients would use it.
 
-    The exit code is 0 if nothing is wrong, and 1 otherwise.
+    Without --client, a contract that the runtime does not speak is reported, and is not a fault. The exit
+    code is 0 if nothing is wrong, and 1 otherwise.
     """
     probe = Probe(
         _checked_url(url),
@@ -99,7 +100,7 @@ def command(
         seconds=seconds,
     )
     try:
-        found = _found(probe, clients or tuple(CLIENTS))
+        found = _found(probe, clients or tuple(CLIENTS), optional=not clients)
         findings = list(found) if as_json else list(_printed(found))
     finally:
         probe.close()
@@ -114,14 +115,20 @@ def command(
     context.exit(1 if failed else 0)
 
 
-def _found(probe: Probe, clients: Sequence[str]) -> Iterator[Finding]:
+def _found(probe: Probe, clients: Sequence[str], *, optional: bool) -> Iterator[Finding]:
     finding = None
     for finding in examine(probe, "Connection", connection.CHECKS):
         yield finding
     if finding is None or finding.check != connection.CHECKS[-1].name:
         return  # a necessary check has failed
+    spoken = []
     for client in clients:
-        yield from examine(probe, *CLIENTS[client])
+        group, checks = CLIENTS[client]
+        for finding in examine(probe, group, checks, optional=optional):
+            yield finding
+        if not finding.detail.startswith(NOT_SPOKEN):
+            spoken.append(client)
+    clients = spoken
     origin_checks = (*cors.CHECKS, *cors.REST_CHECKS) if "rest" in clients else cors.CHECKS
     yield from examine(probe, "Pages of another origin (CORS)", origin_checks)
     if "rest" in clients:

@@ -9,8 +9,10 @@ from uuid import uuid4
 
 from .faults import check_refusals, json_of
 from .findings import Check
-from .graphql import listed
-from .probe import Failure, Probe
+from .graphql import OF_ANOTHER_CONTRACT, listed
+from .probe import Failure, NotSpokenError, Probe
+
+NO_AGENTS_LISTED = "the runtime does not list its agents here"
 
 _SINGLE_ROUTE_CURE = (
     "Pages with useSingleEndpoint, and <CopilotKit> of 1.50 to 1.68, cannot use it. Is yours another? Leave "
@@ -25,14 +27,17 @@ _PATHS_CURE = (
 
 def single_route_info(probe: Probe) -> str:
     """The single route lists the agents."""
-    return _listed(json_of(probe.post({"method": "info"})), probe, _SINGLE_ROUTE_CURE)
+    response = probe.post({"method": "info"})
+    if response.status_code in OF_ANOTHER_CONTRACT:
+        raise NotSpokenError(NO_AGENTS_LISTED, _SINGLE_ROUTE_CURE)
+    return _listed(json_of(response), probe, _SINGLE_ROUTE_CURE)
 
 
 def rest_info(probe: Probe) -> str:
     """The path `/info` lists the agents."""
     response = probe.get("/info")
-    if response.status_code in (404, 405):
-        raise Failure(f"there is no {probe.url}/info ({response.status_code})", _PATHS_CURE)
+    if response.status_code in OF_ANOTHER_CONTRACT:
+        raise NotSpokenError(f"there is no {probe.url}/info ({response.status_code})", _PATHS_CURE)
     return _listed(json_of(response), probe, _PATHS_CURE)
 
 
@@ -102,6 +107,6 @@ def run_input(text: str | None = None) -> dict[str, Any]:
 def _listed(answer: Any, probe: Probe, cure: str) -> str:
     agents = answer.get("agents") if isinstance(answer, dict) else None
     if not isinstance(agents, dict):
-        raise Failure("the runtime does not list its agents here", cure)
+        raise Failure(NO_AGENTS_LISTED, cure)
     version = f" ({answer['version']})" if answer.get("version") else ""
     return listed(list(agents), probe) + version

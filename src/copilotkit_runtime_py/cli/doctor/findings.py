@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import httpx
 
 from .faults import fault_of
-from .probe import Failure, Probe, Skipped
+from .probe import Failure, NotSpokenError, Probe, Skipped
 
 Status = Literal["ok", "failed", "skipped"]
 
@@ -47,18 +47,37 @@ class Finding:
     cure: str = ""
 
 
-def examine(probe: Probe, group: str, checks: Sequence[Check]) -> Iterator[Finding]:
-    """Yields what each check of a group finds, up to a necessary one that fails."""
+NOT_SPOKEN = "not spoken"
+
+
+def examine(
+    probe: Probe, group: str, checks: Sequence[Check], *, optional: bool = False
+) -> Iterator[Finding]:
+    """Yields what each check of a group finds, up to a necessary one that fails.
+
+    Args:
+        probe: how to ask.
+        group: the group's name.
+        checks: the checks.
+        optional: the group is of one contract, and a runtime that does not speak it is well.
+    """
     for check in checks:
-        finding = _find(probe, group, check)
+        finding = _find(probe, group, check, optional=optional)
+        if optional and finding.detail.startswith(NOT_SPOKEN):
+            yield finding
+            return
         yield finding
         if check.necessary and finding.status == "failed":
             return
 
 
-def _find(probe: Probe, group: str, check: Check) -> Finding:
+def _find(probe: Probe, group: str, check: Check, *, optional: bool) -> Finding:
     try:
         return Finding(group, check.name, "ok", check.run(probe))
+    except NotSpokenError as missing:
+        if not optional:
+            return Finding(group, check.name, "failed", missing.cause, missing.cure)
+        return Finding(group, check.name, "skipped", f"{NOT_SPOKEN}: {missing.cause}", missing.cure)
     except Failure as failure:
         return Finding(group, check.name, "failed", failure.cause, failure.cure)
     except Skipped as skipped:

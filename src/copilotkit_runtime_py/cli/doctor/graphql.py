@@ -9,7 +9,12 @@ import httpx
 
 from .faults import json_of
 from .findings import Check
-from .probe import Failure, Probe, Skipped
+from .probe import Failure, NotSpokenError, Probe, Skipped
+
+OF_ANOTHER_CONTRACT = frozenset({400, 404, 405, 415, 422})
+"""The statuses with which a runtime answers a request of a contract that it does not speak."""
+
+_NO_GRAPHQL = "the server speaks no GraphQL ({})"
 
 CLIENT_VERSION = "1.10.6"
 _OLDER = "Pages of CopilotKit 1.8 to 1.10 cannot use it. Leave these checks out with --client."
@@ -24,8 +29,10 @@ _PART = re.compile(rb"\r?\n\r?\n(\{.*?\})\r?\n--", re.DOTALL)
 
 def hello(probe: Probe) -> str:
     """A query is answered."""
-    data = _data(probe.post({"query": "{ hello }"}))
-    return f"'{data['hello']}'"
+    response = probe.post({"query": "{ hello }"})
+    if response.status_code in OF_ANOTHER_CONTRACT and '"errors"' not in response.text:
+        raise NotSpokenError(_NO_GRAPHQL.format(response.status_code), _OLDER)
+    return f"'{_data(response)['hello']}'"
 
 
 def available_agents(probe: Probe) -> str:
@@ -127,7 +134,7 @@ CHECKS = (
 def _data(response: httpx.Response) -> dict[str, Any]:
     answer = json_of(response)
     if not isinstance(answer, dict) or not ("data" in answer or "errors" in answer):
-        raise Failure(f"the server speaks no GraphQL ({response.status_code})", _OLDER)
+        raise Failure(_NO_GRAPHQL.format(response.status_code), _OLDER)
     for error in answer.get("errors") or ():
         raise Failure(f"the runtime answers: {error.get('message')}", "See the server's log.")
     return dict(answer["data"])

@@ -26,6 +26,10 @@ class Failure(Exception):
         self.cure = cure
 
 
+class NotSpokenError(Failure):
+    """The runtime does not speak a contract at all, which is a fault only if its pages need that contract."""
+
+
 class Skipped(Exception):
     """A check could not be made. The message says why."""
 
