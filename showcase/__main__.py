@@ -26,7 +26,7 @@ def main(port: int, store: str) -> None:
         raise click.ClickException(f"Port {port} is in use: choose another with --port.") from error
     with listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(create_app(store), log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(create_app(url, store), log_level="warning"))
         click.echo(f"Showcase: {url}")
         server.run([listener])
 

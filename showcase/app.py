@@ -12,9 +12,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from copilotkit_runtime_py import CopilotRuntime, create_router
+from copilotkit_runtime_py import A2UI, CopilotRuntime, MCPServer, create_router
 
 from . import agents
+from .agents.voice import transcription_service
+from .cinema import make_server
 
 PAGE = Path(__file__).parent / "page" / "dist"
 
@@ -28,20 +30,32 @@ def load_agents() -> dict[str, Any]:
     return loaded
 
 
-def create_app(store: str = "memory") -> FastAPI:
+def create_app(url: str, store: str = "memory") -> FastAPI:
     """Returns the application.
 
     Args:
+        url: where it will be served, which is where the runtime reaches the MCP server.
         store: where threads are stored: `memory`, or a URL such as `sqlite:///threads.db`.
     """
-    runtime = CopilotRuntime(load_agents(), state_store=store, default_agent="chat")
+    cinema = make_server()
+    runtime = CopilotRuntime(
+        load_agents(),
+        default_agent="chat",
+        state_store=store,
+        transcription_service=transcription_service,
+        a2ui=A2UI(agents=["a2ui_fixed", "a2ui_dynamic", "a2ui_recovery"]),
+        open_generative_ui=["open_ui"],
+        mcp_servers=[MCPServer("cinema", url=f"{url}/cinema/mcp", agents=["mcp_apps"], apps=True)],
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await runtime.aclose()
+        async with cinema.session_manager.run():
+            yield
+            await runtime.aclose()
 
     app = FastAPI(title="Showcase", lifespan=lifespan)
     app.include_router(create_router(runtime, path="/api/copilotkit"))
+    app.mount("/cinema", cinema.streamable_http_app())
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app

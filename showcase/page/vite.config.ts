@@ -13,7 +13,7 @@ const code: Plugin = {
     if (query !== "code") return null;
     this.addWatchFile(path);
     const html = await codeToHtml((await readFile(path, "utf8")).trimEnd(), {
-      lang: path.endsWith(".py") ? "python" : "tsx",
+      lang: { py: "python", html: "html" }[path.split(".").at(-1)!] ?? "tsx",
       themes: { light: "github-light", dark: "github-dark-dimmed" },
       defaultColor: false,
     });

@@ -8,8 +8,8 @@ export interface Feature {
   /** The title above the demo, where the one in the navigation needs its group. */
   heading?: string;
   summary: string;
-  /** The file of its agent, where it is not its own. */
-  agent?: string;
+  /** Files of `showcase/` that belong to it, besides its agent and its page. */
+  more?: string[];
 }
 
 export interface Group {
@@ -45,25 +45,40 @@ export const groups: Group[] = [
         summary: "The model thinks before it answers, and the page shows its thoughts as they come.",
       },
       {
-        id: "multi_agent",
-        title: "Multi-agent",
-        summary: "Two agents on one page, and the page carries the work from one to the other.",
+        id: "suggestions",
+        title: "Suggestions",
+        summary: "After each answer, the agent suggests what to ask next.",
+      },
+      {
+        id: "attachments",
+        title: "Attachments",
+        summary: "Pictures and files reach the model as content blocks.",
+      },
+      {
+        id: "voice",
+        title: "Voice",
+        summary: "A recording becomes text in the chat’s input.",
+      },
+    ],
+  },
+  {
+    id: "tools",
+    title: "Tools and agents",
+    features: [
+      {
+        id: "tool_rendering",
+        title: "Tool rendering",
+        summary: "A tool runs on the server. The page draws its call and its result as a card.",
       },
       {
         id: "subagents",
         title: "Subagents",
         summary: "An agent hands parts of its work to agents of their own, and the chat shows who does what.",
       },
-    ],
-  },
-  {
-    id: "tools",
-    title: "Tools",
-    features: [
       {
-        id: "tool_rendering",
-        title: "Tool rendering",
-        summary: "A tool runs on the server. The page draws its call and its result as a card.",
+        id: "multi_agent",
+        title: "Multi-agent",
+        summary: "Two agents on one page, and the page carries the work from one to the other.",
       },
     ],
   },
@@ -92,7 +107,7 @@ export const groups: Group[] = [
       {
         id: "shared_state",
         title: "Shared state",
-        summary: "The user and the agent edit one recipe, each sees the other’s changes.",
+        summary: "The user and the agent edit one recipe, and each sees the other’s changes.",
       },
       {
         id: "predictive_state",
@@ -117,6 +132,51 @@ export const groups: Group[] = [
         heading: "Agentic generative UI",
         summary: "The agent’s state is drawn in the chat as it works.",
       },
+      {
+        id: "a2ui_fixed",
+        title: "A2UI, fixed",
+        heading: "A2UI with a fixed layout",
+        summary: "A tool fills a layout that was written once. A click on it reaches the agent.",
+      },
+      {
+        id: "a2ui_dynamic",
+        title: "A2UI, dynamic",
+        heading: "A2UI with a layout of the model",
+        summary: "The model composes a surface of the page’s components, which grows as it writes.",
+      },
+      {
+        id: "a2ui_recovery",
+        title: "A2UI, recovery",
+        summary: "An invalid surface is not shown: the model learns why, and draws it again.",
+      },
+      {
+        id: "mcp_apps",
+        title: "MCP Apps",
+        summary: "A tool of an MCP server brings its own user interface.",
+        more: ["cinema.py", "cinema.html"],
+      },
+      {
+        id: "open_ui",
+        title: "Open",
+        heading: "Open generative UI",
+        summary: "The model writes a whole document, which runs in a sandbox and calls what the page lets it.",
+      },
+    ],
+  },
+  {
+    id: "threads",
+    title: "Threads",
+    features: [
+      {
+        id: "threads",
+        title: "Thread list",
+        summary: "Rename, archive, delete and search what the runtime has stored.",
+      },
+      {
+        id: "live_run",
+        title: "Stop, reload, join",
+        summary: "A run goes on without the page. Any browser can join it, and stop it.",
+      },
     ],
   },
 ];
@@ -125,19 +185,17 @@ export const features = groups.flatMap((group) => group.features);
 
 const modules = import.meta.glob<FeatureModule>("./features/*.tsx", { eager: true });
 const pages = import.meta.glob<string>("./features/*.tsx", { query: "?code", import: "default" });
-const agents = import.meta.glob<string>("../../agents/*.py", { query: "?code", import: "default" });
+const files = import.meta.glob<string>(["../../*.{py,html}", "../../agents/*.py"], { query: "?code", import: "default" });
 
 export const moduleOf = (feature: Feature) => modules[`./features/${feature.id}.tsx`];
 
 /** The files of a feature, in colours. */
-export async function codeOf(feature: Feature) {
-  const agent = feature.agent ?? feature.id;
-  const [agentHtml, pageHtml] = await Promise.all([
-    agents[`../../agents/${agent}.py`](),
-    pages[`./features/${feature.id}.tsx`](),
-  ]);
-  return [
-    { name: `agents/${agent}.py`, html: agentHtml },
-    { name: `page/src/features/${feature.id}.tsx`, html: pageHtml },
+export function codeOf({ id, more = [] }: Feature) {
+  const agent = `agents/${id}.py`;
+  const sources = [
+    { name: agent, load: files[`../../${agent}`] },
+    { name: `page/src/features/${id}.tsx`, load: pages[`./features/${id}.tsx`] },
+    ...more.map((name) => ({ name, load: files[`../../${name}`] })),
   ];
+  return Promise.all(sources.map(async ({ name, load }) => ({ name, html: await load() })));
 }

@@ -1,0 +1,17 @@
+"""A long answer: time to stop it, to reload the page, and to open the thread in a second browser.
+
+There is nothing to do for that in the agent. A run belongs to the runtime and not to a connection.
+"""
+
+from langchain.agents import create_agent
+
+from ..scripted import Turn, scripted
+
+
+def answer(turn: Turn) -> str:
+    """What a real model would come up with by itself."""
+    floors = (f"Floor {number}: {70 * number} metres to the top." for number in range(40, 0, -1))
+    return "I take the stairs.\n\n" + "\n\n".join(floors) + "\n\nOut of breath, but here."
+
+
+agent = create_agent(scripted(answer, delay=0.05))

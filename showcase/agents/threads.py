@@ -1,0 +1,14 @@
+"""Threads: the runtime keeps them, names them after their first message, and lists them for the page."""
+
+from copilotkit_runtime_py.providers.chat import ChatProvider
+
+from ..scripted import Turn, scripted
+
+
+def answer(turn: Turn) -> str:
+    """What a real model would come up with by itself."""
+    asked = sum(message.type == "human" for message in turn.messages)
+    return f"Noted. This is message {asked} of our conversation."
+
+
+agent = ChatProvider(scripted(answer))
