@@ -1,4 +1,7 @@
-"""Attachments: what the user attaches reaches the model as content blocks of LangChain."""
+"""Attachments: what the user attaches reaches the model as content blocks of LangChain.
+
+The page uploads each file once, and the thread holds a link to it. The runtime gives the agent the content.
+"""
 
 import base64
 from typing import Any

@@ -10,7 +10,7 @@ from ..scripted import Turn, scripted
 
 def answer(turn: Turn) -> str:
     """What a real model would come up with by itself."""
-    floors = (f"Floor {number}: {70 * number} metres to the top." for number in range(40, 0, -1))
+    floors = (f"Floor {number} of 60, {4 * number} metres up." for number in range(1, 61))
     return "I take the stairs.\n\n" + "\n\n".join(floors) + "\n\nOut of breath, but here."
 
 

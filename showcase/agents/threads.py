@@ -1,4 +1,4 @@
-"""Threads: the runtime keeps them, names them after their first message, and lists them for the page."""
+"""Threads: the runtime stores them, and the page lists, names, archives and deletes them."""
 
 from copilotkit_runtime_py.providers.chat import ChatProvider
 

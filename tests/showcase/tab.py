@@ -34,7 +34,6 @@ class Tab:
         page.on("requestfailed", self._on_request_failed)
         with page.expect_response(_is_connection):
             page.goto(f"{url}/#/{feature}" + (f"/{thread_id}" if thread_id else ""))
-        self.wait_until_idle()
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
@@ -77,10 +76,19 @@ class Tab:
         box.press("Enter")
         expect(self.asked.last).to_contain_text(text)
 
+    def stop(self) -> None:
+        """Stops the run in progress, and waits until it has ended."""
+        self.page.locator("[data-copilot-running=true] [data-testid=copilot-send-button]").click()
+        expect(self.page.locator("[data-copilot-running=true]")).to_have_count(0)
+
     def reload(self) -> None:
         """Loads the page again: everything that it then shows came from the server."""
         with self.page.expect_response(_is_connection):
             self.page.reload()
+
+    def forget_problems(self, known: str) -> None:
+        """Forgets the problems with these words, which CopilotKit's own code makes."""
+        self.problems = [problem for problem in self.problems if known not in problem]
 
     def wait_until_idle(self) -> None:
         """Waits until the chat takes the next message."""

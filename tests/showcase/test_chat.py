@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from .conftest import Open
 
@@ -73,4 +75,60 @@ def test_the_page_carries_a_draft_from_one_agent_to_the_other(open_tab: Open) ->
             "Write a line about our new kettle"
         )
         tab.picture("multi_agent")
+        tab.reload()
+
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAIAAAA7ljmRAAAAEElEQVR4nGM4EWADRww4OQA9jg/xmaHWXgAAAABJRU5ErkJggg=="
+)
+
+
+def test_files_are_uploaded_once_and_the_agent_gets_their_content(open_tab: Open) -> None:
+    tab = open_tab("attachments")
+    files: list[FilePayload] = [
+        {"name": "dot.png", "mimeType": "image/png", "buffer": PNG},
+        {"name": "poem.txt", "mimeType": "text/plain", "buffer": b"Roses are red,\nviolets are blue.\n"},
+    ]
+    tab.page.locator("input[type=file]").set_input_files(files)
+    expect(tab.page.get_by_text("poem.txt")).to_be_visible()
+    with tab.page.expect_request("**/agent/attachments/run") as sent:
+        tab.say("What is this?")
+    assert b"base64" not in (sent.value.post_data_buffer or b"")
+    for _ in range(2):
+        expect(tab.answers.last.get_by_role("listitem")).to_have_text(
+            [
+                f"A PNG picture of 4 by 3 pixels, {len(PNG)} bytes",
+                "A text of 2 lines that begins with “Roses are red, violets are blu”",
+            ]
+        )
+        picture = tab.asked.last.get_by_role("img").first
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.naturalWidth") == 4
+        tab.picture("attachments")
+        tab.reload()
+
+
+def test_a_recording_becomes_text_in_the_input(open_tab: Open) -> None:
+    tab = open_tab("voice", permissions=["microphone"])
+    tab.page.get_by_test_id("copilot-start-transcribe-button").click()
+    expect(tab.page.get_by_test_id("copilot-finish-transcribe-button")).to_be_visible()
+    tab.page.wait_for_timeout(1000)  # of a recording
+    tab.picture("voice")
+    tab.page.get_by_test_id("copilot-finish-transcribe-button").click()
+    for _ in range(2):
+        expect(tab.asked.last).to_have_text("How far is the moon?")
+        expect(tab.answers.last).to_contain_text("About 384,000 km")
+        tab.reload()
+
+
+def test_the_agent_suggests_what_to_ask_next(open_tab: Open) -> None:
+    tab = open_tab("suggestions")
+    tab.press("Tell me about Kyoto")
+    suggestions = tab.page.get_by_test_id("copilot-suggestions").get_by_role("button")
+    expect(suggestions).to_have_text(["When do the cherries bloom?", "Which temples are quiet?"])
+    tab.picture("suggestions")
+    tab.press("When do the cherries bloom?")
+    for _ in range(2):
+        expect(tab.asked).to_have_text(["Tell me about Kyoto", "When do the cherries bloom?"])
+        expect(tab.answers.last).to_contain_text("Late March, most years.")
         tab.reload()

@@ -15,6 +15,13 @@ export default function Threads({ threadId }: PageProps) {
   // A run makes a new thread, or moves one to the top.
   useEffect(refetchThreads, [agent.isRunning, refetchThreads]);
 
+  // The page names a new thread after its first message.
+  const unnamed = threads.find(({ id, name }) => id === threadId && !name);
+  const first = agent.messages.find(({ role }) => role === "user")?.content;
+  useEffect(() => {
+    if (unnamed && typeof first === "string") void renameThread(unnamed.id, first.slice(0, 60));
+  }, [unnamed?.id, first, renameThread]);
+
   const found = threads.filter(({ name }) => (name ?? "").toLowerCase().includes(search.toLowerCase()));
   const rename = (id: string, name: string | null) => {
     const given = window.prompt("Name of the thread", name ?? "");

@@ -1,0 +1,81 @@
+"""Threads and runs in Chromium: the list, and two browsers on one thread."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Open
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+def test_threads_are_named_searched_archived_restored_and_deleted(open_tab: Open) -> None:
+    tab = open_tab("threads")
+    panel, rows = tab.get("threads"), tab.get("threads").get_by_role("listitem")
+    tab.say("Plan the summer party")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("Plan the summer party")
+    tab.press("New thread")
+    expect(tab.asked).to_have_count(0)
+    tab.say("Order new chairs")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("Order new chairs")
+
+    tab.page.once("dialog", lambda dialog: dialog.accept("Chairs for the office"))
+    rows.first.get_by_role("button", name="Rename").click()
+    expect(rows.first).to_contain_text("Chairs for the office")
+    tab.picture("threads", published=True)
+    tab.reload()
+    expect(rows.first).to_contain_text("Chairs for the office")
+
+    search = panel.get_by_placeholder("Search threads")
+    search.fill("party")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("Plan the summer party")
+    search.fill("")
+
+    rows.last.get_by_role("button", name="Archive").click()
+    expect(rows).to_have_count(1)
+    panel.get_by_label("Show archived threads").check()
+    expect(rows).to_have_count(2)
+    rows.last.get_by_role("button", name="Restore").click()
+    panel.get_by_label("Show archived threads").uncheck()
+    expect(rows).to_have_count(2)
+
+    rows.filter(has_text="party").get_by_role("link").click()
+    expect(tab.asked).to_have_text(["Plan the summer party"])
+    rows.filter(has_text="Chairs").get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(1)
+    tab.reload()
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("Plan the summer party")
+
+
+def test_a_page_that_is_reloaded_in_the_middle_of_an_answer_sees_its_rest(open_tab: Open) -> None:
+    tab = open_tab("live_run")
+    tab.press("Climb the tower")
+    expect(tab.answers.last).to_contain_text("Floor 5 of 60")
+    tab.reload()
+    expect(tab.get("live")).to_have_attribute("data-running", "true")
+    expect(tab.answers.last).to_contain_text("Floor 12 of 60")
+    expect(tab.answers.last).to_contain_text("Floor 1 of 60")
+    tab.stop()
+
+
+def test_two_browsers_on_one_thread_see_the_same_run_and_either_stops_it(open_tab: Open) -> None:
+    first = open_tab("live_run")
+    first.press("Climb the tower")
+    expect(first.answers.last).to_contain_text("Floor 3 of 60")
+    second = open_tab("live_run", first.thread_id)
+    expect(second.answers.last).to_contain_text("Floor 8 of 60")
+    expect(first.answers.last).to_contain_text("Floor 8 of 60")
+    first.picture("live_run")
+    second.stop()
+    for tab in (first, second):
+        expect(tab.get("live")).to_have_attribute("data-running", "false")
+    said = first.answers.last.inner_text()
+    assert "but here" not in said
+    assert second.answers.last.inner_text() == said
+    first.reload()
+    expect(first.answers.last).to_have_text(said.replace("\n", ""))
