@@ -152,8 +152,8 @@ $(TOOLS)/bin/uv:
 	$(UV) sync --locked --inexact --no-dev --extra langgraph --extra chat --extra mcp
 	@touch $@
 
-# The page shows the code of the agents.
-$(SHOWCASE)/dist/.built: $(SHOWCASE)/node_modules/.installed $(wildcard $(SHOWCASE)/*.* $(SHOWCASE)/src/*.* $(SHOWCASE)/src/*/*.* showcase/agents/*.py)
+# The page shows the code of the server, too.
+$(SHOWCASE)/dist/.built: $(SHOWCASE)/node_modules/.installed $(wildcard $(SHOWCASE)/*.* $(SHOWCASE)/src/*.* $(SHOWCASE)/src/*/*.* showcase/*.py showcase/*.html showcase/agents/*.py)
 	npm run --silent --prefix $(SHOWCASE) build -- --logLevel warn
 	@touch $@
 

@@ -16,7 +16,7 @@ from tests.browser.conftest import PAGES, build
 from tests.servers import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PAGES_OF = {"react-1.10": "page-1.10", "react-newest": "page-1.74"}
+PAGES_OF = {"react-1.10": "page-1.10"}
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

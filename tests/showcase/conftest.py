@@ -63,7 +63,12 @@ def serving(store: str) -> Iterator[str]:
 @pytest.fixture(scope="package")
 def page() -> Path:
     """The folder of the built page."""
-    return build(SHOWCASE / "page", *(SHOWCASE / "agents").glob("*.py"))
+    return build(
+        SHOWCASE / "page",
+        *SHOWCASE.glob("*.html"),
+        *SHOWCASE.glob("*.py"),
+        *(SHOWCASE / "agents").glob("*.py"),
+    )
 
 
 @pytest.fixture(scope="package")

@@ -17,7 +17,7 @@ def test_a_click_on_a_surface_reaches_the_agent(open_tab: Open) -> None:
     book = tab.page.get_by_role("button", name="Book a seat")
     expect(tab.page.get_by_role("heading", name="Bach by candlelight")).to_be_visible()
     expect(tab.answers.last).to_contain_text("There is one on Friday.")
-    tab.picture("a2ui_fixed", published=True)
+    tab.picture("a2ui_fixed")
     tab.reload()
     book.click()
     for _ in range(2):
@@ -57,7 +57,7 @@ def test_a_frame_of_an_mcp_server_calls_its_tools_and_speaks_to_the_agent(open_t
     for seat in ("B2", "B3"):
         seats.get_by_role("button", name=seat, exact=True).click()
     expect(tab.answers.last).to_contain_text("Choose your seats above.")
-    tab.picture("mcp_apps", published=True)
+    tab.picture("showcase-mcp-apps", published=True)
     seats.get_by_role("button", name="Reserve").click()
     for _ in range(2):
         expect(tab.asked.last).to_have_text("I have reserved B2 and B3.")
