@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
 import click
@@ -20,6 +21,8 @@ from .app import create_app
 )
 def main(port: int, store: str) -> None:
     """Serve the showcase on this machine until Ctrl-C."""
+    # Before FastMCP, which formats the whole process's log otherwise.
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         listener = socket.create_server(("127.0.0.1", port))
     except OSError as error:
