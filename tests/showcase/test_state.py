@@ -25,7 +25,7 @@ def test_the_user_and_the_agent_edit_one_recipe(open_tab: Open) -> None:
         expect(tab.answers.last).to_contain_text("It is 3 servings of Lemon and fennel pasta now.")
         expect(recipe.get_by_label("Title")).to_have_value("Lemon and fennel pasta")
         assert ingredients(tab) == ["Spaghetti", "Olive oil", "Salt", "Fennel seeds", "Zest of a lemon"]
-        tab.picture("showcase", published=True)
+        tab.picture("shared_state")
         tab.reload()
     recipe.get_by_label("Title").fill("Dinner")
     tab.press("Fewer")

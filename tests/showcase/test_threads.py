@@ -25,7 +25,7 @@ def test_threads_are_named_searched_archived_restored_and_deleted(open_tab: Open
     tab.page.once("dialog", lambda dialog: dialog.accept("Chairs for the office"))
     rows.first.get_by_role("button", name="Rename").click()
     expect(rows.first).to_contain_text("Chairs for the office")
-    tab.picture("threads")
+    tab.picture("showcase-threads", published=True)
     tab.reload()
     expect(rows.first).to_contain_text("Chairs for the office")
 
