@@ -9,6 +9,8 @@ export const settings = {
   useSingleEndpoint: query.get("transport") === "single" ? true : undefined,
   /** The page asks its user before it lets the agent change its colour. */
   asksFirst: query.has("asksFirst"),
+  /** The page offers the agent no tool (v2 only). */
+  noTools: query.has("noTools"),
   headers: { Authorization: "Bearer page-token", "X-Tenant": "acme" },
   properties: { plan: "gold" },
 };

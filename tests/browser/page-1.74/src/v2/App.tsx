@@ -30,7 +30,8 @@ export function App() {
   );
 }
 
-const useColorTool = settings.asksFirst ? useAskBeforeColor : useColor;
+const withTools = settings.asksFirst ? useAskBeforeColor : useColor;
+const useColorTool = settings.noTools ? () => undefined : withTools;
 
 function Page({ onError }: { onError: (message: string) => void }) {
   const [threadId, setThreadId] = useState(settings.threadId);
