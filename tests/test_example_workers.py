@@ -72,7 +72,7 @@ def proxy(directory: Path, *workers: str) -> Iterator[str]:
     configuration = (WORKERS / "nginx.conf").read_text(encoding="utf-8")
     servers = " ".join(f"server {address};" for address in workers)
     replaced = {
-        "server worker:8000 resolve;": servers,
+        "server worker:8000 resolve max_fails=0;": servers,
         "listen 8080;": f"listen 127.0.0.1:{port};",
         "/tmp/copilotkit-nginx": f"{directory}/nginx",
         "error_log stderr;": "error_log stderr notice;",
@@ -178,7 +178,7 @@ def test_a_stream_is_not_held_back_by_the_proxy(url: str, tmp_path: Path) -> Non
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_nginx_takes_the_configuration_without_being_root() -> None:
     configuration = (WORKERS / "nginx.conf").read_text(encoding="utf-8")
-    configuration = configuration.replace("server worker:8000 resolve;", "server 127.0.0.1:1;")
+    configuration = configuration.replace("server worker:8000 resolve max_fails=0;", "server 127.0.0.1:1;")
     with tempfile.TemporaryDirectory() as scratch:
         os.chown(scratch, 65534, 65534)
         path = Path(scratch, "nginx.conf")

@@ -12,7 +12,8 @@ from copilotkit_runtime_py import CopilotRuntime, RequestContext
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.providers.base import AgentSnapshot, Provider
 from copilotkit_runtime_py.runs.thread_view import ThreadView
-from copilotkit_runtime_py.state_store.base import AgentState
+from copilotkit_runtime_py.state_store.base import AgentState, RunLog, RunRecord
+from copilotkit_runtime_py.state_store.memory import MemoryStateStore
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +56,32 @@ async def test_a_reader_gets_the_runs_from_the_one_on_that_it_asks_for() -> None
     for since, runs in ((1, ["r1", "r2", "r3"]), (3, ["r3"]), (9, ["r1", "r2", "r3"])):
         view = await runtime.connect("a", "t1", ANN, since=since)
         assert (ids(view), view.snapshot, view.run) == (runs, None, None)
+
+
+async def test_a_run_that_begins_while_a_reader_joins_is_followed_to_its_end() -> None:
+    class Busy(MemoryStateStore):
+        """A store in which a run begins between two looks at a thread."""
+
+        begins = False
+
+        async def read_runs(self, *args: Any, **options: Any) -> list[RunLog]:
+            found = await super().read_runs(*args, **options)
+            if self.begins:
+                self.begins = False
+                run = await self.begin_run(RunRecord(id="r2", thread_id="t1", agent_name="a", owner="ann"))
+                started = events.encode(events.run_started("t1", "r2"))
+                await self.append(run, 0, [started])
+            return found
+
+    store = Busy()
+    runtime = CopilotRuntime({"a": Talker()}, state_store=store)
+    await ran(runtime, r1="a")
+    store.begins = True
+    view = await runtime.connect("a", "t1", ANN)
+    assert ids(view) == ["r1"]
+    assert view.run is not None
+    assert (view.run.id, view.length) == ("r2", 1)
+    await runtime.aclose()
 
 
 async def test_a_thread_that_no_log_knows_is_shown_from_the_agents_memory() -> None:

@@ -169,14 +169,14 @@ class Client:
         """Stops what goes on on a thread."""
         thread = self._thread()
         self._truth.stop(thread)
+        thread.ending += 1
         try:
             await self._http.post(f"{self._worker()}{_BASE}/agent/counter/stop/{thread.id}")
         except httpx.HTTPError:
             await asyncio.sleep(_LATE)
             raise
         finally:
-            # What began meanwhile may have been stopped, too.
-            self._truth.stop(thread)
+            thread.ending -= 1
 
     async def rename(self) -> None:
         """Renames a thread."""
@@ -196,6 +196,7 @@ class Client:
             return
         self._truth.stop(thread)
         thread.deletions += 1
+        thread.ending += 1
         runs, thread.runs = thread.runs, {}
         begun = {run.id for run in runs.values() if run.begun}
         for run in runs.values():
@@ -209,9 +210,7 @@ class Client:
             raise
         finally:
             thread.deletions += 1
-            for run in thread.runs.values():
-                # It began while the thread was being deleted.
-                run.excused = run.may_be_cut = True
+            thread.ending -= 1
         if answer.status_code == 200:
             thread.gone |= begun
 

@@ -170,6 +170,8 @@ class Worker:
         port = self.url.rpartition(":")[2]
         command = [sys.executable, "-m", "tests.torture.worker", str(self._lease_seconds), "serve"]
         command += ["--port", port, "--store", self._store, "--drain-seconds", "2", "--log-level", "warning"]
+        # So little that long runs are read back from the store.
+        command += ["--limit", "live_log_bytes=500000"]
         for agent in ("counter", "census"):
             command += ["--agent", f"{agent}=tests.torture.agents:{agent}"]
         with self.log.open("ab") as log:

@@ -48,7 +48,8 @@ class ThreadTruth:
 
     Attributes:
         id: its id.
-        deletions: how often somebody began to delete it.
+        deletions: how often somebody began to delete it, or was done with that.
+        ending: how many requests to stop or delete it are under way. What begins meanwhile may be cut.
         runs: its runs since the last of these.
         gone: its runs before the last deletion that was confirmed.
         name: the last name that was confirmed, and the last that was asked for.
@@ -56,6 +57,7 @@ class ThreadTruth:
 
     id: str
     deletions: int = 0
+    ending: int = 0
     runs: dict[str, RunTruth] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     names: tuple[str | None, str | None] = (None, None)
@@ -83,6 +85,7 @@ class Truth:
         """Notes that somebody asks for a run."""
         thread = self.thread(thread_id)
         run = self.runs[run_id] = thread.runs[run_id] = RunTruth(run_id, thread, length)
+        run.excused = run.may_be_cut = thread.ending > 0
         self.counts["runs"] += 1
         return run
 

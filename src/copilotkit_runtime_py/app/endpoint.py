@@ -90,10 +90,12 @@ class _Route(APIRoute):
 
     Attributes:
         refuse: makes that answer.
+        runtime: the runtime.
         allow_local_pages: see `create_router`.
     """
 
     refuse: Callable[[Request, Refusal], Awaitable[Response]]
+    runtime: CopilotRuntime
     allow_local_pages: bool
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,12 +106,13 @@ class _Route(APIRoute):
             await handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        return partial(_respond, super().get_route_handler(), self.refuse)
+        return partial(_respond, super().get_route_handler(), self.refuse, self.runtime)
 
 
 async def _respond(
     handle: Callable[[Request], Awaitable[Response]],
     refuse: Callable[[Request, Refusal], Awaitable[Response]],
+    runtime: CopilotRuntime,
     request: Request,
 ) -> Response:
     try:
@@ -121,6 +124,9 @@ async def _respond(
         response = error.response(request)
     except ClientDisconnect:  # it left while it was sending, so there is no reader
         response = Response(status_code=400)
+    if runtime.draining:
+        # A proxy that keeps the connection would send its next request to a port that is about to close.
+        response.headers["connection"] = "close"
     telemetry.answered(response.status_code)
     return response
 
@@ -149,7 +155,11 @@ class _Endpoint:
         self._attachments = AttachmentEndpoint(runtime)
 
     def router(self, path: str, *, allow_local_pages: bool) -> APIRouter:
-        attributes = {"refuse": self._refuse, "allow_local_pages": allow_local_pages}
+        attributes = {
+            "refuse": self._refuse,
+            "runtime": self._runtime,
+            "allow_local_pages": allow_local_pages,
+        }
         router = APIRouter(route_class=type("_EndpointRoute", (_Route,), attributes))
         identified: Any = Depends(self._identify or _nobody)
 

@@ -14,6 +14,9 @@ from typing import Final
 
 from ..runtime import CopilotRuntime
 
+# How long a server may take to close its port after a signal, in seconds: uvicorn looks every 0.1 seconds.
+_CLOSING_SECONDS: Final = 0.5
+
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -59,6 +62,7 @@ class _Stop:
         self._passed_on_by_parent = multiprocessing.parent_process() is not None
         self._drains: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.TimerHandle | None = None
 
     def listen(self) -> None:
         """Handles the signals that the server handles, and SIGHUP as SIGTERM."""
@@ -73,8 +77,9 @@ class _Stop:
         for number, handler in self._before.items():
             if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._closing):
+            if timer is not None:
+                timer.cancel()
         for task in self._drains:
             task.cancel()
 
@@ -90,7 +95,7 @@ class _Stop:
             if self._delay:
                 self._loop.call_soon_threadsafe(self._begin_later, number)
                 return
-            self._loop.call_soon_threadsafe(self._drain, self._seconds)
+            self._loop.call_soon_threadsafe(self._drain_soon)
             self._pass_on(number)
         elif self._received[number] > 1:
             self._loop.call_soon_threadsafe(self._drain, 0.0)
@@ -102,12 +107,17 @@ class _Stop:
 
     def _begin(self, number: int) -> None:
         self._timer = None
-        self._drain(self._seconds)
+        self._drain_soon()
         self._pass_on(number)
 
+    def _drain_soon(self) -> None:
+        """Drains once the server has closed its port: requests that it took until then are answered."""
+        self._closing = self._loop.call_later(_CLOSING_SECONDS, self._drain, self._seconds)
+
     def _drain(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._closing):
+            if timer is not None:
+                timer.cancel()
         self._drains.add(self._loop.create_task(self._runtime.drain(seconds)))
 
     def _pass_on(self, number: int) -> None:

@@ -82,6 +82,11 @@ class ThreadReader:
         length = 0
         if run is not None and run.ended and any(log.run.number == run.number and log.ended for log in logs):
             run = None  # a reader who joins after the end gets what is stored
+        if run is None and logs and not logs[-1].ended:
+            if await agent.available.may_read(logs[-1].run.agent_name):
+                run = self._begun_since(logs[-1])
+            else:
+                logs = logs[:-1]
         if run is not None:
             stored = [len(log.events) for log in logs if log.run.number == run.number and not log.compacted]
             length = max(run.length, *stored, 0)
@@ -92,6 +97,11 @@ class ThreadReader:
             return ThreadView(logs=readable, snapshot=None, run=run, length=length)
         snapshot = await self.load_state(agent, thread_id, context)
         return ThreadView(logs=[], snapshot=snapshot, run=run, length=length)
+
+    def _begun_since(self, log: RunLog) -> Run | RemoteRun:
+        """Returns a run that has begun after the reader had asked for the last one."""
+        run = self._locks.here(log.run.owner, log.run.thread_id)
+        return run if run is not None and run.number == log.run.number else self._locks.follow(log)
 
     async def load_state(
         self, agent: ResolvedAgent, thread_id: str, context: RequestContext
