@@ -168,7 +168,7 @@ def test_the_source_distribution_brings_no_dependencies_of_the_tests(dist: Path)
     assert any(name.endswith("/tests/test_packaging.py") for name in names)
 
 
-def test_the_core_alone_serves_an_app_that_says_what_to_do(dist: Path, tmp_path: Path) -> None:
+def test_the_core_alone_serves_a_demo_that_answers_and_a_playground(dist: Path, tmp_path: Path) -> None:
     bin = environment(tmp_path / "venv", str(next(dist.glob("*.whl"))))
     installed = json.loads(run(UV, "pip", "list", "--format", "json", "--python", str(bin / "python")))
     heavy = {"langgraph", "langchain-core", "crewai", "psycopg", "redis", "opentelemetry-sdk"}
@@ -176,28 +176,23 @@ def test_the_core_alone_serves_an_app_that_says_what_to_do(dist: Path, tmp_path:
     with served(bin, "copilotkit.runtime_py.app.main:app", tmp_path) as client:
         page = client.get("/api/copilotkit", headers={"accept": "text/html"})
         names = agents(client)
+        message = {"id": "u1", "role": "user", "content": "Hello"}
+        input = {
+            "threadId": "t1",
+            "runId": "r1",
+            "messages": [message],
+            "tools": [],
+            "context": [],
+            "state": {},
+        }
+        answer = client.post("/api/copilotkit/agent/demo/run", json=input)
 
-    assert names == []
+    assert names == ["demo"]
+    assert '"TEXT_MESSAGE_CONTENT"' in answer.text
+    assert '"RUN_FINISHED"' in answer.text.splitlines()[-2]
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "<title>Playground" in page.text
     assert heavy.isdisjoint(package["name"] for package in installed)
-
-
-def test_the_command_of_the_core_alone_names_the_extra_that_the_demo_needs(
-    dist: Path, tmp_path: Path
-) -> None:
-    bin = environment(tmp_path / "venv", str(next(dist.glob("*.whl"))))
-
-    done = subprocess.run(
-        [str(bin / "copilotkit-runtime-py"), "demo", "--port", "0"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-    assert done.returncode == 1
-    assert "pip install 'copilotkit-runtime-py[langgraph]'" in done.stderr
 
 
 def test_with_langgraph_the_start_path_serves_the_demo_agent(dist: Path, tmp_path: Path) -> None:
