@@ -16,7 +16,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-
 NODE_LOCKS := $(shell find tests bench showcase -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
 # Those that need neither Node, nor a browser, nor a server, nor a framework that is slow to start.
-CORE_TESTS := -m "not clients and not browser and not served_zoo and not older_pages and not packaging and not extras and not frameworks and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
+CORE_TESTS := -m "not clients and not browser and not served_zoo and not older_pages and not next_js and not packaging and not extras and not frameworks and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
 # What Starlette does differently before 1.0: see docs/compatibility.md.
 STARLETTE_1_TESTS := tests/app/test_mounting.py::test_a_stream_passes_middleware_and_so_does_the_news_that_the_client_left \
 	tests/app/test_application.py::test_any_origin_is_let_in_without_credentials
@@ -47,7 +47,7 @@ CREWAI_TESTS := tests/providers/crewai tests/providers/parity tests/clients/test
 
 .PHONY: test
 test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test ARGS="-k abort")
-	$(PYTHON) -m pytest $(PARALLEL) -m "not older_pages and not served_zoo and not extras" $(CREWAI_TESTS:%=--ignore %) $(ARGS) || [ $$? = 5 ]
+	$(PYTHON) -m pytest $(PARALLEL) -m "not older_pages and not next_js and not served_zoo and not extras" $(CREWAI_TESTS:%=--ignore %) $(ARGS) || [ $$? = 5 ]
 	$(PYTHON) -m pytest $(PARALLEL) $(CREWAI_TESTS) $(ARGS) || [ $$? = 5 ]
 
 .PHONY: unit
@@ -57,6 +57,10 @@ unit: .venv/.dev ## Run the tests that need only Python, in under a minute
 .PHONY: pages
 pages: .venv/.dev $(NODE_MODULES) chromium ## Run every test of the 1.10 page on CopilotKit 1.8 to 1.10
 	$(PYTHON) -m pytest $(PARALLEL) -m older_pages $(ARGS)
+
+.PHONY: next
+next: .venv/.dev node chromium ## Build the Next.js pages that init writes, and chat with them; takes minutes
+	$(PYTHON) -m pytest -m next_js tests/browser/test_next.py $(ARGS)
 
 .PHONY: served-zoo
 served-zoo: .venv/.dev $(NODE_MODULES) ## Run the graphs of the zoo on LangGraph's own server

@@ -1,6 +1,6 @@
 r"""An agent of Google's ADK, in its AG-UI adapter. No API key is needed: its model follows a script.
 
-    uv run --with ag-ui-adk \
+    uv run --no-dev --with ag-ui-adk \
         copilotkit-runtime-py serve --agent echo=examples/adk_agent.py:echo
 
 Each thread is an ADK session in memory, and a user of its own.

@@ -1,6 +1,6 @@
 r"""An Agno agent. No API key is needed: its model follows a script.
 
-    uv run --with agno \
+    uv run --no-dev --with agno \
         copilotkit-runtime-py serve --agent notes=examples/agno_agent.py:agent
 
 Each thread is an Agno session, which stores the conversation.

@@ -1,6 +1,6 @@
 r"""A CrewAI flow that drafts, asks the user before it publishes, and shares what is published with the page.
 
-    uv run --extra crewai \
+    uv run --no-dev --extra crewai \
         copilotkit-runtime-py serve --agent review=examples/crewai_flow.py:ReviewFlow
 
 No API key is needed: where a model would write, the flow puts words around what the user says.

@@ -1,6 +1,6 @@
 """A FastAPI app of one's own with an agent in it.
 
-    uv run uvicorn examples.fastapi_app:app
+    uv run --no-dev uvicorn examples.fastapi_app:app
 
 The agent is a plain async generator, so this needs no framework.
 """
@@ -13,7 +13,6 @@ from uuid import uuid4
 
 from ag_ui.core import RunAgentInput
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 
 from copilotkit_runtime_py import CopilotRuntime, StopGeneration, create_router
 
@@ -44,9 +43,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(lifespan=lifespan)
-app.add_middleware(
-    CORSMiddleware, allow_origins=["http://localhost:3000"], allow_methods=["*"], allow_headers=["*"]
-)
 app.include_router(create_router(runtime, path="/api/copilotkit"))
 
 

@@ -1,6 +1,6 @@
 """A FastAPI app whose users sign in with a token: everyone has their own threads, and one agent is for staff.
 
-    uv run uvicorn examples.fastapi_auth:app
+    uv run --no-dev uvicorn examples.fastapi_auth:app
 
 Ask it as Ada, who is staff, and as Bob, who is not:
 

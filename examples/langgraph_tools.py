@@ -1,6 +1,6 @@
 r"""A LangGraph graph that shares a list with the page, and uses the tools that the page offers.
 
-    uv run --extra langgraph \
+    uv run --no-dev --extra langgraph \
         copilotkit-runtime-py serve --agent demo=examples/langgraph_tools.py:graph
 
 Both React examples have a page for it. Try "add milk to my list" and "paint the page green".

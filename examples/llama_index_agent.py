@@ -1,6 +1,6 @@
 r"""An agent of LlamaIndex, in its AG-UI workflow. No API key is needed: its model follows a script.
 
-    uv run --with llama-index-protocols-ag-ui \
+    uv run --no-dev --with llama-index-protocols-ag-ui \
         copilotkit-runtime-py serve --agent echo=examples/llama_index_agent.py:echo
 
 The conversation comes with each request, so the workflow needs no memory.

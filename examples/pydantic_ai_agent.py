@@ -1,6 +1,6 @@
 r"""A Pydantic AI agent. No API key is needed: its model follows a script.
 
-    uv run --with 'pydantic-ai-slim[ag-ui]' \
+    uv run --no-dev --with 'pydantic-ai-slim[ag-ui]' \
         copilotkit-runtime-py serve --agent weather=examples/pydantic_ai_agent.py:agent
 
 The model is offered the page's tools along with the agent's own. The conversation comes with each request,

@@ -1,9 +1,9 @@
 """An agent behind a URL: a server that speaks AG-UI and knows nothing of CopilotKit, and the runtime.
 
-    uv run uvicorn examples.remote_agent:app
+    uv run --no-dev uvicorn examples.remote_agent:app
 
 Both are in this one process, so that one command starts them; the runtime reaches the agent over HTTP all the
-same. `AGENT_URL` names an agent elsewhere.
+same. `AGENT_URL` names an agent elsewhere, or this one if the server has another port than 8000.
 """
 
 import os
@@ -34,6 +34,7 @@ runtime = CopilotRuntime(
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    print(f"The runtime asks the agent at {AGENT_URL}. With another --port, set AGENT_URL.")
     with drain_on_signal(runtime, seconds=10):
         yield
     await runtime.aclose()

@@ -1,6 +1,6 @@
 r"""A Strands agent, in its AG-UI adapter. No API key is needed: its model follows a script.
 
-    uv run --with ag-ui-strands \
+    uv run --no-dev --with ag-ui-strands \
         copilotkit-runtime-py serve --agent echo=examples/strands_agent.py:echo
 """
 

@@ -1,6 +1,6 @@
 """Two agents: a page may ask for either, and the first one hands over to the second.
 
-    uv run uvicorn examples.two_agents:app
+    uv run --no-dev uvicorn examples.two_agents:app
 
 The reception answers itself, or calls `workshop` as a tool when the user speaks of something broken. Then the
 workshop answers within the same run. Each has a state of its own on the thread.

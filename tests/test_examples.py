@@ -106,7 +106,7 @@ SERVED = sorted(
 def command_of(example: str) -> list[str]:
     """The command that an example gives, without what installs its packages."""
     source = (EXAMPLES / example).read_text(encoding="utf-8")
-    command = re.search(r"^    uv run (.*\\\n.*|.*)$", source, re.MULTILINE)
+    command = re.search(r"^    uv run --no-dev (.*\\\n.*|.*)$", source, re.MULTILINE)
     assert command is not None
     words = shlex.split(command[1].replace("\\\n", " "))
     while words[0] == "--extra":

@@ -17,6 +17,7 @@ TARGETS = [
     "test",
     "unit",
     "pages",
+    "next",
     "served-zoo",
     "extras",
     "frameworks",
