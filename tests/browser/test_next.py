@@ -1,4 +1,4 @@
-"""The Next.js page that `init` writes, installed and built as its users do, against the app that `init` writes."""
+"""The Next.js page that `init` writes, built as its users do, against the server that `init` writes."""
 
 from __future__ import annotations
 
