@@ -145,18 +145,19 @@ class View:
         if not again:
             self._truth.counts["events"] += 1
         kind = event["type"]
+        if id is None:
+            # A notice, or what the agent remembers of a thread whose runs are gone.
+            self._hear(event)
+            return
         if kind == "RUN_STARTED":
             self._start(event["runId"])
-        elif id is None:
-            self._hear(event)
         elif self.open is None:
             raise ViolationError(f"{kind} ({id}) outside of a run on {self.thread.id}")
         if kind == "TEXT_MESSAGE_CONTENT":
             self._grow(event)
-        elif kind in ("RUN_FINISHED", "RUN_ERROR") and id is not None:
+        elif kind in ("RUN_FINISHED", "RUN_ERROR"):
             self._end(id, event)
-        if id is not None:
-            self._seen.append((id, event))
+        self._seen.append((id, event))
 
     def _hear(self, event: Event) -> None:
         """Takes a notice."""
