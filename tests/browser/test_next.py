@@ -34,7 +34,7 @@ def test_the_page_chats_through_its_rewrites_and_the_answer_streams(
     with served(tmp_path) as runtime:
         environment = {**os.environ, "RUNTIME_URL": runtime, "NEXT_TELEMETRY_DISABLED": "1"}
         subprocess.run(["npx", "next", "build"], cwd=web, check=True, capture_output=True, env=environment)
-        command = ["npx", "next", "start", "--port", str(free_port())]
+        command = ["node", "node_modules/next/dist/bin/next", "start", "--port", str(free_port())]
         with started(command, web, r"Local: +(http://localhost:\d+)") as page:
             with httpx.stream("POST", f"{page}/api/copilotkit/agent/assistant/run", json=RUN) as answer:
                 pieces = list(answer.iter_raw())
