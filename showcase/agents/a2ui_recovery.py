@@ -15,7 +15,7 @@ BAD: list[dict[str, Any]] = [{**GOOD[0], "children": ["title", "hours"]}, *GOOD[
 
 
 def answer(turn: Turn) -> str | Call:
-    """What a real model would come up with by itself, once the runtime has told it what is wrong."""
+    """A real model would find this by itself from the error that the runtime sends it."""
     match len(turn.results):
         case 0:
             return call("render_a2ui", surfaceId="hours", components=BAD)

@@ -15,7 +15,7 @@ def answer(turn: Turn) -> str:
     """What a real model would see by itself: this one looks at the bytes."""
     blocks: list[Any] = [block for block in turn.messages[-1].content_blocks if block["type"] != "text"]
     if not blocks:
-        return "Attach a picture or a text file, and I tell you what I got."
+        return "Attach a picture or a text file, and I'll say what I received."
     return "\n".join(
         f"- {describe(block['mime_type'], base64.b64decode(block['base64']))}" for block in blocks
     )

@@ -25,14 +25,14 @@ agent = StateGraph(State).add_node(talk).add_edge(START, "talk").compile()
 def answer(turn: Turn) -> str | Call:
     """What a real model would come up with by itself."""
     if turn.results:
-        return "Done. Ask me which colour the page has, and I can tell."
+        return "Done. Ask me what colour the page is now."
     if colour := turn.find(r"\b(?:paint|make)\b.*\b(\w+)\W*$"):
         return call("paint_page", colour=colour.lower())
     if "colo" in turn.asked.lower():
         return f"As far as I can see: {turn.messages[0].text.removeprefix('The colour of the page: ')}."
     return (
         "Hello! I am a LangGraph agent behind a runtime in Python. I can **paint this page**, because it "
-        "offers me a tool for that, and I know its colour, because it tells me."
+        "offers me a tool for that, and it sends me its current colour."
     )
 
 

@@ -1,6 +1,6 @@
 """MCP Apps: a tool of an MCP server brings a user interface, which the page shows in a frame.
 
-The server is `cinema.py`, the frame `cinema.html`. The runtime is told of it with
+The server is `cinema.py`, the frame `cinema.html`. It is registered with
 `mcp_servers=[MCPServer("cinema", url=..., agents=["mcp_apps"], apps=True)]`.
 """
 
@@ -12,7 +12,7 @@ from ..scripted import Call, Turn, call, scripted
 def answer(turn: Turn) -> str | Call:
     """What a real model would come up with by itself."""
     if turn.results:
-        return "Choose your seats above. I am told when you are done."
+        return "Choose your seats above, then press Reserve."
     if seats := turn.find(r"I have reserved (.+)\."):
         return f"Enjoy the film from {seats}!"
     return call("show_seats", film="Metropolis")

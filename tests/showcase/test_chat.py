@@ -40,7 +40,7 @@ def test_thoughts_stand_above_the_answer_and_can_be_read_again(open_tab: Open) -
 
 def test_what_subagents_say_stands_below_the_call_that_asked_them(open_tab: Open) -> None:
     tab = open_tab("subagents")
-    tab.press("A text on bees")
+    tab.press("A panel about bees")
     for _ in range(2):
         expect(tab.answers.last).to_contain_text("There you are: one fact, one picture")
         expect(tab.page.locator("[data-testid=task][data-done=true] b")).to_have_text(

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SURFACES = {
     "reasoning": ("A riddle", "[data-testid=copilot-assistant-message]", 1),
     "tool_rendering": ("Compare two places", "[data-testid=weather]:has(strong)", 2),
-    "subagents": ("A text on bees", "[data-testid=task][data-done=true]", 2),
+    "subagents": ("A panel about bees", "[data-testid=task][data-done=true]", 2),
     "human_by_tool": ("Upgrade the service", "[data-testid=review]:has(footer)", 1),
     "human_by_interrupt": ("A train to Munich", "[role=alertdialog] .train", 3),
     "shared_state": ("Make it better", "[data-testid=recipe] li:nth-child(4)", 1),

@@ -7,7 +7,7 @@ import type { PageProps } from "../features";
 // A property that the model may bind to its data: `{ path: "/revenue" }`.
 const text = z.union([z.string(), z.object({ path: z.string() })]);
 
-/** The page's own components, beside A2UI's basic ones. The model is told of them. */
+/** The page's own components, in addition to A2UI's basic ones. The model gets their descriptions. */
 const catalog = createCatalog(
   {
     Metric: {

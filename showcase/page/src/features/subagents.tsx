@@ -18,7 +18,7 @@ export default function Subagents({ threadId }: PageProps) {
     render: ({ parameters, status }) => <Task who="Writer" task={parameters.task} isDone={status === "complete"} />,
   });
   useConfigureSuggestions({
-    suggestions: [{ title: "A text on bees", message: "I need a text about bees for our exhibition" }],
+    suggestions: [{ title: "A panel about bees", message: "Write a panel about bees for our exhibition" }],
     available: "before-first-message",
   });
   return <CopilotChat agentId="subagents" threadId={threadId} />;
