@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -40,8 +40,18 @@ from .base import (
     Signal,
     ThreadRecord,
 )
-from .codec import decode_state, encode_state, join, split
+from .codec import decode_state, encode_state, join
 from .group_commit import GroupCommit
+from .redis_codec import (
+    attachment_of,
+    bounds_of,
+    digest,
+    encode,
+    log_of,
+    microseconds,
+    since_epoch,
+    thread_of,
+)
 from .redis_signals import RedisSignals
 
 logger = get_logger(__name__)
@@ -60,8 +70,6 @@ _SCRIPTS: Final = (
 )
 # How long what a check writes stays, in seconds.
 _CHECKED_SECONDS: Final = 60
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class RedisStateStore:
@@ -103,7 +111,7 @@ class RedisStateStore:
         self._lease_seconds = lease_seconds
         self._prefix = prefix
         self._retention = retention
-        self._bounds = _bounds(retention or Retention())
+        self._bounds = bounds_of(retention or Retention())
         try:
             pool = redis.asyncio.BlockingConnectionPool.from_url(
                 url,
@@ -167,12 +175,12 @@ class RedisStateStore:
 
     async def request_stop(self, owner: str, thread_id: str, run_id: str | None = None) -> bool:
         """See `StateStore.request_stop`."""
-        of_run = () if run_id is None else (_encode(run_id),)
-        return bool(await self._call("stop", thread_id, _digest(owner), *of_run))
+        of_run = () if run_id is None else (encode(run_id),)
+        return bool(await self._call("stop", thread_id, digest(owner), *of_run))
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
         """See `StateStore.watch`."""
-        return self._signals.watch(self._channels + _digest(thread_id), listener)
+        return self._signals.watch(self._channels + digest(thread_id), listener)
 
     def watch_stops(self, listener: Callable[[str | None], None]) -> AbstractAsyncContextManager[None]:
         """See `BatchStateStore.watch_stops`."""
@@ -183,15 +191,15 @@ class RedisStateStore:
     ) -> list[RunLog]:
         """See `StateStore.read_runs`."""
         runs = await self._call(
-            "read", thread_id, _digest(owner), since, position, -1 if limit is None else limit
+            "read", thread_id, digest(owner), since, position, -1 if limit is None else limit
         )
         if runs and since < 0:
             since += runs[-1][0] + 1
-        return [_log(owner, thread_id, run, position if run[0] == since else 0, limit) for run in runs]
+        return [log_of(owner, thread_id, run, position if run[0] == since else 0, limit) for run in runs]
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
         """See `StateStore.load_state`."""
-        answer = await self._call("state", thread_id, _digest(owner), _encode(agent_name))
+        answer = await self._call("state", thread_id, digest(owner), encode(agent_name))
         if answer[0] != b"ok":
             raise ThreadNotFoundError(thread_id)
         return None if answer[1] is None else decode_state(answer[1])
@@ -206,11 +214,11 @@ class RedisStateStore:
         after: str | None = None,
     ) -> list[ThreadRecord]:
         """See `StateStore.list_threads`."""
-        agent = b"" if agent_name is None else b":" + _encode(agent_name)
-        of_last = () if after is None else (_digest(after),)
+        agent = b"" if agent_name is None else b":" + encode(agent_name)
+        of_last = () if after is None else (digest(after),)
         bound = -1 if limit is None else limit
         threads = await self._call("list", owner, agent, int(include_archived), bound, *of_last)
-        return [_thread(fields) for fields in threads]
+        return [thread_of(fields) for fields in threads]
 
     async def update_thread(
         self, owner: str, thread_id: str, *, name: str | None = None, archived: bool | None = None
@@ -218,17 +226,17 @@ class RedisStateStore:
         """See `StateStore.update_thread`."""
         changes: list[Any] = []
         if name is not None:
-            changes += ["name", _encode(name)]
+            changes += ["name", encode(name)]
         if archived is not None:
             changes += ["archived", int(archived)]
-        fields = await self._call("update", thread_id, _digest(owner), *changes)
+        fields = await self._call("update", thread_id, digest(owner), *changes)
         if not fields:
             raise ThreadNotFoundError(thread_id)
-        return _thread(fields)
+        return thread_of(fields)
 
     async def delete_thread(self, owner: str, thread_id: str) -> None:
         """See `StateStore.delete_thread`."""
-        if not await self._call("delete", thread_id, _digest(owner)):
+        if not await self._call("delete", thread_id, digest(owner)):
             raise ThreadNotFoundError(thread_id)
 
     async def attachment_key(self) -> bytes:
@@ -245,17 +253,17 @@ class RedisStateStore:
         self, attachment: AttachmentRecord, *, quota: AttachmentQuota, unsent_since: datetime
     ) -> bool:
         """See `AttachmentStore.begin_attachment`."""
-        filename = () if attachment.filename is None else (_encode(attachment.filename),)
+        filename = () if attachment.filename is None else (encode(attachment.filename),)
         begun = await self._call(
             "attachment_begin",
             attachment.id,
-            _encode(attachment.id),
-            _digest(attachment.owner),
-            _encode(attachment.owner),
-            _encode(attachment.media_type),
+            encode(attachment.id),
+            digest(attachment.owner),
+            encode(attachment.owner),
+            encode(attachment.media_type),
             attachment.size,
-            _since_epoch(attachment.created_at),
-            _since_epoch(unsent_since),
+            since_epoch(attachment.created_at),
+            since_epoch(unsent_since),
             "" if quota.files is None else quota.files,
             "" if quota.bytes is None else quota.bytes,
             *filename,
@@ -280,7 +288,7 @@ class RedisStateStore:
         for answer in answers:
             if isinstance(answer, Exception):
                 raise self._outage(_cause(answer))
-        return [_attachment(fields) for fields in answers if fields]
+        return [attachment_of(fields) for fields in answers if fields]
 
     async def read_attachment(self, id: str, place: int) -> bytes | None:
         """See `AttachmentStore.read_attachment`."""
@@ -289,7 +297,7 @@ class RedisStateStore:
 
     async def send_attachments(self, owner: str, thread_id: str, ids: Sequence[str]) -> None:
         """See `AttachmentStore.send_attachments`."""
-        await self._call("attachment_send", thread_id, _digest(owner), *map(_digest, ids))
+        await self._call("attachment_send", thread_id, digest(owner), *map(digest, ids))
 
     async def check(self) -> None:
         """See `BatchStateStore.check`."""
@@ -324,31 +332,31 @@ class RedisStateStore:
 
     def _begin_arguments(self, run: RunRecord) -> list[Any]:
         return [
-            _digest(run.owner),
-            _encode(run.thread_id),
-            _encode(run.agent_name),
-            _encode(run.id),
-            _encode(run.producer),
-            _since_epoch(run.started_at),
-            _microseconds(self._lease_seconds),
+            digest(run.owner),
+            encode(run.thread_id),
+            encode(run.agent_name),
+            encode(run.id),
+            encode(run.producer),
+            since_epoch(run.started_at),
+            microseconds(self._lease_seconds),
             _VERSION,
         ]
 
     def _append_arguments(self, append: Append) -> list[Any]:
         run, events, ending = append.run, append.events, append.ending
         arguments: list[Any] = [
-            _digest(run.owner),
+            digest(run.owner),
             run.number,
-            _encode(run.id),
-            _since_epoch(run.started_at),
-            _encode(run.producer),
+            encode(run.id),
+            since_epoch(run.started_at),
+            encode(run.producer),
             append.position,
             len(events),
             join(events),
-            _microseconds(self._lease_seconds),
+            microseconds(self._lease_seconds),
         ]
         if ending is not None:
-            changed_at = "" if ending.changed_at is None else _since_epoch(ending.changed_at)
+            changed_at = "" if ending.changed_at is None else since_epoch(ending.changed_at)
             arguments += [encode_state(ending.state), join(ending.compacted), *self._bounds, changed_at]
         return arguments
 
@@ -416,11 +424,11 @@ class RedisStateStore:
         return answers
 
     async def _execute(self, calls: Sequence[tuple[str, str, Sequence[Any]]]) -> list[Any]:
-        prefix, channels = _encode(self._prefix), _encode(self._channels)
+        prefix, channels = encode(self._prefix), encode(self._channels)
         pipeline = self._client.pipeline(transaction=False)
         for script, name, arguments in calls:
             pipeline.execute_command(
-                "EVALSHA", _script(script)[1], 3, prefix, channels, _digest(name), *arguments
+                "EVALSHA", _script(script)[1], 3, prefix, channels, digest(name), *arguments
             )
         return await pipeline.execute(raise_on_error=False)
 
@@ -466,82 +474,3 @@ def _script(name: str) -> tuple[str, str]:
 
 def _cause(error: Exception) -> str:
     return f"{type(error).__name__} {error}"
-
-
-def _log(owner: str, thread_id: str, run: list[Any], position: int, limit: int | None) -> RunLog:
-    number, (run_id, agent_name, started_at, producer), lease, compacted, *log = run
-    record = RunRecord(
-        id=_decode(run_id),
-        thread_id=thread_id,
-        agent_name=_decode(agent_name),
-        owner=owner,
-        started_at=_time(started_at),
-        number=number,
-        producer=_decode(producer),
-    )
-    if not log:
-        return RunLog(run=record, events=split(compacted), compacted=True)
-    events: list[bytes] = []
-    for _, (_, text) in log[0]:
-        events += split(text)
-    if log[0] and position:
-        del events[: position + 1 - int(log[0][0][0].partition(b"-")[0])]
-    return RunLog(run=record, events=events[:limit], lease=None if lease is None else int(lease) / 1_000_000)
-
-
-def _thread(fields: list[Any]) -> ThreadRecord:
-    id, agent_name, name, archived, created_at, updated_at = fields
-    created = _time(created_at)
-    return ThreadRecord(
-        id=_decode(id),
-        agent_name=_decode(agent_name),
-        name=None if name is None else _decode(name),
-        archived=archived == b"1",
-        created_at=created,
-        # The first is by a worker's clock, the other by the server's.
-        updated_at=max(created, _time(updated_at)),
-    )
-
-
-def _attachment(fields: list[Any]) -> AttachmentRecord:
-    id, owner, media_type, filename, size, created_at = fields
-    return AttachmentRecord(
-        id=_decode(id),
-        owner=_decode(owner),
-        media_type=_decode(media_type),
-        filename=None if filename is None else _decode(filename),
-        size=int(size),
-        created_at=_time(created_at),
-    )
-
-
-def _bounds(retention: Retention) -> list[Any]:
-    age = None if retention.max_age is None else retention.max_age // _MICROSECOND
-    bounds = (age, retention.max_threads, retention.max_runs_per_thread, retention.max_bytes)
-    return ["" if bound is None else bound for bound in bounds]
-
-
-def _encode(text: str) -> bytes:
-    # Clients choose ids, and JSON may hold a half of a surrogate pair.
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "surrogatepass")
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(_encode(text), digest_size=20).hexdigest()
-
-
-def _since_epoch(time: datetime) -> int:
-    return (time - _EPOCH) // _MICROSECOND
-
-
-def _time(microseconds: bytes) -> datetime:
-    # Scores may come in exponential notation.
-    return _EPOCH + int(float(microseconds)) * _MICROSECOND
-
-
-def _microseconds(seconds: float) -> int:
-    return round(seconds * 1_000_000)
