@@ -1,6 +1,7 @@
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -129,6 +130,22 @@ async def test_a_factory_makes_the_agent_of_each_run(factory: AgentLike) -> None
     provider = as_provider(factory)
     assert type(provider) is FactoryProvider
     assert await received(provider) == [events.text_start("r1")]
+
+
+@pytest.mark.anyio
+async def test_what_a_context_manager_makes_is_released_after_its_run() -> None:
+    steps: list[str] = []
+
+    @asynccontextmanager
+    async def managed() -> AsyncIterator[Speaker]:
+        steps.append("opened")
+        yield Speaker()
+        steps.append("closed")
+
+    provider = as_provider(managed)
+    assert await received(provider) == [events.text_start("r1")]
+    assert await received(provider) == [events.text_start("r1")]
+    assert steps == ["opened", "closed"] * 2
 
 
 @pytest.mark.anyio

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, _AsyncGeneratorContextManager, asynccontextmanager, contextmanager
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, Union
@@ -91,7 +91,8 @@ def as_provider(agent: AgentLike) -> Provider:
     - a generator function from `RunAgentInput` to AG-UI events, async or not;
     - an object with `run(RunAgentInput)` that returns such a stream;
     - any other function, and any class: a factory that makes one of these for each run. It is given the
-      `RequestContext` if it has a first parameter that is required or named `context`, and may be async.
+      `RequestContext` if it has a first parameter that is required or named `context`. It may be async, or
+      made by `asynccontextmanager`.
 
     Raises:
         TypeError: the agent is none of these, or its signature says that it cannot be run.
@@ -200,17 +201,20 @@ class FactoryProvider(Provider):
         agent = self._factory(context) if self._takes_context else self._factory()
         if inspect.isawaitable(agent):
             agent = await agent
-        provider = as_provider(agent)
-        if self._store is not None and provider not in self._in_use:
-            provider.use_store(*self._store)
-        self._in_use[provider] += 1
-        try:
-            yield provider
-        finally:
-            self._in_use[provider] -= 1
-            if not self._in_use[provider]:
-                del self._in_use[provider]
-                await provider.aclose()
+        async with AsyncExitStack() as stack:
+            if isinstance(agent, _AsyncGeneratorContextManager):
+                agent = await stack.enter_async_context(agent)
+            provider = as_provider(agent)
+            if self._store is not None and provider not in self._in_use:
+                provider.use_store(*self._store)
+            self._in_use[provider] += 1
+            try:
+                yield provider
+            finally:
+                self._in_use[provider] -= 1
+                if not self._in_use[provider]:
+                    del self._in_use[provider]
+                    await provider.aclose()
 
 
 def _at_url(url: str) -> Provider:
