@@ -6,7 +6,13 @@ import inspect
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, _AsyncGeneratorContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    _AsyncGeneratorContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, Union
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     from langgraph.pregel.remote import RemoteGraph
     from pydantic_ai.agent import AbstractAgent
 
-Made: TypeAlias = "AgentLike | Awaitable[AgentLike]"
+Made: TypeAlias = "AgentLike | Awaitable[AgentLike] | AbstractAsyncContextManager[AgentLike]"
 AgentFactory: TypeAlias = Callable[[], Made] | Callable[[RequestContext], Made]
 """Makes the agent of one run."""
 
