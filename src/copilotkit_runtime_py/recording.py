@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +73,8 @@ class ThreadRecording:
             RecordingError: the file cannot be read, or is not a recording.
         """
         try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
+            # Other characters that Python takes for line ends may be within JSON strings.
+            lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise RecordingError(f"The recording {path} cannot be read: {reason}.") from error
@@ -82,7 +83,7 @@ class ThreadRecording:
             if line.strip():
                 try:
                     reader.read(line)
-                except (AgentError, ValueError, KeyError, TypeError, AttributeError) as error:
+                except (AgentError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                     reason = str(error) if isinstance(error, AgentError | ValueError) else "malformed"
                     raise RecordingError(f"{path}, line {number}: {reason}") from error
         try:
@@ -105,6 +106,30 @@ def _line(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
+def _checked(value: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Returns an object whose members of these names are strings or null.
+
+    Raises:
+        ValueError: one is neither.
+    """
+    for name in names:
+        if not isinstance(value.get(name), str | None):
+            raise ValueError(f"{name} must be a string.")
+    return value
+
+
+def _time_of(value: str | None) -> datetime | None:
+    """Returns the time that a string gives. One without an offset is in UTC.
+
+    Raises:
+        ValueError: it is not an ISO 8601 time.
+    """
+    if not value:
+        return None
+    time = datetime.fromisoformat(value)
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
 class _Reader:
     """Takes the lines of a file one by one."""
 
@@ -121,10 +146,12 @@ class _Reader:
         if kind == _HEADER:
             if value.get("version") != _VERSION:
                 raise ValueError(f"this release reads version {_VERSION} of recordings.")
-            self._thread = value["thread"]
+            self._thread = _checked(value["thread"], ("id", "name", "updatedAt"))
+            _time_of(self._thread.get("updatedAt"))
         elif kind == _RUN:
             self._end_run()
-            self._about = value
+            self._about = _checked(value, ("agent", "startedAt"))
+            _time_of(value.get("startedAt"))
         elif kind == "RUN_STARTED":
             self._end_run()
             self._start_run(value)
@@ -140,11 +167,10 @@ class _Reader:
         if not self._runs:
             raise ValueError("the file holds no run.")
         thread = self._thread
-        updated = thread.get("updatedAt")
         return ThreadRecording(
             thread_id=thread.get("id") or self._runs[0].events[0]["threadId"],
             name=thread.get("name"),
-            updated_at=datetime.fromisoformat(updated) if updated else self._runs[-1].started_at,
+            updated_at=_time_of(thread.get("updatedAt")) or self._runs[-1].started_at,
             runs=self._runs,
         )
 
@@ -162,12 +188,11 @@ class _Reader:
         sequence.finish(self._events)
         sequence.close_open(self._events)
         assert sequence.terminal is not None
-        started_at = self._about.get("startedAt")
         self._runs.append(
             RecordedRun(
                 id=self._events[0]["runId"],
-                agent_name=self._about.get("agent", ""),
-                started_at=datetime.fromisoformat(started_at) if started_at else datetime.now(UTC),
+                agent_name=self._about.get("agent") or "",
+                started_at=_time_of(self._about.get("startedAt")) or datetime.now(UTC),
                 events=[*self._events, sequence.terminal],
             )
         )

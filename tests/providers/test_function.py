@@ -117,6 +117,16 @@ async def test_run_may_return_or_await_an_async_iterator() -> None:
 
 
 @pytest.mark.anyio
+async def test_what_a_client_omits_from_the_input_is_empty_for_the_agent() -> None:
+    async def asked(input: RunAgentInput) -> AsyncIterator[Event]:
+        yield events.custom("asked", [input.tools, input.context, input.state, input.forwarded_props])
+
+    omitted = RunAgentInput.model_validate({"threadId": "t1", "runId": "r1", "messages": []})
+    told = [event async for event in FunctionProvider(asked).run(omitted, RequestContext())]
+    assert told == [events.custom("asked", [[], [], {}, {}])]
+
+
+@pytest.mark.anyio
 async def test_what_is_no_stream_of_events_is_named() -> None:
     def gather(_: RunAgentInput) -> list[Event]:
         return [events.text_start("m1")]

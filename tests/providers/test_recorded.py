@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -339,6 +340,11 @@ async def test_events_come_at_the_times_that_they_carry(
         ),
         ('{"type":"TEXT_MESSAGE_START","messageId":"m","role":"assistant"}\n', "line 1: a run begins with"),
         ("[1]\n", "line 1: malformed"),
+        ("[" * 100_000, "line 1: malformed"),
+        ('{"type":"RECORDING","version":1,"thread":null}\n', "line 1: malformed"),
+        ('{"type":"RECORDING","version":1,"thread":{"id":5}}\n', "line 1: id must be a string."),
+        ('{"type":"RUN","startedAt":7}\n', "line 1: startedAt must be a string."),
+        ('{"type":"RUN","startedAt":"soon"}\n', "line 1: Invalid isoformat string"),
         (
             '{"type":"RUN_STARTED","threadId":"t","runId":"r"}\n{"type":"TEXT_MESSAGE_END","messageId":"m"}\n',
             "line 2: Cannot send 'TEXT_MESSAGE_END' event",
@@ -353,6 +359,24 @@ def test_a_file_that_is_no_recording_is_refused_with_its_line(tmp_path: Path, te
         ThreadRecording.load(path)
     assert raised.value.message.startswith(str(path))
     assert reason in raised.value.message
+
+
+def test_a_recording_that_another_program_wrote_is_read(tmp_path: Path) -> None:
+    told = [
+        {"type": "RUN", "id": "r", "startedAt": "2026-01-02T03:04:05"},
+        events.run_started("t", "r"),
+        events.text_start("m"),
+        events.text_content("m", "one\u2028two\u0085three"),
+        events.text_end("m"),
+        events.run_finished("t", "r"),
+    ]
+    text = "\r\n".join(json.dumps(event, ensure_ascii=False) for event in told)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(f"\ufeff{text}".encode())
+
+    (run,) = ThreadRecording.load(path).runs
+    assert run.events[2]["delta"] == "one\u2028two\u0085three"
+    assert run.started_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def test_runs_without_an_input_answer_whatever_the_page_sends(tmp_path: Path) -> None:

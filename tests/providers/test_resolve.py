@@ -1,8 +1,8 @@
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NewType, TypeVar
 
 import pytest
 from ag_ui.core import RunAgentInput
@@ -266,7 +266,7 @@ def from_settings(settings: dict[str, Any]) -> Speaker:
         ),
         (Answering(), "Answering is not an agent: run() returns str, and no stream of AG-UI events."),
         (Started(), "Started is not an agent: run() takes no RunAgentInput."),
-        (silent, "silent is not an agent: it takes a RunAgentInput and is no generator: yield the events."),
+        (silent, "silent is not an agent: silent() returns None, and no stream of AG-UI events."),
         (
             tool,
             "tool is not an agent: a function that makes an agent gets the RequestContext, and this one "
@@ -284,6 +284,112 @@ def test_what_cannot_run_is_refused_with_what_is_wrong(agent: Any, reason: str) 
     with pytest.raises(TypeError) as raised:
         as_provider(agent)
     assert str(raised.value).startswith(f"{reason} An agent is a compiled LangGraph graph, ")
+
+
+def traced(function: Any) -> Any:
+    @functools.wraps(function)
+    def traced_call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return traced_call
+
+
+class Deferring:
+    def __call__(self, input: RunAgentInput) -> AsyncIterator[Event]:
+        return speak(input)
+
+
+async def deferred(input: RunAgentInput) -> Any:
+    return speak(input)
+
+
+def typed_by_its_stream(input: Any) -> AsyncIterator[Event]:
+    return speak(input)
+
+
+def listed(input: RunAgentInput) -> Iterable[Event]:
+    yield events.text_start(input.run_id)
+
+
+def renamed(input: "Input") -> AsyncIterator[Event]:
+    return speak(input)
+
+
+def half_typed(input: RunAgentInput) -> "OnlyForTypeCheckers":  # type: ignore[name-defined]  # noqa: F821
+    return speak(input)
+
+
+async def bounded(input: "BoundInput") -> AsyncIterator[Event]:
+    yield events.text_start(input.run_id)
+
+
+Input = NewType("Input", RunAgentInput)
+BoundInput = TypeVar("BoundInput", bound=RunAgentInput)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "agent",
+    [
+        traced(speak),
+        traced(traced(speak_in_a_thread)),
+        traced(Speaker().run),
+        functools.partial(CallableAgent()),
+        Deferring(),
+        deferred,
+        functools.partial(deferred),
+        typed_by_its_stream,
+        listed,
+        renamed,
+        half_typed,
+        bounded,
+    ],
+    ids=str,
+)
+async def test_a_function_that_says_what_it_takes_or_returns_is_run_with_the_input(agent: Any) -> None:
+    provider = as_provider(agent)
+    assert type(provider) is FunctionProvider
+    assert await received(provider) == [events.text_start("r1")]
+
+
+async def encoded(input: RunAgentInput) -> AsyncIterator[str]:
+    yield "data: {}"
+
+
+async def by_keyword(input: RunAgentInput, *, model: str) -> AsyncIterator[Event]:
+    yield events.text_start(model)
+
+
+async def of_a_model(input: RunAgentInput, model: str) -> AsyncIterator[Event]:
+    yield events.text_start(model)
+
+
+def counted() -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("agent", "reason"),
+    [
+        (encoded, "encoded() yields strings: yield the events themselves, not encoded."),
+        (by_keyword, "by_keyword() needs model by keyword, and gets its arguments by position."),
+        (of_a_model, "of_a_model() takes str as model, and gets a RequestContext for it."),
+        (Speaker.run, "it is a method of a class: register an object of the class, or the object's method."),
+        (counted, "it returns int, and neither a stream of AG-UI events nor an agent."),
+        (Provider, "it is an abstract class."),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else None,
+)
+def test_what_its_signature_rules_out_is_refused(agent: Any, reason: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        as_provider(agent)
+    assert f" is not an agent: {reason} An agent is " in str(raised.value)
+
+
+@pytest.mark.parametrize("agent", [int, str, dict])
+def test_a_class_of_data_is_refused(agent: Any) -> None:
+    with pytest.raises(TypeError, match="is not an agent"):
+        as_provider(agent)
 
 
 def test_an_annotation_that_cannot_be_read_refuses_nothing() -> None:

@@ -26,6 +26,7 @@ _KINDS = {
     "PydanticAIProvider": "Pydantic AI",
     "AgnoProvider": "Agno",
     "RemoteProvider": "AG-UI agent at a URL",
+    "RecordedAgent": "recording",
     "A2AProvider": "A2A agent at a URL",
     "FunctionProvider": "function",
     "FactoryProvider": "factory",

@@ -48,7 +48,8 @@ class FunctionProvider(Provider):
     Args:
         agent: a function that returns the iterator of a run's events (usually an async generator function),
             or an object with such a function as its `run`. The function receives the `RunAgentInput`, and
-            the `RequestContext` too if it has a second parameter that is required or named `context`.
+            the `RequestContext` too if it has a second parameter that is required or named `context`. Tools,
+            context, state and properties that the client omits are empty lists and dicts in the input.
         description: one sentence for frontends and other agents.
     """
 
@@ -65,7 +66,7 @@ class FunctionProvider(Provider):
         Raises:
             TypeError: the agent returns something other than a stream of events.
         """
-        stream: Any = self._start(input, context)
+        stream: Any = self._start(_complete(input), context)
         if inspect.isawaitable(stream):
             stream = await stream
         if isinstance(stream, Iterator):
@@ -87,6 +88,13 @@ class FunctionProvider(Provider):
             clone = getattr(function, "clone", None)
             function = (clone() if callable(clone) else function).run
         return function(input, context) if self._takes_context else function(input)
+
+
+def _complete(input: RunAgentInput) -> RunAgentInput:
+    """Returns an input whose members are there, as agents expect: AG-UI 1.0 lets clients omit them."""
+    empty: dict[str, Any] = {"tools": [], "context": [], "state": {}, "forwarded_props": {}}
+    omitted = {name: value for name, value in empty.items() if getattr(input, name) is None}
+    return input.model_copy(update=omitted) if omitted else input
 
 
 def takes_context(function: Any, position: int) -> bool:

@@ -26,7 +26,7 @@ from .base import AgentSnapshot, Provider, RememberedThread, close_stream
 from .foreign import what_it_needs
 from .function import AgentFunction, FunctionProvider, RunnableAgent, takes_context
 from .langgraph_platform.address import is_graph_address, parse_graph_address
-from .signature import unfit_agent, unfit_factory
+from .signature import runs_itself, unfit_agent, unfit_factory
 from .unique_calls import UniqueCalls
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def as_provider(agent: AgentLike) -> Provider:
     - an agent of Pydantic AI, an agent or team of Agno;
     - a generator function from `RunAgentInput` to AG-UI events, async or not;
     - an object with `run(RunAgentInput)` that returns such a stream;
+    - a function that its annotations say to take a `RunAgentInput`, or to return such a stream;
     - any other function, and any class: a factory that makes one of these for each run. It is given the
       `RequestContext` if it has a first parameter that is required or named `context`. It may be async, or
       made by `asynccontextmanager`.
@@ -271,10 +272,7 @@ def _is_agent(agent: Any) -> bool:
         return False
     if callable(getattr(agent, "run", None)):
         return True
-    call = getattr(agent, "__call__", None)  # noqa: B004
-    return any(map(inspect.isasyncgenfunction, (agent, call))) or any(
-        map(inspect.isgeneratorfunction, (agent, call))
-    )
+    return callable(agent) and runs_itself(agent)
 
 
 def _run_of(agent: Any) -> tuple[Callable[..., Any], str]:
