@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -13,6 +14,7 @@ from ag_ui.core import RunAgentInput
 from copilotkit_runtime_py import CopilotRuntime, RequestContext
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.agui.events import Event
+from copilotkit_runtime_py.runs.loop_watchdog import LoopWatchdog
 from copilotkit_runtime_py.runs.run import Run
 
 pytestmark = pytest.mark.anyio
@@ -82,3 +84,15 @@ async def test_a_run_that_waits_is_not_reported(caplog: pytest.LogCaptureFixture
     async with aclosing(CopilotRuntime({"slow": patient})) as runtime:
         await (await started(runtime)).wait()
     assert reports(caplog) == []
+
+
+async def test_a_watchdog_that_is_closed_and_used_again_has_one_thread() -> None:
+    before = set(threading.enumerate())
+    watchdog = LoopWatchdog(lambda: False)
+    watchdog.watch()
+    (first,) = set(threading.enumerate()) - before
+    watchdog.close()
+    watchdog.watch()
+    await asyncio.to_thread(first.join, 10)
+    assert not first.is_alive()
+    watchdog.close()

@@ -59,8 +59,11 @@ class LoopWatchdog:
         self._reported = False
         self._beat()
         if self._thread is None:
-            self._closed.clear()
-            self._thread = threading.Thread(target=self._work, name="copilotkit-watchdog", daemon=True)
+            # An earlier thread may not have noticed yet that it is to end.
+            self._closed = threading.Event()
+            self._thread = threading.Thread(
+                target=self._work, args=[self._closed], name="copilotkit-watchdog", daemon=True
+            )
             self._thread.start()
 
     def close(self) -> None:
@@ -86,8 +89,7 @@ class LoopWatchdog:
             self._timer = None
             self._active.clear()
 
-    def _work(self) -> None:
-        closed = self._closed
+    def _work(self, closed: threading.Event) -> None:
         while not closed.is_set():
             self._active.wait()
             began, computed = time.monotonic(), time.process_time()
