@@ -220,7 +220,21 @@ async def test_the_user_may_change_the_arguments() -> None:
     assert json.loads(results(stream)["c1"]) == {"editedArgs": {"to": "eve"}, "result": "sent to eve"}
 
 
-@pytest.mark.parametrize("answer", ["yes", 1, None, {}, {"approved": "true"}, {"approved": 1}, ["approved"]])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "yes",
+        1,
+        None,
+        {},
+        {"approved": "true"},
+        {"approved": 1},
+        ["approved"],
+        {"approved": True, "editedArgs": '{"to":"eve"}'},
+        {"approved": True, "editedArgs": ["eve"]},
+        {"approved": True, "editedArgs": False},
+    ],
+)
 async def test_what_is_neither_yes_nor_no_is_asked_again(answer: Any) -> None:
     agent = Playing(call("c1", "send"), said("m1", "Done."))
     runtime, calls = mailing(agent)
@@ -356,6 +370,39 @@ async def test_a_second_answer_runs_nothing() -> None:
     assert [each["id"] for each in await page.messages()] == ["u1", "c1", "result-c1", "m1"]
 
 
+async def test_a_late_answer_does_not_approve_the_next_call() -> None:
+    agent = Playing(call("c1", "send", '{"to":"bob"}'), call("c2", "send", '{"to":"eve"}'))
+    runtime, calls = mailing(agent)
+    page = Page(runtime)
+    shown = (await page.send(USER))[-2]["value"]
+    for value in (shown, json.loads(shown)):  # pages show the question as text, or parsed
+        command = {"resume": '{"approved": true}', "interruptEvent": value}
+        stream = await page.send(forwardedProps={"command": command})
+    assert stream[-1]["code"] == "NO_PENDING_INTERRUPT"
+    assert (calls, await page.open_questions()) == ([("send", "bob")], ["c2"])
+
+
+async def test_an_older_answer_to_another_question_approves_nothing() -> None:
+    runtime, calls = mailing(Playing(call("c1", "send"), said("m1", "What?")))
+    page = Page(runtime)
+    await page.send(USER)
+    command = {"resume": True, "interruptEvent": "Really?"}
+    await page.send(forwardedProps={"command": command})
+    assert calls == []
+
+
+async def test_a_message_with_a_late_answer_is_heard() -> None:
+    agent = Playing(call("c1", "send"), said("m1", "Done."), said("m2", "Hello."))
+    runtime, calls = mailing(agent)
+    page = Page(runtime)
+    await page.send(USER)
+    await page.answer(c1=YES)
+    later = {"id": "u2", "role": "user", "content": "Hi"}
+    stream = await page.send(later, resume=[resolved("c1", YES)])
+    assert stream == [*said("m2", "Hello."), events.run_finished("t1", "r")]
+    assert (agent.heard[-1], agent.inputs[-1].resume, len(calls)) == (("user", "Hi"), None, 1)
+
+
 async def test_of_two_answers_at_once_over_two_workers_one_runs_the_call(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/threads.db"
     agent = Playing(call("c1", "send"), *[said("m1", "Done.")] * 2)
@@ -464,8 +511,37 @@ async def test_a_conversation_that_goes_back_behind_the_call_drops_the_question(
     runtime, calls = mailing(agent)
     page = Page(runtime)
     await page.send(USER)
+    before = await page.messages()
     assert await page.send(messages=[USER]) == [*said("m1", "Sure?"), events.run_finished("t1", "r")]
     assert (calls, await page.open_questions()) == ([], [])
+    # Another tab still shows the question.
+    late = await page.send(messages=before, resume=[resolved("c1", YES)])
+    assert (late[-1]["code"], calls, len(agent.inputs)) == ("NO_PENDING_INTERRUPT", [], 2)
+
+
+async def test_the_question_of_a_remote_runtime_is_the_agents_own() -> None:
+    asked = question("c1", "erase", "Erase it?")
+    erased = events.tool_call_result("x1", "c1", "erased")
+    agent = Playing([*call("c1", "erase"), *announced(asked)], [erased])
+    runtime, calls = mailing(agent)
+    page = Page(runtime)
+    await page.send(USER)
+    state = await runtime.load_agent_state("a", "t1", ANN)
+    assert state is not None
+    assert state.interrupts == [asked]
+    shown = {"id": "x", "role": "tool", "toolCallId": "c1", "content": '{"approved":true}'}
+    stream = await page.send(shown, resume=[resolved("c1", YES)])
+    assert stream[1:] == [erased, events.run_finished("t1", "r")]
+    assert [each.interrupt_id for each in agent.inputs[-1].resume or ()] == ["c1"]
+    assert (await page.open_questions(), calls) == ([], [])
+
+
+async def test_a_reader_sees_an_open_question_as_it_was_asked() -> None:
+    runtime, _ = mailing(Playing(call("c1", "send")))
+    await Page(runtime).send(USER)
+    state = await runtime.load_agent_state("a", "t1", ANN)
+    assert state is not None
+    assert state.interrupts == [question("c1")]
 
 
 @pytest.mark.parametrize("end", ["stop", "lost"])

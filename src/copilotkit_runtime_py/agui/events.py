@@ -106,13 +106,42 @@ def is_graph_interrupt(interrupt: Mapping[str, Any]) -> bool:
 
 
 def is_approval(interrupt: Mapping[str, Any]) -> bool:
-    """Whether an AG-UI interrupt asks if a server tool may be called; see `tools/approvals.py`."""
-    return APPROVAL in (interrupt.get("metadata") or {}) and isinstance(interrupt.get("toolCallId"), str)
+    """Whether an AG-UI interrupt asks if a server tool may be called, of this runtime or of a remote one."""
+    metadata = interrupt.get("metadata")
+    approval = metadata.get(APPROVAL) if isinstance(metadata, dict) else None
+    return isinstance(approval, dict) and isinstance(interrupt.get("toolCallId"), str)
+
+
+def is_own_approval(interrupt: Mapping[str, Any]) -> bool:
+    """Whether a stored interrupt asks if a tool of this runtime may be called; see `tools/approvals.py`.
+
+    Only the store knows whether the user was asked already, so no remote runtime's question says it.
+    """
+    return is_approval(interrupt) and "asked" in interrupt["metadata"][APPROVAL]
 
 
 def is_asked(interrupt: Mapping[str, Any]) -> bool:
-    """Whether the user sees an interrupt. The question for an approval may have to wait for another one."""
-    return not is_approval(interrupt) or interrupt["metadata"][APPROVAL].get("asked", True)
+    """Whether the user sees a stored interrupt. The question for an approval may wait for another one."""
+    return not is_own_approval(interrupt) or interrupt["metadata"][APPROVAL]["asked"] is True
+
+
+def as_asked(interrupt: Mapping[str, Any]) -> Event:
+    """Returns a stored interrupt as clients get it."""
+    if not is_own_approval(interrupt):
+        return dict(interrupt)
+    approval = {name: value for name, value in interrupt["metadata"][APPROVAL].items() if name != "asked"}
+    return {**interrupt, "metadata": {APPROVAL: approval}}
+
+
+def shown_approval(shown: Any) -> str | None:
+    """Returns the id of the question for an approval with which a client shows what it answers.
+
+    Args:
+        shown: the interrupt that the client shows, decoded. None is returned for any other one.
+    """
+    if isinstance(shown, dict) and is_approval(shown) and isinstance(shown.get("id"), str):
+        return str(shown["id"])
+    return None
 
 
 def interrupt_text(interrupt: Mapping[str, Any]) -> str:

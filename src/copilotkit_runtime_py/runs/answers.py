@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
-from ..agui.events import as_text, interrupt_text, is_asked, is_graph_interrupt
+from ..agui.events import as_text, interrupt_text, is_approval, is_asked, is_graph_interrupt, shown_approval
 from ..agui.json_input import parse_json
 from ..agui.message_ids import ids_of
 from ..agui.run_input import RunInput
@@ -30,8 +30,7 @@ def with_answers(request: RunRequest, known: AgentState | None) -> RunRequest:
         request: the request.
         known: what the agent's last run left on the thread, if there was one.
     """
-    if known is None:
-        return request
+    known = known or AgentState(state=None, messages=[])
     input = _addressed(request.input, [each for each in known.interrupts if is_asked(each)])
     input = _whole(input, known.messages)
     waiting = {each.get("toolCallId") for each in known.interrupts if each.get("reason") == "tool_call"} - {
@@ -52,21 +51,29 @@ def _addressed(input: RunInput, interrupts: Sequence[Json]) -> RunInput:
     """Returns an input with `resume` in place of an older answer.
 
     A LangGraph graph's interrupts are left alone: its provider reads both forms. An answer that shows the
-    question is the answer to that one, any other the answer to the question that was announced last.
+    question is the answer to that one, any other the answer to the question that was announced last. What
+    shows the question for an approval approves nothing else, also where that one is not open any more.
     """
     properties = input.json.get("forwardedProps")
-    if not interrupts or not isinstance(properties, dict) or input.json.get("resume"):
+    if not isinstance(properties, dict) or input.json.get("resume"):
         return input
     command = properties.get("command")
     if not isinstance(command, dict) or "resume" not in command:
         return input
     shown = command.get("interruptEvent")
-    answered = interrupts[-1]
-    if shown is not None:
-        answered = next((each for each in interrupts if as_text(shown) == interrupt_text(each)), answered)
-    if is_graph_interrupt(answered):
-        return input
-    entry: Json = {"interruptId": answered["id"], "status": "resolved"}
+    id = shown_approval(_parsed(shown))
+    if id is None:
+        if shown is not None:
+            interrupts = [each for each in interrupts if not is_approval(each)]
+        if not interrupts:
+            return input
+        answered = interrupts[-1]
+        if shown is not None:
+            answered = next((each for each in interrupts if as_text(shown) == interrupt_text(each)), answered)
+        if is_graph_interrupt(answered):
+            return input
+        id = answered["id"]
+    entry: Json = {"interruptId": id, "status": "resolved"}
     if (payload := _parsed(command["resume"])) is not None:
         entry["payload"] = payload
     properties = {name: value for name, value in properties.items() if name != "command"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 from ..agui.compaction import Piece, compacted, is_long
-from ..agui.events import Event, is_approval
+from ..agui.events import Event
 from ..agui.reducer import Transcript
 from ..state_store.base import AgentState, RunEnding
 from .event_log import Entry
@@ -31,7 +31,8 @@ def ending_of(
     for event in log:
         transcript.add(event)
     left = transcript.result()
-    left.interrupts[:] = [*(each for each in left.interrupts if not is_approval(each)), *waiting]
+    asked = {each["id"] for each in waiting}
+    left.interrupts[:] = [*(each for each in left.interrupts if each.get("id") not in asked), *waiting]
     return RunEnding(state=left, compacted=compacted(log, state=transcript.state))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from ..agui.call_ids import CallIds
-from ..agui.events import is_approval, is_asked
+from ..agui.events import as_asked, is_asked, is_own_approval
 from ..agui.message_ids import MessageIds, ids_of
 from ..agui.versions import restore_client_messages
 from ..attachments.contents import linked_messages
@@ -127,9 +128,11 @@ class ThreadReader:
             stored = await load_state(self._store, context.owner, thread_id, agent.name)
         except ThreadNotFoundError:
             return None
+        approvals: list[dict[str, Any]] = []
         if stored is not None:
             asked = [interrupt for interrupt in stored.interrupts if is_asked(interrupt)]
-            stored = dataclasses.replace(stored, interrupts=asked)
+            approvals = [as_asked(interrupt) for interrupt in asked if is_own_approval(interrupt)]
+            stored = dataclasses.replace(stored, interrupts=list(map(as_asked, asked)))
         if snapshot is None:
             return stored
         ids, message_ids = CallIds(), MessageIds()
@@ -141,7 +144,6 @@ class ThreadReader:
         elif stored is not None:
             # The agent got contents in the place of links.
             messages = restore_client_messages(messages, linked_messages(stored.messages))
-        interrupts = [ids.interrupt(interrupt) for interrupt in snapshot.interrupts]
-        if stored is not None:  # agents know nothing of them
-            interrupts += [interrupt for interrupt in stored.interrupts if is_approval(interrupt)]
+        # Agents know nothing of the server's approvals.
+        interrupts = [*map(ids.interrupt, snapshot.interrupts), *approvals]
         return AgentState(state=snapshot.state, messages=messages, interrupts=interrupts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from ..agui import events
-from ..agui.events import APPROVAL, is_approval
+from ..agui.events import APPROVAL, as_asked, is_own_approval
 from ..agui.message_ids import ids_of
 from ..agui.run_input import RunInput
 from ..logs.records import get_logger
@@ -59,7 +59,7 @@ class Settlement:
         input: the request, without the answers to these questions, which no agent reads.
         granted: the calls to run.
         refused: the results of calls that are not run, by their ids.
-        stale: the request answers a question that is not open any more.
+        stale: the request answers a question that is not open any more, and says nothing else.
         answers_agent: the request answers a question of the agent itself.
     """
 
@@ -90,16 +90,16 @@ class Approvals:
         interrupts: the thread's open interrupts, as AG-UI 1.0 `Interrupt` objects in JSON form.
 
     Attributes:
-        waiting: the questions that are open, by the ids of the calls.
+        waiting: the questions that are open, as they are stored, by the ids of the calls.
     """
 
     def __init__(self, messages: Sequence[Json] = (), interrupts: Iterable[Json] = ()) -> None:
-        self.waiting = {each["toolCallId"]: each for each in interrupts if is_approval(each)}
+        self.waiting = {each["toolCallId"]: each for each in interrupts if is_own_approval(each)}
         self._messages = messages
 
     def add(self, calls: Iterable[tuple[str, Action]]) -> None:
         """Lets calls wait. The user is not asked about them yet."""
-        self.waiting |= {id: deferred(question(id, action)) for id, action in calls}
+        self.waiting |= {id: _stored(question(id, action), asked=False) for id, action in calls}
 
     def drop(self, calls: Iterable[str]) -> None:
         """Takes note that calls have their results: the agent gave them itself."""
@@ -108,8 +108,8 @@ class Approvals:
 
     def ask(self) -> list[Json]:
         """Returns the questions, which the user is asked now."""
-        self.waiting = {id: asked(each) for id, each in self.waiting.items()}
-        return list(self.waiting.values())
+        self.waiting = {id: _stored(each, asked=True) for id, each in self.waiting.items()}
+        return [as_asked(each) for each in self.waiting.values()]
 
     def settle(self, input: RunInput, tools: Mapping[str, Tool]) -> Settlement:
         """Takes the answers of a request.
@@ -126,16 +126,17 @@ class Approvals:
         recorded = _open_calls(self._messages)
         lost = [id for id, call in recorded.items() if id not in self.waiting and _needs(tools.get(call[0]))]
         answers, others = self._answers(input)
-        settled = _settled_calls(self._messages, tools) if others else set()
+        settled = _calls_to_approve([*self._messages, *input.messages], tools) if others else set()
         own = [entry for entry in others if entry["interruptId"] not in settled]
-        stale = len(own) < len(others)
-        settlement = Settlement(input, stale=stale)
-        if not (self.waiting or lost or stale):
+        late = len(own) < len(others)
+        settlement = Settlement(input)
+        if not (self.waiting or lost or late):
             return settlement
-        settlement.input = _without_answers(input, own, consumed=bool(answers or stale))
+        settlement.input = _without_answers(input, own, consumed=bool(answers or late))
         settlement.answers_agent = _answers_agent(settlement.input, own)
         shown = _calls(input.messages)
         gives_up = _says_something(input.messages, self._messages)
+        settlement.stale = late and not gives_up
         for id in list(self.waiting):
             if id not in shown:
                 del self.waiting[id]
@@ -177,6 +178,9 @@ class Approvals:
             self._refuse(settlement, id, "DENIED", _DENIED)
         elif not isinstance(payload, dict) or not isinstance(approved, bool):
             logger.warning("an answer says neither yes nor no to call %.80r: it is asked again", id)
+        elif approved and not isinstance(payload.get("editedArgs"), dict | None):
+            # The call as it was is not what the user approved.
+            logger.warning("the changed arguments of call %.80r are no object: it is asked again", id)
         elif not approved:
             reason = payload.get("reason")
             reason = f" The reason: {reason}" if isinstance(reason, str) and reason else ""
@@ -213,20 +217,13 @@ def question(call_id: str, action: Action) -> Json:
     }
 
 
-def deferred(question: Json) -> Json:
-    """Returns a question that the user is not asked yet."""
-    return question | {"metadata": {APPROVAL: {**question["metadata"][APPROVAL], "asked": False}}}
-
-
-def asked(question: Json) -> Json:
-    """Returns a question that the user is asked."""
-    approval = {name: value for name, value in question["metadata"][APPROVAL].items() if name != "asked"}
-    return question | {"metadata": {APPROVAL: approval}}
-
-
 def with_edits(arguments: str, result: str) -> str:
     """Returns the result of a call whose arguments the user changed, so that the model sees the change."""
     return events.as_text({"editedArgs": events.decode(arguments.encode()), "result": result})
+
+
+def _stored(question: Json, *, asked: bool) -> Json:
+    return question | {"metadata": {APPROVAL: {**question["metadata"][APPROVAL], "asked": asked}}}
 
 
 def _needs(tool: Tool | None) -> bool:
@@ -268,8 +265,8 @@ def _open_calls(messages: Sequence[Json]) -> dict[str, tuple[str, str]]:
     return {id: call for id, call in _iterate_calls(messages) if id not in answered}
 
 
-def _settled_calls(messages: Sequence[Json], tools: Mapping[str, Tool]) -> set[str]:
-    """Returns the ids of the calls that needed an approval; an answer for one of them comes too late."""
+def _calls_to_approve(messages: Iterable[Json], tools: Mapping[str, Tool]) -> set[str]:
+    """Returns the ids of the calls that need an approval, whether or not they wait for it."""
     return {id for id, call in _iterate_calls(messages) if _needs(tools.get(call[0]))}
 
 

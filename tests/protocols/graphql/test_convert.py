@@ -412,3 +412,26 @@ def test_a_conversation_survives_the_way_through_agui(messages: list[MessageInpu
     # A call stands with its parent, everything else where it was.
     order = [m["id"] for m in came_back if m.get("parentMessageId", m["id"]) == m["id"]]
     assert order == [m["id"] for m in sent if m.get("parentMessageId", m["id"]) == m["id"]]
+
+
+def test_an_approval_is_given_only_by_what_shows_its_question() -> None:
+    def approval(id: str) -> Json:
+        return {
+            "id": id,
+            "reason": "tool_call",
+            "toolCallId": id,
+            "metadata": {"approval": {"toolName": "f"}},
+        }
+
+    def resume(interrupts: list[Json], *answers: MetaEventInput) -> Any:
+        return body(request(meta_events=list(answers)), interrupts=interrupts).get("resume")
+
+    def addressed(id: str) -> Json:
+        return {"interruptId": id, "status": "resolved", "payload": {"approved": True}}
+
+    yes = '{"approved":true}'
+    waiting = [approval("c1"), approval("c2"), interrupt("i1", "name?")]
+    assert resume(waiting, answer(json.dumps(approval("c2")), response=yes)) == [addressed("c2")]
+    late = answer(json.dumps(approval("c0")), response=yes)
+    assert resume(waiting, late) == resume([], late) == [addressed("c0")]
+    assert resume(waiting, *[answer("other?", response=yes)] * 2) == [addressed("i1")]

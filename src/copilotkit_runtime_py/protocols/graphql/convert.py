@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...agui.events import as_text, interrupt_text
+from ...agui.events import as_text, interrupt_text, is_approval, shown_approval
 from ...agui.input_checks import check_input
 from ...agui.json_input import RequestJSON, parse_json
 from ...agui.run_input import RunInput
@@ -254,17 +254,25 @@ async def _state_and_config(
 async def _resume(
     meta_events: Sequence[MetaEventInput], interrupts: Sequence[Json], texts: RequestJSON
 ) -> list[Json]:
-    """Addresses answers to the interrupts that they answer: by their value, else in order."""
-    waiting = list(interrupts)
+    """Addresses answers to the interrupts that they answer: by their value, else in order.
+
+    What shows the question for an approval answers no other one, also where it is not open any more.
+    """
+    waiting = [each for each in interrupts if not is_approval(each)]
     resume: list[Json] = []
     for event in meta_events:
-        if not isinstance(event.response, str) or not waiting:
+        if not isinstance(event.response, str):
             continue
-        match = next((i for i in waiting if interrupt_text(i) == event.value), waiting[0])
-        waiting.remove(match)
+        id = shown_approval(await _read(texts, event.value, None)) if event.value else None
+        if id is None:
+            if not waiting:
+                continue
+            match = next((i for i in waiting if interrupt_text(i) == event.value), waiting[0])
+            waiting.remove(match)
+            id = match["id"]
         resume.append(
             {
-                "interruptId": match["id"],
+                "interruptId": id,
                 "status": "resolved",
                 "payload": await _read(texts, event.response, event.response),
             }
