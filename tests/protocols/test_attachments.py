@@ -22,12 +22,15 @@ from langgraph.graph import START, MessagesState, StateGraph
 from copilotkit_runtime_py import CopilotRuntime, Limits, create_router, open_state_store
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.attachments import links
+from copilotkit_runtime_py.errors import StoreUnavailableError
 from copilotkit_runtime_py.state_store.attachments import PART_BYTES
 from tests.protocols.agui.served import run_body
 
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3
+ZIP = b"PK\x03\x04\x14\x00"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 ADA, EVE = {"x-user": "ada"}, {"x-user": "eve"}
 
 
@@ -115,13 +118,22 @@ def data_part(data: bytes = PNG) -> dict[str, Any]:
     return image(source)
 
 
+def app_of(runtime: CopilotRuntime, path: str = "/copilotkit") -> FastAPI:
+    app = FastAPI()
+    app.include_router(create_router(runtime, path=path, identify=user))
+    return app
+
+
+async def never() -> Any:
+    raise AssertionError("nothing of the request is awaited")
+
+
 @asynccontextmanager
 async def serving(
     agent: Any, *, path: str = "/copilotkit", mount: str = "", **options: Any
 ) -> AsyncIterator[tuple[Page, Page, CopilotRuntime]]:
     runtime = CopilotRuntime({"viewer": agent}, **options)
-    app = FastAPI()
-    app.include_router(create_router(runtime, path=path, identify=user))
+    app = app_of(runtime, path)
     if mount:
         outer = FastAPI()
         outer.mount(mount, app)
@@ -164,6 +176,7 @@ async def test_a_file_is_served_as_it_was_uploaded_and_as_nothing_that_runs() ->
             "cross-origin-resource-policy": "cross-origin",
             "accept-ranges": "bytes",
             "cache-control": "private, max-age=3600, immutable",
+            "vary": "Origin",
         }
         head = await ada.client.head(source["value"])
         assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(PNG)))
@@ -376,6 +389,7 @@ async def test_a_file_that_is_never_sent_expires() -> None:
         (("é" * 400).encode(), "text/markdown", "text/markdown"),
         (b"a,b\n1,2\n", "", "text/plain"),
         (b'{"a": 1}', "application/json", "application/json"),
+        (ZIP, DOCX, DOCX),
     ],
 )
 async def test_a_file_is_what_its_content_says(data: bytes, media_type: str, stored: str) -> None:
@@ -398,7 +412,11 @@ async def test_a_file_is_what_its_content_says(data: bytes, media_type: str, sto
         (PNG, "application/pdf"),
         (b"MZ\x90\x00", ""),
         (b"MZ\x90\x00", "application/x-msdownload"),
-        (b"PK\x03\x04", ""),
+        (ZIP, ""),
+        (ZIP, "application/zip"),
+        (ZIP, "application/pdf"),
+        (ZIP, "application/json"),
+        (ZIP, "image/png"),
         (b"a\x00b", "text/plain"),
         (b"\xff\xfe\xfa", "text/csv"),
         (b"x = 1", "text/javascript"),
@@ -410,6 +428,19 @@ async def test_a_file_that_lies_or_is_not_allowed_is_refused(data: bytes, media_
         response = await ada.upload(data, media_type=media_type)
         assert (response.status_code, response.json()["code"]) == (415, "ATTACHMENT_REFUSED")
         assert len(response.text) < 2000
+
+
+@pytest.mark.parametrize("media_type", ["application/zip", "application/epub+zip"])
+async def test_an_archive_that_an_application_allows_is_what_the_browser_says(media_type: str) -> None:
+    async with serving(Viewer(), attachment_types=[media_type]) as (ada, _, _):
+        assert (await ada.uploaded(ZIP, media_type=media_type))["mimeType"] == media_type
+        assert (await ada.upload(ZIP, media_type=DOCX)).status_code == 415
+
+
+@pytest.mark.parametrize("name", ["image/", "image/a b", "image/\x01x", "image/x,text/html", "image/☃"])
+async def test_a_type_that_no_header_can_hold_is_refused(name: str) -> None:
+    async with serving(Viewer(), attachment_types=["image/*"]) as (ada, _, _):
+        assert (await ada.upload(b"x", media_type=name)).status_code == 415
 
 
 async def test_active_content_that_an_application_allows_is_only_downloaded() -> None:
@@ -464,6 +495,13 @@ async def test_a_page_of_another_origin_cannot_upload_unasked() -> None:
             (origin, 403),
             ({**origin, "x-requested-with": "fetch"}, 201),
             ({**origin, "authorization": "Bearer x"}, 201),
+            # A browser adds these by itself, to the form of any page.
+            ({**origin, "authorization": "Basic eDp5"}, 403),
+            ({**origin, "authorization": "Negotiate x"}, 403),
+            ({**origin, "cookie": "session=x"}, 403),
+            ({"origin": "null"}, 403),
+            ({"origin": "http://test.evil.example"}, 403),
+            ({"origin": "http://test:8080"}, 403),
             ({"origin": "http://test"}, 201),
         ):
             assert (await ada.upload(headers=headers)).status_code == status
@@ -482,6 +520,9 @@ async def test_a_page_of_another_origin_cannot_upload_unasked() -> None:
             "multipart/form-data; boundary=x",
             400,
         ),
+        (b"nonsense", "application/x; a=multipart/form-data; boundary=x", 415),
+        (b"nonsense", 'multipart/form-data; boundary="x; charset=punycode"', 400),
+        (b"--x\r\n" + b"a: b\r\n" * 1_000, "multipart/form-data; boundary=x", 400),
     ],
 )
 async def test_a_malformed_form_is_refused(body: bytes, content_type: str, status: int) -> None:
@@ -490,6 +531,18 @@ async def test_a_malformed_form_is_refused(body: bytes, content_type: str, statu
         response = await ada.client.post("attachments", content=body, headers=headers)
         assert response.status_code == status
         assert response.json().keys() == {"error", "message"}
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "undefined", "punycode", "unicode_escape", "no such"])
+async def test_the_names_in_a_form_are_utf8_whatever_its_header_says(charset: str) -> None:
+    part = 'Content-Disposition: form-data; name="file"; filename="Grüße.png"\r\nContent-Type: image/png'
+    body = b"--x\r\n%b\r\n\r\n%b\r\n--x--\r\n" % (part.encode(), PNG)
+    async with serving(Viewer()) as (ada, _, _):
+        headers = {**ADA, "content-type": f"Multipart/Form-Data; boundary=x; charset={charset}"}
+        response = await ada.client.post("attachments", content=body, headers=headers)
+        assert response.status_code == 201
+        served = await ada.get(str(response.url.join(response.json()["value"])))
+        assert served.headers["content-disposition"] == "inline; filename*=UTF-8''Gr%C3%BC%C3%9Fe.png"
 
 
 async def test_a_part_of_a_file_is_served_as_players_ask_for_it() -> None:
@@ -508,8 +561,48 @@ async def test_a_part_of_a_file_is_served_as_players_ask_for_it() -> None:
             assert response.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(data)}"
         beyond = await ada.get(url, range=f"bytes={len(data)}-")
         assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(data)}")
-        for nonsense in ("bytes=-", "bytes=0-1,3-4", "lines=1-2", "bytes=9-3x"):
+        for nonsense in ("bytes=-", "bytes=0-1,3-4", "lines=1-2", "bytes=9-3x", "bytes=5-2"):
             assert (await ada.get(url, range=nonsense)).status_code == 200
+        assert (await ada.get(url, range="bytes=-0")).status_code == 416
+        head = await ada.client.head(url, headers={"range": "bytes=0-3"})
+        assert (head.status_code, head.headers["content-length"]) == (200, str(len(data)))
+
+
+@pytest.mark.parametrize("outage", [False, True])
+async def test_a_file_that_is_gone_while_it_is_sent_ends_the_answer_early_and_quietly(
+    outage: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(Viewer()) as (ada, _, runtime):
+        link = (await ada.upload(PNG + bytes(2 * PART_BYTES))).json()["value"]
+        store: Any = runtime.state_store
+        read = store.read_attachment
+
+        async def lost(id: str, place: int) -> bytes | None:
+            if place == 0:
+                return await read(id, place)  # type: ignore[no-any-return]
+            if outage:
+                raise StoreUnavailableError
+            return None
+
+        monkeypatch.setattr(store, "read_attachment", lost)
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        path, _, query = f"/copilotkit/{link}".partition("?")
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "GET",
+            "path": path,
+            "query_string": query.encode(),
+            "headers": [],
+        }
+        await app_of(runtime)(scope, never, send)
+    assert [message.get("more_body") for message in sent] == [None, True]
+    assert len(sent[1]["body"]) == PART_BYTES
+    assert "stopped sending a file" in caplog.text
 
 
 async def test_files_beyond_what_a_request_may_bring_are_left_out_the_oldest_first() -> None:

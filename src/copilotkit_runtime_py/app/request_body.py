@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..limits import Limits
+from ..protocols.form import is_form
 from ..protocols.request_body import RequestBody
 from ..protocols.responses import json_response
 
@@ -91,7 +92,7 @@ async def read_body(request: Request, limits: Limits) -> RequestBody:
     data = bytearray()
     async for chunk in bounded_body(request, limit, limits.request_seconds, message):
         data += chunk
-    if "multipart/form-data" in request.headers.get("content-type", ""):
+    if is_form(request.headers.get("content-type", "")):
         return RequestBody(data)
     return await RequestBody.parse(data, limits)
 

@@ -58,7 +58,7 @@ class WithContents(Provider):
             await close_stream(stream)
 
     async def _with_contents(self, input: RunAgentInput, owner: str) -> RunAgentInput:
-        links = [link for message in input.messages for _, link in _links(message)]
+        links = list(dict.fromkeys(link for message in input.messages for _, link in _links(message)))
         if not links:
             return input
         records = await self._files.owned(links, owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 from typing import Final
@@ -22,6 +23,8 @@ ATTACHMENT_TYPES: Final = (
 HEAD_BYTES: Final = 512
 """How many bytes of a file tell what it is."""
 
+# Two tokens of RFC 9110: what a header can hold.
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,127}/[a-z0-9!#$%&'*+.^_`|~-]{1,127}")
 _UNKNOWN: Final = ("", "application/octet-stream")
 _TEXT: Final = ("text/plain", "text/csv", "text/markdown", "application/json")
 _SAME: Final = {
@@ -87,15 +90,17 @@ def media_type_of(head: bytes, declared: str, allowed: Collection[str]) -> str:
     name = declared.partition(";")[0].strip().lower()
     name = _SAME.get(name, name)
     found = _signed_types(head)
-    if found:
+    if name in found:
+        known, honest = name, True
+    elif found and found is not _OFFICE:
         # A type that nobody named, and an image of another format than its name says, are no lie.
-        known = name if name in found else found[0]
-        honest = name in found or name in _UNKNOWN or name.partition("/")[0] == known.partition("/")[0]
-        if name in _UNKNOWN and found is _OFFICE:
-            honest = False  # a ZIP archive may be anything
+        known = found[0]
+        honest = name in _UNKNOWN or name.partition("/")[0] == known.partition("/")[0]
     else:
+        # Nothing is known of the content, or that it is a ZIP archive, which may be anything.
         known = "text/plain" if name in _UNKNOWN else name
         honest = _is_text(head) if known in _TEXT else name not in _SIGNED
+        honest = honest and _MEDIA_TYPE.fullmatch(known) is not None
     if not honest:
         raise AttachmentRefusedError(f"The file's content is not {_shown(name)}.", 415)
     if not any(fnmatchcase(known, pattern) for pattern in allowed):

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -23,17 +23,15 @@ from ..hooks import RequestFailed
 from ..logs.records import get_logger
 from ..runtime import CopilotRuntime
 from ..state_store.attachments import AttachmentRecord
+from .form import FIELD_BYTES, is_form, read_form
 from .responses import HTTPError, error_body, invalid_request, json_response, not_found
 
 logger = get_logger(__name__)
 
-FORM_BYTES: Final = 64 * 1024
+FORM_BYTES: Final = FIELD_BYTES
 """What a form may have besides its file."""
 
-_MAX_FIELDS: Final = 10
 _MAX_FILENAME: Final = 255
-# Headers that a page of another origin cannot send without the browser asking the server first.
-_ASKED: Final = ("authorization", "x-requested-with")
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
@@ -87,20 +85,13 @@ class AttachmentEndpoint:
     async def _stored(
         self, request: Request, body: AsyncIterator[bytes], context: RequestContext
     ) -> dict[str, str]:
-        if "multipart/form-data" not in request.headers.get("content-type", ""):
+        content_type = request.headers.get("content-type", "")
+        if not is_form(content_type):
             raise invalid_request("Send the file as the field 'file' of a form (multipart/form-data).", 415)
-        parser = MultiPartParser(
-            request.headers,
-            body,  # type: ignore[arg-type] # any async iterator will do
-            max_files=1,
-            max_fields=_MAX_FIELDS,
-            max_part_size=FORM_BYTES,
-        )
         try:
-            form = await parser.parse()
-        except (MultiPartException, KeyError) as error:
-            problem = error.message if isinstance(error, MultiPartException) else "Missing boundary."
-            raise invalid_request(f"The form is malformed: {problem}") from None
+            form = await read_form(content_type, body)
+        except MultiPartException as error:
+            raise invalid_request(f"The form is malformed: {error.message}") from None
         try:
             file = form.get("file")
             if not isinstance(file, UploadFile):
@@ -130,7 +121,8 @@ class _FileResponse(Response):
         self._files = files
         self._record = record
         self._reader_seconds = reader_seconds
-        self._start, self._stop, self.status_code = _range(request.headers.get("range", ""), record.size)
+        asked = request.headers.get("range", "") if request.method == "GET" else ""
+        self._start, self._stop, self.status_code = _range(asked, record.size)
         self._has_body = request.method != "HEAD"
         self.background = None
         kind = "inline" if is_shown_inline(record.media_type) else "attachment"
@@ -147,6 +139,8 @@ class _FileResponse(Response):
             "cross-origin-resource-policy": "cross-origin",
             "accept-ranges": "bytes",
             "cache-control": "private, max-age=3600, immutable",
+            # What a browser stored for an <img> has no CORS headers, so it will not do for a fetch.
+            "vary": "Origin",
         }
         if self.status_code == 206:
             headers["content-range"] = f"bytes {self._start}-{self._stop - 1}/{record.size}"
@@ -161,24 +155,31 @@ class _FileResponse(Response):
                 await send(
                     {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
                 )
-                if self._has_body and self._start < self._stop:
-                    await self._send_file(send, deadline)
+                if self._has_body and not await self._sent_file(send, deadline):
+                    logger.warning("stopped sending a file that was deleted meanwhile")
+                    return  # the server closes the connection, which says that the answer is incomplete
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except CopilotKitError as error:
+            logger.warning("stopped sending a file: %s", error)
         except OSError:
             if deadline.expired():
                 logger.warning("left a client that read nothing for %g seconds", self._reader_seconds)
             else:
                 logger.debug("the client left")
 
-    async def _send_file(self, send: Send, deadline: asyncio.Timeout) -> None:
+    async def _sent_file(self, send: Send, deadline: asyncio.Timeout) -> bool:
+        """Sends the bytes that were asked for, and returns whether all of them were there."""
         time = asyncio.get_running_loop().time
         left = self._stop - self._start
+        if left == 0:
+            return True
         async for part in self._files.read(self._record, self._start):
             await send({"type": "http.response.body", "body": part[:left], "more_body": True})
             deadline.reschedule(time() + self._reader_seconds)
             left -= len(part)
             if left <= 0:
-                return
+                return True
+        return False
 
 
 def _refusal(error: CopilotKitError) -> Response:
@@ -195,20 +196,24 @@ async def _received(body: AsyncIterator[bytes], response: Response) -> Response:
 def _range(header: str, size: int) -> tuple[int, int, int]:
     """Returns the first byte to send, the byte after the last one, and the status. Several ranges are all."""
     found = _RANGE.fullmatch(header.strip())
-    if found is None or found[0] == "bytes=-":
+    first, last = found.groups() if found is not None else ("", "")
+    if not (first or last) or (first and last and int(last) < int(first)):
         return 0, size, 200
-    first, last = found[1], found[2]
     start = int(first) if first else max(size - int(last), 0)
     stop = min(int(last) + 1, size) if first and last else size
-    if start >= size or start >= stop:
+    if start >= size:
         return 0, 0, 416
     return start, stop, 206
 
 
 def _is_unasked(request: Request) -> bool:
-    """Whether a page of another origin may have sent this form, cookies and all, unasked."""
-    origin = request.headers.get("origin")
-    if origin is None or any(name in request.headers for name in _ASKED):
+    """Whether a page of another origin may have sent this form, cookies and all, unasked.
+
+    Before a page sends one of these two headers to another origin, the browser asks the server. Other
+    credentials than bearer tokens, such as those of HTTP Basic, a browser adds by itself.
+    """
+    origin, authorization = request.headers.get("origin"), request.headers.get("authorization", "")
+    if origin is None or "x-requested-with" in request.headers or authorization.lower().startswith("bearer "):
         return False
     return origin.partition("://")[2] != request.headers.get("host")
 

@@ -62,7 +62,8 @@ class AttachmentStore(StateStore, Protocol):
     ) -> bool:
         """Makes room for a file. It cannot be found before `finish_attachment`.
 
-        Files that belong to no thread and are older than `unsent_since` are deleted first, of all owners.
+        Files that belong to no thread and are older than `unsent_since` are deleted first, of all owners: at
+        least a hundred of them, if there are so many.
 
         Returns:
             Whether the owner's files, with this one, are within the quota. If not, nothing is stored.

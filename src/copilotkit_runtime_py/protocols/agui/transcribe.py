@@ -9,13 +9,14 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
 from starlette.responses import Response
 
 from ...errors import CopilotKitError, InvalidRequestError, RateLimitError, masked
 from ...logs.records import get_logger, hide
 from ...transcription import Recording, TranscriptionError, TranscriptionProblem, TranscriptionService
+from ..form import is_form, read_form
 from ..responses import json_response
 from .call import Call
 
@@ -39,8 +40,6 @@ _MEDIA_TYPES: Final = tuple(
 _UNKNOWN_MEDIA_TYPES: Final = ("", "application/octet-stream")
 _DEFAULT_MEDIA_TYPE: Final = "audio/webm"
 _DEFAULT_FILENAME: Final = "recording.webm"
-_MAX_FIELDS: Final = 10
-_MAX_FIELD_BYTES: Final = 64 * 1024
 _MAX_FILENAME: Final = 255
 # A multiple of four, as base64 has it.
 _PIECE: Final = 256 * 1024
@@ -90,8 +89,8 @@ async def _transcribe(service: TranscriptionService, recording: Recording) -> st
 
 async def _recording(call: Call) -> Recording:
     content_type = call.request.headers.get("content-type", "")
-    if "multipart/form-data" in content_type:
-        return await _from_form(call.request.headers, call.body.data)
+    if is_form(content_type):
+        return await _from_form(content_type, call.body.data)
     if "application/json" in content_type.lower():
         try:
             return await _from_json(call.body.json())
@@ -102,26 +101,17 @@ async def _recording(call: Call) -> Recording:
     raise _invalid("Request must be multipart/form-data or application/json with base64 audio")
 
 
-async def _from_form(headers: Headers, body: bytes | bytearray) -> Recording:
+async def _from_form(content_type: str, body: bytes | bytearray) -> Recording:
     async def stream() -> AsyncIterator[bytes]:
         for start in range(0, len(body), _PIECE):
             yield bytes(body[start : start + _PIECE])
             await asyncio.sleep(0)
 
-    parser = MultiPartParser(
-        headers,
-        stream(),  # type: ignore[arg-type] # any async iterator will do
-        max_files=1,
-        max_fields=_MAX_FIELDS,
-        max_part_size=_MAX_FIELD_BYTES,
-    )
-    # The body is in memory already: a temporary file would only keep the event loop waiting.
-    parser.spool_max_size = len(body) + 1
     try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        message = error.message if isinstance(error, MultiPartException) else "Missing boundary in multipart."
-        raise _invalid(message) from None
+        # The body is in memory already: a temporary file would only keep the event loop waiting.
+        form = await read_form(content_type, stream(), spool_bytes=len(body) + 1)
+    except MultiPartException as error:
+        raise _invalid(error.message) from None
     try:
         audio = form.get("audio")
         if not isinstance(audio, UploadFile):

@@ -27,7 +27,12 @@ def key() -> Steps[bytes]:
     return bytes(data)
 
 
-_EXPIRE = Statement("DELETE FROM copilotkit_attachments WHERE thread_id IS NULL AND created_at < :since")
+# What one upload deletes is bounded, for others wait meanwhile.
+_EXPIRE = Statement("""
+    DELETE FROM copilotkit_attachments WHERE id IN (
+        SELECT id FROM copilotkit_attachments WHERE thread_id IS NULL AND created_at < :since LIMIT 100
+    )
+""")
 # Uploads of one owner count each other.
 _TAKE_TURNS = Statement("SELECT {lock_name}")
 _BEGIN = Statement("""
