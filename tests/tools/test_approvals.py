@@ -382,13 +382,15 @@ async def test_a_late_answer_does_not_approve_the_next_call() -> None:
     assert (calls, await page.open_questions()) == ([("send", "bob")], ["c2"])
 
 
-async def test_an_older_answer_to_another_question_approves_nothing() -> None:
-    runtime, calls = mailing(Playing(call("c1", "send"), said("m1", "What?")))
+async def test_an_answer_to_another_question_approves_nothing() -> None:
+    agent = Playing(call("c1", "send"))
+    runtime, calls = mailing(agent)
     page = Page(runtime)
     await page.send(USER)
     command = {"resume": True, "interruptEvent": "Really?"}
-    await page.send(forwardedProps={"command": command})
-    assert calls == []
+    assert await page.send(forwardedProps={"command": command}) == announced(question("c1"))
+    assert await page.send(resume=[resolved("other", True)]) == announced(question("c1"))
+    assert (calls, len(agent.inputs)) == ([], 1)
 
 
 async def test_a_message_with_a_late_answer_is_heard() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from ..agui import events
-from ..agui.events import APPROVAL, as_asked, is_own_approval
+from ..agui.events import APPROVAL, as_asked, is_asked, is_own_approval
 from ..agui.message_ids import ids_of
 from ..agui.run_input import RunInput
 from ..logs.records import get_logger
@@ -133,7 +133,6 @@ class Approvals:
         if not (self.waiting or lost or late):
             return settlement
         settlement.input = _without_answers(input, own, consumed=bool(answers or late))
-        settlement.answers_agent = _answers_agent(settlement.input, own)
         shown = _calls(input.messages)
         gives_up = _says_something(input.messages, self._messages)
         settlement.stale = late and not gives_up
@@ -147,6 +146,9 @@ class Approvals:
         settlement.refused |= {
             id: error_result("INTERRUPTED", _INTERRUPTED) for id in lost if id in shown and id in recorded
         }
+        # The user is asked for approvals only where the agent waits for nothing.
+        asked = any(map(is_asked, self.waiting.values()))
+        settlement.answers_agent = not asked and _answers_agent(settlement.input, own)
         return settlement
 
     def _answers(self, input: RunInput) -> tuple[dict[str, Json], list[Json]]:
