@@ -69,8 +69,9 @@ def create_router(
         stop_unread_runs: a run stops when its last reader leaves, as plain AG-UI clients expect. By default
             it goes on, so that a page that is loaded again finds the rest.
         allow_local_pages: pages that a browser loaded from this machine, such as those of a development
-            server, may call the endpoint over loopback, without credentials. If the application has CORS
-            middleware, that decides instead. Pages of other origins need such middleware.
+            server, may call the endpoint over loopback, without credentials. If the application that includes
+            the router has CORS middleware, that decides instead. Pages of other origins need such middleware.
+            Pass False if an outer application, which mounts this one, has middleware that should decide.
     """
     endpoint = _Endpoint(
         runtime,
