@@ -6,7 +6,7 @@ they are in the wheel, in the source distribution, and in a checkout that is ins
 are not in Git.
 
 If nothing can be downloaded, the build continues: the playground then shows Markdown as plain text and has no
-GraphQL editor.
+GraphQL editor. `HATCH_BUILD_NO_HOOKS=true` builds without this hook, and so without npm from PyPI.
 """
 
 from __future__ import annotations
@@ -61,14 +61,18 @@ class PlaygroundLibraries(BuildHookInterface[Any]):
             with tempfile.TemporaryDirectory() as directory:
                 self._fetch(Path(directory))
         except (OSError, subprocess.SubprocessError) as error:
+            # Other versions than the page is made for would be packed.
+            shutil.rmtree(self._folder, ignore_errors=True)
             said = getattr(error, "stderr", None) or error
             self.app.display_warning(f"The playground has no Markdown and no GraphQL editor: {said}")
 
     def _is_complete(self) -> bool:
+        files = {"LICENSES.txt"}.union(*(package["files"] for package in self._packages.values()))
         try:
-            return json.loads((self._folder / "packages.json").read_text()) == self._packages
+            packages = json.loads((self._folder / "packages.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
+        return packages == self._packages and all((self._folder / file).is_file() for file in files)
 
     def _fetch(self, directory: Path) -> None:
         npm = shutil.which("npm")

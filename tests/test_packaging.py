@@ -126,6 +126,24 @@ def test_the_wheel_holds_the_packages_and_their_data(dist: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the npm of the test is a shell script")
+def test_a_library_that_is_missing_makes_the_build_ask_npm_again(tmp_path: Path) -> None:
+    source = _checkout(tmp_path / "source")
+    vendor = source / "src/copilotkit_runtime_py/app/playground/static/vendor"
+    vendor.mkdir()
+    (vendor / "packages.json").write_text(json.dumps(_libraries()), encoding="utf-8")
+    fake = tmp_path / "bin" / "npm"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\ntouch '{tmp_path}/asked'\nexit 1\n", encoding="utf-8")
+    fake.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{fake.parent}:{os.environ['PATH']}"}
+
+    command = [UV, "build", "--wheel", "--out-dir", str(tmp_path), str(source)]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
+
+    assert (tmp_path / "asked").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the npm of the test is a shell script")
 @pytest.mark.parametrize(
     ("npm", "built"),
     [
@@ -141,6 +159,9 @@ def test_the_wheel_is_built_without_the_libraries_but_never_with_others(
     npm: str, built: bool, tmp_path: Path
 ) -> None:
     source = _checkout(tmp_path / "source")
+    stale = source / "src/copilotkit_runtime_py/app/playground/static/vendor/packages.json"
+    stale.parent.mkdir()
+    stale.write_text('{"marked@1.0.0": {}}', encoding="utf-8")
     fake = tmp_path / "bin" / "npm"
     fake.parent.mkdir()
     fake.write_text(npm + "\n", encoding="utf-8")
