@@ -319,7 +319,7 @@ def test_the_readmes_first_screen_has_the_two_commands() -> None:
 
 def test_every_station_of_the_tour_is_in_the_code() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    for heading in ("The way of a request", "The way of an event"):
+    for heading in ("The path of a request", "The path of an event"):
         way = text.partition(f"### {heading}\n")[2].partition("\n### ")[0]
         assert 10 <= len(re.findall(r"^\d+\. ", way, re.MULTILINE)) <= 12
     stations = re.findall(r"`([\w/]+)\.py`\s`([\w.]+)`", text)
