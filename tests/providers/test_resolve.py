@@ -2,7 +2,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, NewType, TypeVar
+from typing import Any, NewType, TypedDict, TypeVar
 
 import pytest
 from ag_ui.core import RunAgentInput
@@ -364,6 +364,14 @@ async def of_a_model(input: RunAgentInput, model: str) -> AsyncIterator[Event]:
     yield events.text_start(model)
 
 
+class Config(TypedDict):
+    configurable: dict[str, Any]
+
+
+def from_config(config: Config) -> Speaker:
+    return Speaker()
+
+
 def counted() -> int:
     return 1
 
@@ -375,6 +383,10 @@ def counted() -> int:
         (by_keyword, "by_keyword() needs model by keyword, and gets its arguments by position."),
         (of_a_model, "of_a_model() takes str as model, and gets a RequestContext for it."),
         (Speaker.run, "it is a method of a class: register an object of the class, or the object's method."),
+        (
+            from_config,
+            "a function that makes an agent gets the RequestContext, and this one takes Config as config.",
+        ),
         (counted, "it returns int, and neither a stream of AG-UI events nor an agent."),
         (Provider, "it is an abstract class."),
     ],

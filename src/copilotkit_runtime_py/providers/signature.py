@@ -7,7 +7,7 @@ import functools
 import inspect
 import types
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
-from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from ag_ui.core import RunAgentInput
 
@@ -196,7 +196,7 @@ def _accepts(hint: Any, given: type) -> bool:
 
 
 def _accepts_one(hint: Any, given: type) -> bool:
-    kind = get_origin(hint) or hint
+    kind = dict if is_typeddict(hint) else get_origin(hint) or hint
     if hint is None or kind is Any or not inspect.isclass(kind):
         return True
     try:
