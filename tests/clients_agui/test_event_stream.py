@@ -41,7 +41,9 @@ def a_body(draw: st.DrawFn) -> str:
     """A response: events and comments, cut off anywhere in one of two cases."""
     start = draw(st.sampled_from(["", "\ufeff", ": hello\n\n", "\n"]))
     body = start + "".join(draw(st.lists(an_event(), max_size=5)))
-    return body if draw(st.booleans()) else body[: draw(st.integers(0, len(body)))]
+    if draw(st.booleans()):
+        body = body[: draw(st.integers(0, len(body)))]
+    return f"{body}:" if body.endswith("data") else body
 
 
 @st.composite

@@ -143,6 +143,10 @@ def test_the_events_of_a_call_follow_the_first_sign_of_its_document() -> None:
     assert [event["type"] for event in transform.push(rest[-1])] == ["ACTIVITY_DELTA", "TOOL_CALL_END"]
 
 
+def is_failure(event: Event) -> bool:
+    return event["type"] == "ACTIVITY_SNAPSHOT" and event["content"].get("status") == "failed"
+
+
 @pytest.mark.parametrize("size", [1, 6, 50, 10_000])
 def test_surfaces_that_stream(node_environment: dict[str, str], size: int) -> None:
     runs = [
@@ -156,7 +160,9 @@ def test_surfaces_that_stream(node_environment: dict[str, str], size: int) -> No
     for emitted, expected in zip(runs, theirs, strict=True):
         transform = Surfaces(A2UI(default_catalog_id="c"), "c", None)
         ours = transformed(transform, emitted)
-        assert comparable(ours) == comparable(expected)
+        # A surface that stays invalid is reported as failed at the end; upstream leaves the page waiting.
+        shown = [each for each in ours if not is_failure(each)]
+        assert comparable(shown) == comparable(expected)
 
 
 def test_surfaces_from_results_and_failures(node_environment: dict[str, str]) -> None:
