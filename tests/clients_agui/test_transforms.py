@@ -144,7 +144,7 @@ def test_the_events_of_a_call_follow_the_first_sign_of_its_document() -> None:
 
 
 def is_failure(event: Event) -> bool:
-    return event["type"] == "ACTIVITY_SNAPSHOT" and event["content"].get("status") == "failed"
+    return bool(event["type"] == "ACTIVITY_SNAPSHOT" and event["content"].get("status") == "failed")
 
 
 @pytest.mark.parametrize("size", [1, 6, 50, 10_000])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from copilotkit_runtime_py.runs.completion import ending_of
 from copilotkit_runtime_py.runs.request import RunRequest
 from copilotkit_runtime_py.runs.run import Run
 from copilotkit_runtime_py.runs.thread_locks import ThreadLocks
-from copilotkit_runtime_py.state_store.base import RunRecord, StateStore
+from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, RunRecord, StateStore
 from copilotkit_runtime_py.state_store.memory import MemoryStateStore
 from tests.running import StreamRun, Unrecorded
 
@@ -110,6 +111,28 @@ async def test_a_claim_knows_what_the_last_run_left() -> None:
     async with of.claim(await request(runId="r2"), store) as second:
         assert second.known is not None
         assert (second.record.number, second.known.messages, second.known.state) == (2, [said], {"n": 1})
+
+
+async def test_a_claim_knows_of_a_run_elsewhere_that_took_the_answer_just_before() -> None:
+    question = {"id": "q1", "reason": "tool_call"}
+
+    class Overtaken(MemoryStateStore):
+        """A store in which a whole run of another worker passes before the claim succeeds."""
+
+        async def begin_run(self, run: RunRecord) -> RunRecord:
+            if run.id == "r3":
+                other = await super().begin_run(replace(run, id="r2", producer="elsewhere"))
+                await self.append(other, 0, [], ending=RunEnding(state=AgentState(), compacted=[b"2"]))
+            return await super().begin_run(run)
+
+    store = Overtaken()
+    of = locks(store)
+    async with of.claim(await request(), store) as first:
+        asked = AgentState(interrupts=[question])
+        await store.append(first.record, 0, [], ending=RunEnding(state=asked, compacted=[b"1"]))
+    async with of.claim(await request(runId="r3"), store) as third:
+        assert third.known is not None
+        assert (third.record.number, third.known.interrupts) == (3, [])
 
 
 async def test_requests_for_one_thread_take_turns_and_others_do_not_wait() -> None:

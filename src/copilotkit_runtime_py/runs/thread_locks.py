@@ -133,8 +133,9 @@ class ThreadLocks:
     async def claim(self, request: RunRequest, store: StateStore) -> AsyncIterator[Claim]:
         """Claims the thread for a run, as soon as the thread is free. `hold` keeps it after the block.
 
-        Between the claim and `hold` nothing may fail or wait: the store would hold the thread for a run that
-        has no producer. So everything that can refuse the request comes first.
+        Between the claim and `hold` nothing may fail or wait, since the store would hold the thread for a run
+        without a producer. So everything that can refuse the request comes first. The one exception is a
+        thread with open questions: what is known of it is read once more.
 
         Args:
             request: the request.
@@ -157,6 +158,11 @@ class ThreadLocks:
                     break
                 except ThreadBusyError:
                     await self._wait_elsewhere(owner, thread_id)
+            if known is not None and known.interrupts:
+                # A whole run of another worker may have passed since, and taken the answer that this request
+                # brings: a call that was approved must not run twice. If the store fails here, the thread
+                # stays claimed until the lease ends.
+                known = await load_state(self._store, owner, thread_id, request.agent.name)
             yield Claim(record, known)
 
     def hold(self, owner: str, run: Run) -> None:
