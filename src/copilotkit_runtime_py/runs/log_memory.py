@@ -8,17 +8,23 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 from weakref import WeakSet
-
-if TYPE_CHECKING:
-    from .event_log import EventLog
 
 # A log that holds no more than its share of the budget is left alone, and this is the greatest share.
 _LARGEST_SHARE: Final = 1 / 16
 # How many times its size a log takes while it is folded and stored.
 _FOLD: Final = 6
 _TRIM_SECONDS: Final = 1.0
+
+
+class Log(Protocol):
+    """A log that is counted; see `EventLog`."""
+
+    held: int
+
+    def drop(self, *, also_unread: bool) -> None:
+        """Drops events that the store has."""
 
 
 class LogMemory:
@@ -39,12 +45,12 @@ class LogMemory:
         self.max_bytes = max_bytes
         self.held = 0
         self._reserved = 0
-        self._logs: WeakSet[EventLog] = WeakSet()
+        self._logs: WeakSet[Log] = WeakSet()
         self._tried_at = 0
         self._trimming: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def register(self, log: EventLog) -> None:
+    def register(self, log: Log) -> None:
         """Counts a log for as long as it exists."""
         self._logs.add(log)
 
