@@ -344,7 +344,7 @@ BoundInput = TypeVar("BoundInput", bound=RunAgentInput)
         half_typed,
         bounded,
     ],
-    ids=str,
+    ids=lambda agent: getattr(agent, "__qualname__", type(agent).__name__),
 )
 async def test_a_function_that_says_what_it_takes_or_returns_is_run_with_the_input(agent: Any) -> None:
     provider = as_provider(agent)
