@@ -1,5 +1,6 @@
 """Agentic chat: the model sees what the page tells it, and may call the page's tools."""
 
+import re
 from typing import Any
 
 from langgraph.graph import START, MessagesState, StateGraph
@@ -29,7 +30,9 @@ def answer(turn: Turn) -> str | Call:
     if colour := turn.find(r"\b(?:paint|make)\b.*\b(\w+)\W*$"):
         return call("paint_page", colour=colour.lower())
     if "colo" in turn.asked.lower():
-        return f"As far as I can see: {turn.messages[0].text.removeprefix('The colour of the page: ')}."
+        # CopilotKit shares context of its own, too.
+        seen = re.search(r"^The colour of the page: (.*)$", turn.messages[0].text, re.MULTILINE)
+        return f"As far as I can see: {seen[1]}." if seen else "I cannot see the page."
     return (
         "Hello! I am a LangGraph agent behind a runtime in Python. I can **paint this page**, because it "
         "offers me a tool for that, and it sends me its current colour."

@@ -115,6 +115,9 @@ def test_a_recording_becomes_text_in_the_input(open_tab: Open) -> None:
     tab.page.wait_for_timeout(1000)  # of a recording
     tab.picture("voice")
     tab.page.get_by_test_id("copilot-finish-transcribe-button").click()
+    box = tab.page.get_by_placeholder("Type a message...")
+    expect(box).to_have_value("How far is the moon?")
+    box.press("Enter")
     for _ in range(2):
         expect(tab.asked.last).to_have_text("How far is the moon?")
         expect(tab.answers.last).to_contain_text("About 384,000 km")

@@ -57,7 +57,7 @@ def test_a_frame_of_an_mcp_server_calls_its_tools_and_speaks_to_the_agent(open_t
     expect(seats.get_by_role("button", name="A2", exact=True)).to_be_disabled()
     for seat in ("B2", "B3"):
         seats.get_by_role("button", name=seat, exact=True).click()
-    expect(tab.answers.last).to_contain_text("Choose your seats above.")
+    expect(tab.answers.last).to_contain_text("Choose your seats above, then press Reserve.")
     tab.picture("showcase-mcp-apps", published=True)
     seats.get_by_role("button", name="Reserve").click()
     for _ in range(2):

@@ -13,7 +13,9 @@ export default function Suggestions({ threadId }: PageProps) {
   });
 
   // The agent is asked after each answer, and the question leaves no trace in the thread.
+  // Without `providerAgentId`, CopilotKit asks the agent `default`.
   useConfigureSuggestions({
+    providerAgentId: "suggestions",
     instructions: "Suggest what the traveller could ask next.",
     minSuggestions: 2,
     maxSuggestions: 2,
