@@ -182,7 +182,7 @@ class Attachments:
 
 
 def too_large(limits: Limits) -> str:
-    """Returns what a page is told of a file that is too large."""
+    """Returns the message for a file that is too large."""
     size = limits.attachment_bytes
     shown = f"{size // _KIBIBYTE} KiB" if size % _KIBIBYTE == 0 else f"{size} bytes"
     if size % _MEBIBYTE == 0:

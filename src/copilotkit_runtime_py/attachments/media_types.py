@@ -93,7 +93,7 @@ def media_type_of(head: bytes, declared: str, allowed: Collection[str]) -> str:
     if name in found:
         known, honest = name, True
     elif found and found is not _OFFICE:
-        # A type that nobody named, and an image of another format than its name says, are no lie.
+        # An unknown type, or an image of another format than its name says, is an honest mistake.
         known = found[0]
         honest = name in _UNKNOWN or name.partition("/")[0] == known.partition("/")[0]
     else:

@@ -27,8 +27,8 @@ def _agents(settings: Settings) -> str:
     default = settings.default_agent
     if default is None:
         default = "default" if "default" in names else names[0] if len(names) == 1 else None
-    told = ", ".join(f"{name} (default)" if name == default else name for name in names)
-    return told if default is not None else f"{told} (no default: a page names one)"
+    listed = ", ".join(f"{name} (default)" if name == default else name for name in names)
+    return listed if default is not None else f"{listed} (no default: a page names one)"
 
 
 def _names_in_config(settings: Settings) -> list[str]:

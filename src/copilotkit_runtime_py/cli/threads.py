@@ -168,8 +168,8 @@ def delete(
 
     threads = dict(_within(store, find))
     if not yes:
-        told = ", ".join(in_a_line(f"{id} ({title})" if title else id) for id, title in threads.items())
-        click.confirm(f"Permanently delete {told}, owned by '{owner}'?", abort=True)
+        listed = ", ".join(in_a_line(f"{id} ({title})" if title else id) for id, title in threads.items())
+        click.confirm(f"Permanently delete {listed}, owned by '{owner}'?", abort=True)
 
     async def work(opened: StateStore) -> None:
         runtime = CopilotRuntime(agents=loaded, state_store=opened)

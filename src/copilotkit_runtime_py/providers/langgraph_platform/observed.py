@@ -1,4 +1,4 @@
-"""What a server's stream tells of where models are called, as `RunCallbacks` does in this process."""
+"""Finds where models are called from a server's stream, as `RunCallbacks` does in this process."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class LangGraphPlatform(Provider):
     reached.
 
     A connection to the server that breaks is replaced, and the run joined where it left off. A run that is
-    stopped, or that nobody follows any more, is cancelled on the server.
+    stopped, or that has no reader any more, is cancelled on the server.
 
     Args:
         url: the base URL of the server.
@@ -119,8 +119,8 @@ class LangGraphPlatform(Provider):
 
         Raises:
             AgentError: the server refuses, cannot be reached or ends the run, or the request answers a
-                question that nobody asked.
-            ThreadBusyError: the thread has a run in progress that somebody else started on the server.
+                question that is not open.
+            ThreadBusyError: the thread has a run in progress that another program started on the server.
             ThreadNotFoundError: the thread is another owner's.
             GraphFailedError: the graph raised an exception.
         """

@@ -326,10 +326,10 @@ def _key(run: Run) -> Any:
 def _failure(data: bytes) -> Exception:
     """Returns the exception for an `error` event of the server's stream."""
     try:
-        told = orjson.loads(data)
+        error = orjson.loads(data)
     except orjson.JSONDecodeError:
-        told = {}
-    name, text = (told.get("error"), told.get("message")) if isinstance(told, dict) else (None, told)
+        error = {}
+    name, text = (error.get("error"), error.get("message")) if isinstance(error, dict) else (None, error)
     if name == "GraphRecursionError":
         return AgentError("The agent took too many steps.", "GRAPH_RECURSION_LIMIT")
     if name in ("UserInterrupt", "UserRollback"):

@@ -160,9 +160,9 @@ class MCPTools:
             try:
                 result = await self._call(tool.name, arguments)
                 if uri is None:
-                    return told(result)
+                    return decoded(result)
                 content = activity_content(self, uri, arguments, result)
-                return WithActivity(told(result), ACTIVITY, content)
+                return WithActivity(decoded(result), ACTIVITY, content)
             except ConnectionLostError as error:
                 raise ActionError("The connection to the tool's server broke.") from error
             except McpError as error:
@@ -305,7 +305,7 @@ def _name_for_models(tool: types.Tool) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "_", tool.name)[:64]
 
 
-def told(result: types.CallToolResult) -> Any:
+def decoded(result: types.CallToolResult) -> Any:
     """Returns a tool's result for model and client.
 
     That is its text if it has one text and nothing else, else its structured content if there is some, else
