@@ -18,7 +18,8 @@ from bench import agui, in_process, scale, servers, startup, stores, whole_stack
 from bench.compare import compare_bursts, compare_crowds, compare_first_chunks, markdown
 from bench.load import GRAPHQL_END, exchange, post
 from bench.measure import OtherLoad, ask
-from tests.clients.node import install
+from tests.clients.node import HERE
+from tests.npm import install
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
@@ -95,7 +96,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="measure less")
     parser.add_argument("--write", action="store_true", help=f"keep the tables in {DOCUMENT.name}")
     arguments = parser.parse_args()
-    install()
+    install(HERE)
     report = uvloop.run(measure(arguments.quick))
     print(report)
     if arguments.write:

@@ -18,7 +18,8 @@ from bench.compare import Table, compare_crowds, compare_first_chunks, markdown,
 from bench.load import Exchange, exchange, post
 from bench.measure import Burst, OtherLoad, burst, threads
 from bench.servers import Server
-from tests.clients_agui.node import ENVIRONMENT, HERE, install
+from tests.clients_agui.node import ENVIRONMENT, HERE
+from tests.npm import install
 
 STREAM_END = b"\r\n0\r\n\r\n"
 CHUNKS = 2000
@@ -137,7 +138,7 @@ STARTS = (servers.ours, servers.ours_in_memory, node)
 
 async def measure(quick: bool) -> tuple[list[str], float]:
     """Returns the tables, and how many CPUs were busy with other things."""
-    install()
+    install(HERE)
     repetitions = 3 if quick else 9
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(servers.agent())

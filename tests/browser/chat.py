@@ -88,10 +88,7 @@ class Chat:
 
     def send(self, text: str) -> None:
         """Types a message and sends it, once the chat takes one."""
-        self.wait_until_idle()
-        box = self.tab.get_by_placeholder("Type a message...")
-        box.fill(text)
-        box.press("Enter")
+        say(self.tab, text)
         expect(self.user_messages.last).to_have_text(text)
 
     def stop(self) -> None:
@@ -167,6 +164,18 @@ class Chat:
         """Nothing went wrong so far that a person or a developer could see."""
         expect(self.banner).to_have_count(0)
         assert self.problems == []
+
+
+def say(tab: Page, text: str) -> None:
+    """Types a message into the chat of any version, and sends it once the chat takes one.
+
+    Before the chat has its agent, the Enter key does nothing and the button is off. During a run, the button
+    stops the run.
+    """
+    idle = "[data-testid=copilot-chat][data-copilot-running=false], [data-test-id=copilot-chat-ready]"
+    expect(tab.locator(idle)).to_be_visible()
+    tab.get_by_placeholder("Type a message...").fill(text)
+    tab.locator("[data-testid=copilot-send-button], [data-test-id=copilot-chat-ready]").click()
 
 
 OpenChat: TypeAlias = Callable[[str, str], Chat]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.chat import Chat, OpenChat
 from tests.browser.server import serving
+from tests.npm import build
 
 PAGES = Path(__file__).parent
 CHROMIUM_ARGS = [
@@ -29,43 +29,6 @@ CHROMIUM_ARGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
-
-
-def _is_newer(made: Path, *sources: Path) -> bool:
-    return made.exists() and all(made.stat().st_mtime >= source.stat().st_mtime for source in sources)
-
-
-def _npm(project: Path, *arguments: str) -> None:
-    done = subprocess.run(["npm", *arguments], cwd=project, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"npm {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}", pytrace=False)
-
-
-def install(project: Path) -> Path:
-    """Returns the folder of a page's packages; they are installed anew only when the lock file changed."""
-    installed = project / "node_modules" / ".installed"
-    if not _is_newer(installed, project / "package-lock.json", project / "package.json"):
-        _npm(project, "ci", "--no-audit", "--no-fund")
-        installed.touch()
-    return installed.parent
-
-
-def build(project: Path, *others: Path) -> Path:
-    """Returns the folder of a built page; packages and page are made anew only when their sources changed.
-
-    Args:
-        project: the page's folder.
-        others: files elsewhere that the page is made of.
-    """
-    installed = install(project) / ".installed"
-    built = project / "dist" / ".built"
-    sources = [
-        path for path in (*project.iterdir(), *(project / "src").rglob("*"), *others) if path.is_file()
-    ]
-    if not _is_newer(built, installed, *sources):
-        _npm(project, "run", "build")
-        built.touch()
-    return built.parent
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):

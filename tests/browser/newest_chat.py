@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from playwright.sync_api import Locator, Response, expect
+from playwright.sync_api import Locator, Response
 
 from tests.browser.chat import Chat
 
@@ -14,7 +14,6 @@ class V1Chat(Chat):
 
     PAGE: ClassVar[str] = "v1.html"
     BANNER: ClassVar[str] = "[data-testid=copilot-error-banner]"
-    SEND: ClassVar[str] = "[data-test-id=copilot-chat-ready]"
 
     def _open(self, url: str) -> None:
         # Only then does the chat have the agent that it talks to.
@@ -31,13 +30,6 @@ class V1Chat(Chat):
         self.tab.get_by_label("Thread").fill(thread_id)
         with self.tab.expect_response(_is_connection):
             self.tab.get_by_role("button", name="Open", exact=True).click()
-
-    def send(self, text: str) -> None:
-        """Types a message and sends it, once the chat takes one."""
-        self.wait_until_idle()
-        self.tab.get_by_placeholder("Type a message...").fill(text)
-        self.tab.locator(self.SEND).click()
-        expect(self.user_messages.last).to_have_text(text)
 
     def picture(self, name: str) -> None:
         """Writes a screenshot for people to look at."""
@@ -61,7 +53,6 @@ class V2Chat(V1Chat):
     ANSWER: ClassVar[str] = "[data-testid=copilot-assistant-message]"
     IDLE: ClassVar[str] = "[data-testid=copilot-chat][data-copilot-running=false]"
     STOP: ClassVar[str] = "[data-copilot-running=true] [data-testid=copilot-send-button]"
-    SEND: ClassVar[str] = "[data-testid=copilot-send-button]"
     # What the page itself shows of an error.
     BANNER: ClassVar[str] = "[role=alert]"
 

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import PAGES, build
+from tests.browser.chat import say
+from tests.browser.conftest import PAGES
+from tests.npm import build
 from tests.servers import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -67,9 +69,7 @@ def test_the_page_of_an_example_chats_and_lets_the_agent_paint_it(origin: str, b
         assert any("Local:" in line for line in vite.stdout)
         tab = browser.new_page()
         tab.goto(f"http://127.0.0.1:{port}")
-        chat = tab.get_by_placeholder("Type a message...")
-        chat.fill("Make the page green")
-        chat.press("Enter")
+        say(tab, "Make the page green")
         expect(tab.locator("main")).to_have_css("background-color", "rgb(0, 128, 0)")
         expect(tab.get_by_text("The background is now green")).to_be_visible()
         tab.close()

@@ -14,9 +14,11 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, expect
 
 from copilotkit_runtime_py.cli import cli
+from tests.browser.chat import say
 from tests.browser.conftest import PAGES
+from tests.npm import install
 
-# The first test also installs and builds the pages whose packages are used here.
+# The first test also installs the packages of the pages.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
@@ -34,15 +36,12 @@ def served(directory: Path) -> Iterator[str]:
         process.communicate(timeout=20)
 
 
-@pytest.mark.parametrize(
-    ("client", "packages", "site"), [("newest", "page-1.74", "newest_site"), ("1.10", "page-1.10", "site")]
-)
+@pytest.mark.parametrize(("client", "packages"), [("newest", "page-1.74"), ("1.10", "page-1.10")])
 def test_the_page_and_the_agent_talk_to_each_other(
-    client: str, packages: str, site: str, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
+    client: str, packages: str, browser: Browser, tmp_path: Path
 ) -> None:
-    request.getfixturevalue(site)  # which installs the packages
     assert CliRunner().invoke(cli, ["init", str(tmp_path), "--client", client]).exit_code == 0
-    (tmp_path / "web" / "node_modules").symlink_to(PAGES / packages / "node_modules")
+    (tmp_path / "web" / "node_modules").symlink_to(install(PAGES / packages))
     subprocess.run(["npm", "run", "build"], cwd=tmp_path / "web", check=True, capture_output=True)
 
     with served(tmp_path) as url:
@@ -50,9 +49,7 @@ def test_the_page_and_the_agent_talk_to_each_other(
         errors: list[str] = []
         tab.on("pageerror", lambda error: errors.append(error.message))
         tab.goto(url)
-        box = tab.get_by_placeholder("Type a message...")
-        box.fill("Make the page green")
-        box.press("Enter")
+        say(tab, "Make the page green")
         expect(tab.locator("main")).to_have_css("background-color", "rgb(0, 128, 0)")
         expect(tab.get_by_text("Done. The page says: The background is now green.")).to_be_visible()
         tab.close()

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, expect
 
 from copilotkit_runtime_py.cli import cli
-from tests.browser.chat import ARTIFACTS
+from tests.browser.chat import ARTIFACTS, say
 from tests.browser.test_init import served
 from tests.browser.test_snippets import started
 from tests.servers import free_port
@@ -40,9 +40,7 @@ def test_the_page_chats_through_its_rewrites_and_the_answer_streams(
                 pieces = list(answer.iter_raw())
             tab = browser.new_page(viewport={"width": 1000, "height": 700})
             tab.goto(page)
-            box = tab.get_by_placeholder("Type a message...")
-            box.fill("Make the page green")
-            box.press("Enter")
+            say(tab, "Make the page green")
             expect(tab.locator("main")).to_have_css("background-color", "rgb(0, 128, 0)")
             expect(tab.get_by_text("Done. The page says")).to_be_visible()
             ARTIFACTS.mkdir(parents=True, exist_ok=True)

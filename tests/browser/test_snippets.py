@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.chat import ARTIFACTS
-from tests.browser.conftest import PAGES, install
+from tests.browser.chat import ARTIFACTS, say
+from tests.browser.conftest import PAGES
+from tests.npm import install
 from tests.servers import free_port
 from tests.test_docs import ROOT, Block, blocks, modules
 
@@ -108,10 +109,8 @@ def test_the_page_and_the_server_talk_as_pasted(
         problems: list[str] = []
         tab.on("console", lambda line: problems.append(line.text) if "CORS" in line.text else None)
         tab.goto(page)
-        box = tab.get_by_placeholder("Type a message...")
         for message, answer in (("Hello", "What can I do for you?"), ("What is new?", "Tell me more.")):
-            box.fill(message)
-            box.press("Enter")
+            say(tab, message)
             expect(tab.get_by_text(answer).last).to_be_visible()
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
         tab.screenshot(path=ARTIFACTS / f"snippet-{block.page.stem}-{block.line}-{packages}.png")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chat import ARTIFACTS
+from tests.browser.chat import ARTIFACTS, say
 from tests.browser.conftest import PAGES, serve_folder
 from tests.test_docs import ROOT, blocks
 
@@ -89,12 +89,6 @@ def following(step: int, directory: Path, browser: Browser, newest_site: str) ->
     finally:
         server.terminate()
         server.communicate(timeout=20)
-
-
-def say(tab: Page, text: str) -> None:
-    box = tab.get_by_placeholder("Type a message...")
-    box.fill(text)
-    box.press("Enter")
 
 
 def test_after_the_first_step_the_agent_answers(browser: Browser, newest_site: str, tmp_path: Path) -> None:

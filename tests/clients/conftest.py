@@ -17,7 +17,8 @@ from fastapi import FastAPI
 
 from copilotkit_runtime_py import CopilotRuntime, create_router
 from tests.clients.driver import Clients
-from tests.clients.node import HERE, QUIET, install
+from tests.clients.node import HERE, QUIET
+from tests.npm import install
 from tests.scripted_agent import ScriptedAgent
 
 
@@ -84,7 +85,7 @@ def node_environment() -> dict[str, str]:
     """Installs the npm packages of package-lock.json, if that has not been done."""
     if shutil.which("npm") is None:
         pytest.skip("Node 20 or newer and npm are needed")
-    install()
+    install(HERE)
     return {**os.environ, **QUIET}
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import click
 
-from tests.clients.node import HERE, QUIET, install
+from tests.clients.node import HERE, QUIET
+from tests.npm import install
 
 CONTRACT = Path(__file__).parents[2] / "src/copilotkit_runtime_py/protocols/graphql/contract"
 RUNTIME, CLIENT = "@copilotkit/runtime", "@copilotkit/runtime-client-gql"
@@ -40,7 +41,7 @@ def contract_of(directory: Path, client: str) -> dict[str, str]:
 def take(version: str) -> dict[str, str]:
     """Returns the contract's files of a version, installing its packages if they are not the pinned ones."""
     if version == PINNED:
-        install()
+        install(HERE)
         return contract_of(HERE, f"client-{PINNED}")
     with tempfile.TemporaryDirectory() as directory:
         packages = [f"{RUNTIME}@{version}", f"{CLIENT}@{version}"]

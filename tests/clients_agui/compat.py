@@ -19,7 +19,8 @@ from pathlib import Path
 import click
 
 from tests.clients_agui import watched
-from tests.clients_agui.node import ENVIRONMENT, HERE, install
+from tests.clients_agui.node import ENVIRONMENT, HERE
+from tests.npm import install
 
 RUNTIME, CLIENT, CORE = "@copilotkit/runtime", "@copilotkit/runtime-client-gql", "@copilotkit/core"
 PINNED_CORE = "core-1.75.0"
@@ -65,7 +66,7 @@ def differences(pinned: dict[str, str], newest: dict[str, str]) -> str:
 @click.option("--version", default="latest", show_default=True, help="The version or tag to compare with.")
 def main(version: str) -> None:
     """Says what the newest packages of CopilotKit do differently from the pinned ones."""
-    install()
+    install(HERE)
     pinned = told_by(HERE, PINNED_CORE) | watched.known()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

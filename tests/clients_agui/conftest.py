@@ -13,8 +13,9 @@ import pytest
 
 from tests.clients.conftest import Serve, agent, live_server, serve
 from tests.clients_agui.browser import CLIENTS, Browser, Client, Page
-from tests.clients_agui.node import ENVIRONMENT, HERE, install
+from tests.clients_agui.node import ENVIRONMENT, HERE
 from tests.clients_agui.oracles import Oracles
+from tests.npm import install
 from tests.scripted_agent import Script, ScriptedAgent
 
 __all__ = ["agent", "live_server", "serve"]
@@ -45,7 +46,7 @@ def node_environment() -> dict[str, str]:
     """Installs the npm packages of package-lock.json, if that has not been done."""
     if shutil.which("npm") is None:
         pytest.skip("Node 20 or newer and npm are needed")
-    install()
+    install(HERE)
     return {**os.environ, **ENVIRONMENT}
 
 

@@ -8,13 +8,14 @@ import pytest
 
 from tests.clients_agui import watched
 from tests.clients_agui.compat import PINNED_CORE, differences, told_by
-from tests.clients_agui.node import HERE, install
+from tests.clients_agui.node import HERE
+from tests.npm import install
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(180)]
 
 
 def test_the_pinned_packages_say_the_same_every_time_and_a_change_is_told() -> None:
-    install()
+    install(HERE)
     first, second = (told_by(HERE, PINNED_CORE) for _ in range(2))
 
     assert differences(first, second) == ""

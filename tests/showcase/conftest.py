@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import browser, build
+from tests.browser.conftest import browser
+from tests.npm import build
 
 from .tab import Tab
 

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, expect
 
+from tests.browser.chat import say
+
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "showcase"
 
 
@@ -70,10 +72,7 @@ class Tab:
 
     def say(self, text: str) -> None:
         """Sends a message, once the chat takes one."""
-        self.wait_until_idle()
-        box = self.page.get_by_placeholder("Type a message...")
-        box.fill(text)
-        box.press("Enter")
+        say(self.page, text)
         expect(self.asked.last).to_contain_text(text)
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ from copilotkit_runtime_py import CopilotRuntime, create_router
 from showcase.app import load_agents
 from tests.clients_agui import node
 from tests.mcp_server import served
+from tests.npm import install
 
 from .conftest import Open
 from .tab import Tab
@@ -42,7 +43,7 @@ SURFACES = {
 @pytest.fixture(scope="module")
 def reference(page: Path, showcase: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the showcase in front of the Node runtime, with agents that do what the showcase's do."""
-    node.install()
+    install(node.HERE)
     agents = load_agents()
     # The Node runtime has to draw itself.
     runtime = CopilotRuntime(

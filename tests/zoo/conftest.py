@@ -8,6 +8,7 @@ import pytest
 
 from tests.clients import node as graphql
 from tests.clients_agui import node as agui
+from tests.npm import install
 
 from .judge import Judge
 
@@ -16,8 +17,8 @@ from .judge import Judge
 def judge() -> Iterator[Judge]:
     if shutil.which("npm") is None:
         pytest.skip("Node 20 or newer and npm are needed")
-    graphql.install()
-    agui.install()
+    install(graphql.HERE)
+    install(agui.HERE)
     process = Judge({**os.environ, **agui.ENVIRONMENT})
     yield process
     process.close()
