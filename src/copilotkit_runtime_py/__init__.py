@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .agui import events
+    from .agui.agent_state import AgentState
     from .app.endpoint import create_router
     from .app.graceful_stop import drain_on_signal
     from .app.headers import HeaderPolicy
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .providers.base import AgentSnapshot, Provider, RememberedThread
     from .providers.recorded import RecordedAgent
     from .runtime import CopilotRuntime
-    from .state_store.base import AgentState, AppendResult, Retention, RunRecord, StateStore
+    from .state_store.base import AppendResult, Retention, RunRecord, StateStore
     from .state_store.from_url import open_state_store
     from .state_store.memory import MemoryStateStore
     from .tools.actions import Action, AgentTool
@@ -72,6 +73,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "agui.agent_state": ("AgentState",),
     "agui.events": ("events",),
     "app.endpoint": ("create_router",),
     "app.graceful_stop": ("drain_on_signal",),
@@ -85,7 +87,7 @@ _MODULES: Final = {
     "providers.base": ("AgentSnapshot", "Provider", "RememberedThread"),
     "providers.recorded": ("RecordedAgent",),
     "runtime": ("CopilotRuntime",),
-    "state_store.base": ("AgentState", "AppendResult", "Retention", "RunRecord", "StateStore"),
+    "state_store.base": ("AppendResult", "Retention", "RunRecord", "StateStore"),
     "state_store.from_url": ("open_state_store",),
     "state_store.memory": ("MemoryStateStore",),
     "tools.actions": ("Action", "AgentTool"),

@@ -86,7 +86,7 @@ class RequestFailed:
     usage: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Hooks:
     """A team's hooks, each a plain or an async function of one argument."""
 

@@ -126,61 +126,41 @@ class CopilotRuntime:
         open_generative_ui: bool | Collection[str] = False,
         development: bool = False,
     ) -> None:
-        self.state_store: StateStore = (
-            open_state_store(state_store) if isinstance(state_store, str) else state_store
-        )
+        store = open_state_store(state_store) if isinstance(state_store, str) else state_store
+        limits = limits or Limits()
+        self.state_store: StateStore = store
+        self.limits = limits
         self._directory = AgentDirectory(
-            agents,
-            default=default_agent,
-            authorize=authorize,
-            cache_key=agents_cache_key,
-            on_new=lambda name, provider: provider.use_store(self.state_store.url, name),
+            agents, default=default_agent, authorize=authorize, cache_key=agents_cache_key, url=store.url
         )
         self.agents = self._directory.providers
         self.guardrails = guardrails
-        self.limits = limits or Limits()
         self.properties = dict(properties or {})
         self.transcription_service = transcription_service
         self.development = development
-        self._tools = ToolRegistry(
-            actions,
-            mcp_servers,
-            agents=None if self._directory.by_request else self.agents,
-            limits=self.limits,
-            development=development,
-        )
+        known = None if self._directory.by_request else self.agents
+        self._tools = ToolRegistry(actions, mcp_servers, agents=known, limits=limits, development=development)
         self.action = self._tools.action
         self.agent_tool = self._tools.agent_tool
-        self._hooks = Hooks(
-            on_before_request=on_before_request,
-            on_after_request=on_after_request,
-            on_stop_generation=on_stop_generation,
-            on_error=on_error,
-        )
-        self.attachments = Attachments(self.state_store, self.limits, attachment_types)
+        self._hooks = Hooks(on_before_request, on_after_request, on_stop_generation, on_error)
+        self.attachments = Attachments(store, limits, attachment_types)
         self._server_side = ServerSide(
             guardrails=guardrails,
             generative_ui=GenerativeUI(a2ui, open_generative_ui),
             tools=self._tools,
             attachments=self.attachments,
-            attached_bytes=self.limits.request_bytes,
+            attached_bytes=limits.request_bytes,
             properties=self.properties,
         )
         self.generative_ui_info = self._server_side.generative_ui.info
-        self._memory = LogMemory(self.limits.live_log_bytes)
+        self._memory = LogMemory(limits.live_log_bytes)
         self._locks = ThreadLocks(
-            self.state_store,
-            on_busy_thread=on_busy_thread,
-            limits=self.limits,
-            abandon=self._abandon,
-            memory=self._memory,
+            store, on_busy_thread=on_busy_thread, limits=limits, abandon=self._abandon, memory=self._memory
         )
-        self._reader = ThreadReader(self.state_store, self._locks, self.attachments)
+        self._reader = ThreadReader(store, self._locks, self.attachments)
         self._observers: list[Callable[[Run], None]] = []
-        self._capacity = Capacity(self.limits)
-        self._writer = JournalWriter(
-            self.state_store, patience=self.limits.store_seconds, watchdog=self._capacity.watchdog
-        )
+        self._capacity = Capacity(limits)
+        self._writer = JournalWriter(store, patience=limits.store_seconds, watchdog=self._capacity.watchdog)
         self._stop_announced = False
 
     def agents_for(self, context: RequestContext) -> AvailableAgents:

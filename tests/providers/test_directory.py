@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import RequestContext
+from copilotkit_runtime_py import Provider, RequestContext
+from copilotkit_runtime_py.agui.events import Event
 from copilotkit_runtime_py.errors import AgentNotFoundError, ConfigurationError
 from copilotkit_runtime_py.providers.directory import AgentDirectory
 
@@ -145,16 +146,21 @@ async def test_the_function_is_called_once_for_a_request_and_once_for_a_cache_ke
 
 
 async def test_an_object_that_a_function_returns_again_keeps_its_provider() -> None:
-    def plain(context: RequestContext) -> dict[str, Any]:
-        return {"a": hello}
+    used: list[tuple[str | None, str]] = []
 
-    prepared: list[str] = []
-    agents = AgentDirectory(
-        plain, default=None, authorize=None, on_new=lambda name, provider: prepared.append(name)
-    )
+    class Agent(Provider):
+        async def run(self, input: RunAgentInput, context: RequestContext) -> AsyncIterator[Event]:
+            return
+            yield
+
+        def use_store(self, url: str | None, agent_name: str) -> None:
+            used.append((url, agent_name))
+
+    agent = Agent()
+    agents = AgentDirectory(lambda context: {"a": agent}, default=None, authorize=None, url="sqlite:///a.db")
 
     first, second = [(await agents.for_caller(each).resolve("a")).provider for each in (ANN, BOB)]
 
     assert first is second
-    assert prepared == ["a"]
+    assert used == [("sqlite:///a.db", "a")]
     assert agents.in_use() == {first}

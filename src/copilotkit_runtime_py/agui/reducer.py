@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ..state_store.base import AgentState
+from .agent_state import AgentState
 from .events import Event, well_formed
 from .json_patch import PatchBudget, Patched
 from .message_events import PARTS, REASONING, TEXT, TOOL

@@ -11,16 +11,17 @@ from datetime import timedelta
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
-from .. import CopilotRuntime, create_router
 from ..logs.records import get_logger
 from ..providers.base import Provider
 from ..providers.resolve import as_provider
 from ..providers.target import TargetError, load_target, missing_extra
+from ..runtime import CopilotRuntime
 from ..state_store.base import Retention
 from ..state_store.from_url import MEMORY, open_state_store
 from ..state_store.memory import MEMORY_RETENTION
 from .access_log import AccessLog
 from .cors import add_cors
+from .endpoint import create_router
 from .graceful_stop import drain_on_signal
 from .health import StoreCheck, create_health_router
 from .hosts import LoopbackHosts

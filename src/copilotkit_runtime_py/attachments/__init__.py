@@ -2,6 +2,6 @@
 
 `files` stores files and reads them for their owners, `media_types` says what a file is, `links` makes the
 links that messages hold and pages show. `contents` puts the content of files in the place of their links
-where an agent gets a conversation. May import `agui`, `context`, `errors`, `limits`, `logs`, `providers` and
-`state_store`; is imported by `app`, `runs`, `runtime` and `protocols`.
+where an agent gets a conversation. Imports `agui`, `providers` and `state_store`; `app`, `runs`,
+`runtime` and `protocols` import it.
 """

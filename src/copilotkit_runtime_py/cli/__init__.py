@@ -1,4 +1,7 @@
-"""The command line `copilotkit-runtime-py`. Each command is a module, imported when the command is used."""
+"""The command line `copilotkit-runtime-py`. Each command is a module, imported when the command is used.
+
+Imports `app` and everything below it.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import click
 
-from .. import __name__ as _package
+from ..protocols import graphql
 
 
 @click.command("schema", epilog="Example:  copilotkit-runtime-py schema > schema.graphql")
@@ -16,5 +16,5 @@ from .. import __name__ as _package
 def command(operations: bool) -> None:
     """Print the GraphQL schema (SDL) that every runtime serves."""
     name = "operations.graphql" if operations else "schema.graphql"
-    contract = files(_package).joinpath("protocols/graphql/contract", name)
+    contract = files(graphql).joinpath("contract", name)
     click.echo(contract.read_text(encoding="utf-8"), nl=False)

@@ -1,1 +1,1 @@
-"""A LangGraph agent to try the runtime with; it needs no API key."""
+"""Demo agents to try the runtime with; they need no API key. Imports `agui` and `providers`."""

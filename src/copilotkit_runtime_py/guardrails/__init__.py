@@ -1,4 +1,8 @@
-"""Whether what a user says may reach an agent."""
+"""Guardrails: checks of what a user says, before an agent gets it.
+
+`policy` configures them, `rules`, `cloud` and `model` are validators, `guard` checks the input of one run.
+Imports `agui`, `logs` and `providers`.
+"""
 
 from .base import GuardrailInput, GuardrailMessage, Validator, Verdict
 from .cloud import CloudValidator

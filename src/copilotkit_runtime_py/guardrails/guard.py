@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..agui.agent_state import AgentState
 from ..agui.run_input import RunInput
 from ..context import RequestContext
 from ..errors import GuardrailsDeniedError, GuardrailsUnavailableError
-from ..state_store.base import AgentState
 from .base import GuardrailMessage, Verdict
 from .policy import Guardrails, Rules
 

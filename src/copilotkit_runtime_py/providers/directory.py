@@ -35,7 +35,7 @@ class AgentDirectory:
         authorize: decides who may use which agent. Without it, every caller may use all.
         cache_key: with a function, returns what its result depends on, such as the user's tenant: requests
             with the same key get the same agents. Without it, the function is called for each request.
-        on_new: called with each agent and its name before it is used.
+        url: where the runtime stores threads, if others can use that place; see `Provider.use_store`.
 
     Attributes:
         providers: every agent, by name; with a function, none.
@@ -51,14 +51,14 @@ class AgentDirectory:
         default: str | None,
         authorize: Authorize | None,
         cache_key: Callable[[RequestContext], Hashable] | None = None,
-        on_new: Callable[[str, Provider], None] | None = None,
+        url: str | None = None,
     ) -> None:
         self.providers: dict[str, Provider] = {}
         self._default = default
         self._authorize = authorize
         self._agents_of = agents if callable(agents) else None
         self._cache_key = cache_key
-        self._on_new = on_new
+        self._url = url
         self._known: OrderedDict[tuple[str, object], tuple[AgentLike, Provider]] = OrderedDict()
         self._sets: OrderedDict[Hashable, dict[str, Provider]] = OrderedDict()
         if not callable(agents):
@@ -66,7 +66,7 @@ class AgentDirectory:
             if default is not None and default not in self.providers:
                 raise ConfigurationError(f"The default agent '{default}' is not registered.")
             for name, provider in self.providers.items():
-                self._prepare(name, provider)
+                provider.use_store(url, name)
 
     @property
     def by_request(self) -> bool:
@@ -111,15 +111,11 @@ class AgentDirectory:
             self._known.move_to_end(identity)
             return self._known[identity][1]
         provider = as_provider(agent)
-        self._prepare(name, provider)
+        provider.use_store(self._url, name)
         self._known[identity] = agent, provider
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return provider
-
-    def _prepare(self, name: str, provider: Provider) -> None:
-        if self._on_new is not None:
-            self._on_new(name, provider)
 
 
 class AvailableAgents:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
+
+from ..agui.agent_state import AgentState as AgentState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +34,6 @@ class RunRecord:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     number: int = 0
     producer: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentState:
-    """What an agent's last run left on a thread.
-
-    Attributes:
-        state: the shared state.
-        messages: the conversation, as AG-UI messages in JSON form.
-        interrupts: the interrupts that wait for an answer, as AG-UI 1.0 `Interrupt` objects in JSON form.
-    """
-
-    state: Any = field(default_factory=dict)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    interrupts: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

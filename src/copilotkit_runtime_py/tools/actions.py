@@ -111,7 +111,8 @@ def action_from(
     The parameters' schema comes from the signature, their descriptions from the docstring (Google, NumPy or
     reST style) or from `pydantic.Field`. A parameter annotated `RequestContext` gets the context of the
     request and is not part of the schema. Arguments are validated before the function is called. A plain
-    function runs in a thread, which goes on unheard after a timeout or a stop: Python cannot end it.
+    function runs in a thread, which continues after a timeout or a stop, its result ignored:
+    Python cannot end it.
 
     Args:
         function: the function. Its result is sent as JSON: a string as it is, and an empty string for None.
@@ -123,8 +124,8 @@ def action_from(
         message: what the user is asked then, or None for a question with the name of the action.
 
     Raises:
-        TypeError: the function takes `*args`, `**kwargs` or positional-only arguments, which no schema can
-            tell, or a parameter's type has no JSON schema.
+        TypeError: the function takes `*args`, `**kwargs` or positional-only arguments, which a schema
+            cannot describe, or a parameter's type has no JSON schema.
     """
     tool = name or _name_of(function)
     docstring = docstring_parser.parse(inspect.getdoc(function) or "")
@@ -135,6 +136,21 @@ def action_from(
     except Exception as error:
         raise TypeError(f"the parameters of the action '{tool}' have no JSON schema: {error}") from error
     schema.pop("title", None)
+    return Action(
+        name=tool,
+        description=_text_of(docstring) if description is None else description,
+        parameters={"properties": {}, "required": [], **schema},
+        handler=_handler(function, arguments, context_names),
+        timeout=timeout,
+        agents=agents,
+        approval=approval,
+        message=message,
+    )
+
+
+def _handler(
+    function: Callable[..., Any], arguments: TypeAdapter[dict[str, Any]], context_names: Collection[str]
+) -> Handler:
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - an object with an async `__call__`
     )
@@ -150,16 +166,7 @@ def action_from(
         result = await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
         return await result if inspect.isawaitable(result) else result
 
-    return Action(
-        name=tool,
-        description=_text_of(docstring) if description is None else description,
-        parameters={"properties": {}, "required": [], **schema},
-        handler=handler,
-        timeout=timeout,
-        agents=agents,
-        approval=approval,
-        message=message,
-    )
+    return handler
 
 
 async def call_action(
@@ -250,23 +257,23 @@ def _parameters(
             continue
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise TypeError(f"{_name_of(function)}: the parameter '{parameter}' cannot be part of a schema")
-        told: dict[str, Any] = {}
+        details: dict[str, Any] = {}
         if description := descriptions.get(name):
-            told["description"] = description
+            details["description"] = description
         if parameter.default is not parameter.empty:
-            told["json_schema_extra"] = _default(parameter.default)
-            hint = NotRequired[_annotated(hint, told)]
+            details["json_schema_extra"] = _default(parameter.default)
+            hint = NotRequired[_annotated(hint, details)]
         else:
-            hint = _annotated(hint, told)
+            hint = _annotated(hint, details)
         members[name] = hint
     return context_names, members
 
 
-def _annotated(hint: Any, told: dict[str, Any]) -> Any:
+def _annotated(hint: Any, details: dict[str, Any]) -> Any:
     metadata = getattr(hint, "__metadata__", ())
     if any(getattr(each, "description", None) for each in metadata):
-        told.pop("description", None)
-    return Annotated[hint, Field(**told)] if told else hint
+        details.pop("description", None)
+    return Annotated[hint, Field(**details)] if details else hint
 
 
 def _default(value: Any) -> dict[str, Any]:
