@@ -237,6 +237,29 @@ async def test_one_run_that_cannot_be_written_does_not_hold_up_the_others(tmp_pa
         assert list(log.events) == [entry.data for entry in kept.entries]
 
 
+async def test_what_a_run_begins_with_is_seen_at_once_while_few_events_of_others_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copilotkit_runtime_py.runs.journal_writer._INTERVAL", 3600)
+    store = SQLStateStore(f"sqlite:///{tmp_path}/threads.db", lease_seconds=3600)
+    agent, other = Gate(5), Gate(2)
+    runtime = CopilotRuntime({"a": agent, "b": other}, state_store=store)
+    async with aclosing(runtime):
+        early = Reader(await start(runtime))
+        await early.until("TEXT_MESSAGE_START")
+        for word in range(1, 6):
+            agent.let()
+            if word < 5:
+                await early.until("TEXT_MESSAGE_START", *["TEXT_MESSAGE_CONTENT"] * word)
+        late = Reader(await start(runtime, "b", thread_id="t2"))
+        await late.until("RUN_STARTED", "TEXT_MESSAGE_START")
+        other.let()
+        await late.until("TEXT_MESSAGE_CONTENT")
+        other.let()
+        await late.until("RUN_FINISHED")
+        await early.until("RUN_FINISHED")
+
+
 async def test_leases_are_renewed_while_the_event_loop_is_blocked(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/threads.db"
     leases: list[float] = []

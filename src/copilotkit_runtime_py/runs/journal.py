@@ -79,6 +79,7 @@ class Journal:
         written_at: when the last write that succeeded began, by the loop's clock.
         failures: how many writes have failed since.
         stored: how many events of the log are in the store.
+        writes: how many writes have succeeded.
     """
 
     def __init__(self, writer: Writer, record: RunRecord) -> None:
@@ -88,6 +89,7 @@ class Journal:
         self.failures = 0
         self._writer = writer
         self.stored = 0
+        self.writes = 0
         self._counted = 0
         self._failing_since: float | None = None
         # Readers see what the store does not have.
@@ -229,6 +231,7 @@ class Journal:
         """Called when a write has succeeded that began at a time of the loop's clock."""
         run = self._run
         self.stored += len(append.events)
+        self.writes += 1
         self.written_at = began
         if self.failures:
             logger.warning("run %s is saved again", run.id)

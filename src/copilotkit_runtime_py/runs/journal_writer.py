@@ -28,10 +28,12 @@ from .recovery import grace
 logger = get_logger(__name__)
 
 # A write costs much more than an event. So many events are worth one; fewer wait for each other, but not
-# longer than this, in seconds. After a pause the first few writes do not wait: what begins is seen at once.
+# longer than this, in seconds. After a pause the first few writes do not wait. While other runs write, those
+# of a run that begins wait for a moment, in which a short run is over: what begins is seen at once.
 _WORTH_A_WRITE: Final = 8
 _INTERVAL: Final = 0.02
-_WRITES_AT_ONCE: Final = 4.0
+_WRITES_AT_ONCE: Final = 4
+_MOMENT: Final = 0.002
 # How much is written at once, at most.
 _RUNS: Final = 500
 _BYTES: Final = 1024 * 1024
@@ -70,7 +72,8 @@ class JournalWriter:
         self._ready: dict[Journal, None] = {}
         self._events = 0
         self._urgent = False
-        self._credit = _WRITES_AT_ONCE
+        self._begins_at: float | None = None
+        self._credit = float(_WRITES_AT_ONCE)
         self._credited_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -123,6 +126,8 @@ class JournalWriter:
         """Notes that a journal has so many more events to write."""
         self._ready[journal] = None
         self._events += events
+        if self._begins_at is None and journal.writes < _WRITES_AT_ONCE:
+            self._begins_at = asyncio.get_running_loop().time() + _MOMENT
         waiter = self._waiter
         if waiter is None:
             self._start()
@@ -189,6 +194,8 @@ class JournalWriter:
             return False
         self._credit = min(_WRITES_AT_ONCE, self._credit + (now - self._credited_at) / _INTERVAL)
         self._credited_at = now
+        if self._begins_at is not None and now >= self._begins_at:
+            return True
         return self._urgent or self._events >= _WORTH_A_WRITE or self._credit >= 1
 
     def _wake_if_due(self) -> None:
@@ -199,10 +206,18 @@ class JournalWriter:
             self._set_timer()
 
     def _set_timer(self) -> None:
-        if self._ready and self._timer is None:
-            loop = asyncio.get_running_loop()
-            # Timers of the loop have a resolution of a millisecond, and may be early by as much.
-            self._timer = loop.call_later((1 - self._credit) * _INTERVAL + 0.001, self._on_timer)
+        if not self._ready:
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + (1 - self._credit) * _INTERVAL
+        if self._begins_at is not None:
+            due = min(due, self._begins_at)
+        # Timers of the loop have a resolution of a millisecond, and may be early by as much.
+        due += 0.001
+        if self._timer is None or due < self._timer.when() - 0.001:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(due, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -211,7 +226,7 @@ class JournalWriter:
 
     def _take(self) -> list[tuple[Journal, Append]]:
         """Returns what is to be written next."""
-        if self._events < _WORTH_A_WRITE and not self._urgent:
+        if self._events < _WORTH_A_WRITE and not self._urgent and self._credit >= 1:
             self._credit -= 1
         batch: list[tuple[Journal, Append]] = []
         total = 0
@@ -222,7 +237,7 @@ class JournalWriter:
             batch.append((journal, append))
             total += size
         if not self._ready:
-            self._events, self._urgent = 0, False
+            self._events, self._urgent, self._begins_at = 0, False, None
         return batch
 
     async def _write(self, batch: Sequence[tuple[Journal, Append]]) -> None:
