@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cache
+from typing import Final, get_args, get_type_hints
+
+# Clocks and databases take no more: 31 years, and 64 bits.
+_MOST_SECONDS: Final = 10**9
+_LARGEST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The runtime's bounds. Exceeding one is an error in the protocol's own form, never a crash.
+
+    Raises:
+        ValueError: a bound is negative, not finite or too large; numbers of seconds end at 10⁹.
+        TypeError: a bound has another type than its field. A number of seconds may be an `int`.
 
     Attributes:
         request_bytes: the largest request body. CopilotKit's chat attaches files of up to 20 MiB, and sends
@@ -95,3 +106,25 @@ class Limits:
     action_seconds: float | None = 60.0
     action_rounds: int = 20
     cancel_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, types in _types().items():
+            _check(name, getattr(self, name), types)
+
+
+@cache
+def _types() -> dict[str, tuple[type, ...]]:
+    return {name: get_args(type) or (type,) for name, type in get_type_hints(Limits).items()}
+
+
+def _check(name: str, value: object, types: tuple[type, ...]) -> None:
+    if value is None and type(None) in types:
+        return
+    in_seconds = float in types
+    if isinstance(value, bool) or not isinstance(value, int | float if in_seconds else int):
+        expected = "a number" if in_seconds else "a whole number"
+        optional = " or None" if type(None) in types else ""
+        raise TypeError(f"The limit '{name}' must be {expected}{optional}, not {value!r}.")
+    most = _MOST_SECONDS if in_seconds else _LARGEST
+    if not (math.isfinite(value) and 0 <= value <= most):
+        raise ValueError(f"The limit '{name}' must be between 0 and {most}, not {value!r}.")

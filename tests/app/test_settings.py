@@ -165,11 +165,17 @@ def test_every_setting_has_a_row_in_the_table() -> None:
         ("messages_per_request=many", "'many' must be a number ≥ 0."),
         ("messages_per_request=1.5", "'1.5' must be a whole number."),
         ("json_depth=none", "The limit 'json_depth' cannot be switched off."),
+        ("run_seconds=inf", "'inf' must be a number ≥ 0."),
     ],
 )
 def test_a_limit_that_cannot_be_is_refused(value: str, problem: str) -> None:
     with pytest.raises(SettingsError, match=f"COPILOTKIT_LIMITS is malformed: {re.escape(problem)}"):
         Settings.from_environment({"COPILOTKIT_LIMITS": value})
+
+
+def test_a_limit_that_is_too_large_is_refused() -> None:
+    with pytest.raises(SettingsError, match="'run_seconds' must be between 0 and 1000000000, not 1e\\+300"):
+        Settings.from_environment({"COPILOTKIT_LIMITS": "run_seconds=1e300"})
 
 
 def test_a_value_can_come_from_a_file(tmp_path: Path) -> None:

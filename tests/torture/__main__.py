@@ -14,11 +14,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import psutil
 
 from .clients import Client, census, read_all, run_once
 from .cluster import Database, Worker
@@ -31,12 +33,18 @@ CLIENTS: Final = 16
 THREADS: Final = 24
 # How long everything may take to come to rest, in seconds.
 _REST: Final = 90.0
-_MIB: Final = 1024 * 1024
-_GROWTH: Final = 48 * _MIB
+# What a worker may hold in the end beyond what it held before: pools of connections and threads have grown.
+_MORE: Final = {"tasks": 4, "threads": 24, "descriptors": 32}
+# How its memory may have grown since it was warm: the allocator keeps some of what a flood took.
+_GROWTH: Final = 1.5
+_NOISE: Final = 32 * 1024 * 1024
 
 
 async def torture(store: str, seed: int, seconds: float, *, workers: int = 2) -> tuple[Truth, list[str]]:
-    """Tortures workers, and returns what was done and what is wrong."""
+    """Tortures workers, and returns what was done and what is wrong.
+
+    One more worker suffers everything but an end, so that what it holds can be judged over time.
+    """
     truth, found = Truth(), list[str]()
     directory = Path(tempfile.mkdtemp(prefix="copilotkit-torture-"))
     database = Database(store, truth.counts)
@@ -48,17 +56,23 @@ async def torture(store: str, seed: int, seconds: float, *, workers: int = 2) ->
     try:
         await asyncio.to_thread(database.start)
         cluster += [
-            Worker(number, database.url, LEASE_SECONDS, directory, truth.counts) for number in range(workers)
+            Worker(number, database.url, LEASE_SECONDS, directory, truth.counts)
+            for number in range(workers + 1)
         ]
         for worker in cluster:
             worker.start()
         async with httpx.AsyncClient(timeout=30, limits=pool, trust_env=False) as http:
             await asyncio.gather(*(worker.ready(http) for worker in cluster))
+            witness = Witness(cluster[-1])
+            await witness.begin(http, seconds)
             try:
                 await _suffer(plan, database, cluster, truth, http, seed=seed, seconds=seconds)
                 found += await _last_look(cluster, truth, http)
+                found += await witness.judge(http)
             except* ViolationError as caught:
                 found += [str(error) for error in _leaves(caught)]
+            finally:
+                witness.close()
     finally:
         for worker in cluster:
             worker.close()
@@ -167,6 +181,62 @@ async def _leaks(http: httpx.AsyncClient, url: str) -> list[str]:
         await asyncio.sleep(1)
 
 
+class Witness:
+    """Judges what a worker holds in the end by what it held before.
+
+    Args:
+        worker: the worker, which nobody kills.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._pid = worker.pid
+        self._held: dict[str, Any] = {}
+        self._warm = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self, http: httpx.AsyncClient, seconds: float) -> None:
+        """Takes note of what the worker holds now, and of its memory for the first third of the time."""
+        await census(http, self._worker.url, 0)
+        self._held = await census(http, self._worker.url, 1)
+        self._warm = self._held["bytes"]
+        self._task = asyncio.create_task(self._watch(seconds / 3))
+
+    async def _watch(self, seconds: float) -> None:
+        process = psutil.Process(self._pid)
+        with suppress(TimeoutError, psutil.NoSuchProcess):
+            async with asyncio.timeout(seconds):
+                while True:
+                    self._warm = max(self._warm, process.memory_info().rss)
+                    await asyncio.sleep(0.2)
+
+    async def judge(self, http: httpx.AsyncClient) -> list[str]:
+        """Returns what is too much now that all is calm."""
+        if self._worker.pid != self._pid:
+            return [f"{self._worker.url} ended though nobody killed it"]
+        deadline = time.monotonic() + 30
+        number = 2
+        while True:
+            held = await census(http, self._worker.url, number)
+            number += 1
+            found = [
+                f"{held[what]} {what} instead of {self._held[what]}"
+                for what, more in _MORE.items()
+                if held[what] > self._held[what] + more
+            ]
+            if held["bytes"] > _GROWTH * self._warm + _NOISE:
+                found.append(f"{held['bytes'] >> 20} MiB instead of {self._warm >> 20} MiB")
+            if not found or time.monotonic() > deadline:
+                print(f"  {held['bytes'] >> 20} MiB, warm {self._warm >> 20} MiB", flush=True)
+                return [f"{self._worker.url} has {', '.join(found)}"] if found else []
+            await asyncio.sleep(1)
+
+    def close(self) -> None:
+        """Watches no more."""
+        if self._task is not None:
+            self._task.cancel()
+
+
 def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
     return [
         leaf
@@ -185,7 +255,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="how long for each store (10)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the faults and choices")
     parser.add_argument("--store", choices=STORES, action="append", help="only this one; repeatable")
-    parser.add_argument("--workers", type=int, default=2, help="how many workers (2)")
+    parser.add_argument("--workers", type=int, default=2, help="how many workers are killed (2)")
     options = parser.parse_args()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     failed = False

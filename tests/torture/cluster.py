@@ -113,11 +113,10 @@ class Database:
     def _fill(self, amount: float) -> None:
         """Leaves some kilobytes of the disk free, or nothing."""
         room = shutil.disk_usage(self.directory).free - int(amount * 2) * 64 * 1024
-        with (self.directory / "ballast").open("wb") as ballast, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), (self.directory / "ballast").open("wb", buffering=0) as ballast:
             block = bytes(1024 * 1024)
             while room > 0:
                 room -= ballast.write(block[:room])
-                ballast.flush()
 
     def _pids(self) -> list[int]:
         if self.server is None or self.server._process is None:

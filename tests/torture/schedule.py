@@ -36,7 +36,7 @@ class Schedule:
     """Everything that happens.
 
     Attributes:
-        workers: what happens to each worker.
+        workers: what happens to each worker; of the last one, nobody asks for its end.
         database: what happens to the database; for SQLite, to its disk.
     """
 
@@ -50,15 +50,19 @@ def schedule(seed: int, seconds: float, *, workers: int, has_server: bool, lease
     Args:
         seed: the seed.
         seconds: how long it lasts.
-        workers: how many workers there are.
+        workers: how many workers are killed; one more is not.
         has_server: whether the store is a server, which can be killed.
         lease_seconds: how long a lease is: some pauses are longer.
     """
     faults = {kind: weight for kind, weight in _DATABASE_FAULTS.items() if has_server or "disk" in kind}
+    spared = {kind: weight for kind, weight in _WORKER_FAULTS.items() if kind not in ("kill", "terminate")}
     return Schedule(
         [
-            _lane(f"{seed} worker {number}", seconds, _WORKER_FAULTS, _WORKER_PAUSES, 2 * lease_seconds)
-            for number in range(workers)
+            *(
+                _lane(f"{seed} worker {number}", seconds, _WORKER_FAULTS, _WORKER_PAUSES, 2 * lease_seconds)
+                for number in range(workers)
+            ),
+            _lane(f"{seed} worker {workers}", seconds, spared, _DATABASE_PAUSES, 2 * lease_seconds),
         ],
         _lane(f"{seed} database", seconds, faults, _DATABASE_PAUSES, 2 * lease_seconds),
     )

@@ -101,7 +101,10 @@ class Settings:
         limits = dict(given.get("limits", ()))
         if "max_body" in given:
             limits["request_bytes"] = int(given.pop("max_body") * _MEBIBYTE)
-        given["limits"] = Limits(**limits)
+        try:
+            given["limits"] = Limits(**limits)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
         return cls(**given)
 
     @classmethod
