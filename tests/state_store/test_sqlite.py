@@ -1,10 +1,12 @@
 """What the SQL store does in a SQLite file."""
 
 import asyncio
+import dataclasses
 import os
 import resource
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError, StoreUnusableError
-from copilotkit_runtime_py.state_store.base import Signal
+from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, Signal
 from copilotkit_runtime_py.state_store.sql import sqlite
 
 from .test_sql import opened, record
@@ -180,3 +182,33 @@ async def test_closing_leaves_one_file(tmp_path: Path) -> None:
         assert set(os.listdir(tmp_path)) > {"threads.db"}
 
     assert os.listdir(tmp_path) == ["threads.db"]
+
+
+async def test_a_lease_ends_in_time_however_the_system_clock_jumps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jumped = time.time() + 86_400
+    async with opened(f"sqlite:///{tmp_path / 'threads.db'}") as store:
+        assert store.lease_seconds is not None
+        monkeypatch.setattr(time, "time", lambda: jumped)
+        run = await store.begin_run(record())
+        await store.append(run, 0, [b"{}"])
+        monkeypatch.undo()
+
+        (log,) = await store.read_runs("ann", run.thread_id)
+        assert log.lease is not None
+        assert 0 < log.lease <= store.lease_seconds
+
+
+async def test_a_lease_of_an_earlier_boot_of_the_machine_has_run_out(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path / 'threads.db'}") as store:
+        run = await store.begin_run(record())
+        with closing(sqlite3.connect(tmp_path / "threads.db")) as database:
+            database.execute("UPDATE copilotkit_runs SET lease_until = ?", [time.monotonic() + 86_400])
+            database.commit()
+
+        (log,) = await store.read_runs("ann", run.thread_id)
+        assert log.lease is not None
+        assert log.lease <= 0
+        other = dataclasses.replace(run, producer="other")
+        await store.append(other, 0, [], ending=RunEnding(state=AgentState(), compacted=[]))

@@ -41,7 +41,7 @@ def explain_refusal(run: RunRecord) -> Steps[RunRecord]:
 
 _LOCKED_THREAD = Statement("SELECT owner FROM copilotkit_threads WHERE id = :thread {lock}")
 _LOCKED_RUN = Statement("""
-    SELECT producer, id, started_at, ended, stop_requested, length, lease_until > {now}
+    SELECT producer, id, started_at, ended, stop_requested, length, {lease}
     FROM copilotkit_runs WHERE thread_id = :thread AND number = :number {lock}
 """)
 _TAKE_OVER = Statement("""
@@ -68,11 +68,11 @@ def reconcile(append: Append) -> Steps[Append | AppendResult]:
     runs = yield _LOCKED_RUN, key
     if not runs or not threads or threads[0][0] != escape(run.owner):
         raise RunLostError
-    producer, id, started_at, ended, stop_requested, length, held = runs[0]
+    producer, id, started_at, ended, stop_requested, length, lease = runs[0]
     if producer != escape(run.producer):
         # A thread that was deleted may be there again, with another run of that number.
         same = (id, started_at) == (escape(run.id), run.started_at.timestamp())
-        if ended or held or not same:
+        if ended or lease > 0 or not same:
             raise RunLostError
         yield _TAKE_OVER, {**key, "producer": escape(run.producer)}
     elif ended:
@@ -87,7 +87,7 @@ _STOP = Statement("""
     WHERE thread_id = :thread AND NOT ended
         AND number = (SELECT last_number FROM copilotkit_threads WHERE id = :thread AND owner = :owner)
         AND (:any_run OR id = :run_id)
-    RETURNING lease_until > {now}, producer
+    RETURNING {lease}, producer
 """)
 
 
@@ -102,7 +102,7 @@ def request_stop(owner: str, thread_id: str, run_id: str | None) -> Steps[str | 
             "run_id": escape(run_id or ""),
         },
     )
-    return next((unescape(producer) for held, producer in rows if held), None)
+    return next((unescape(producer) for lease, producer in rows if lease > 0), None)
 
 
 # One statement, so that what is read is of one moment. The batch with the first place to read is found by the
@@ -118,7 +118,7 @@ _READ = Statement("""
         ), 0) AS start
         FROM wanted
     )
-    SELECT r.number, r.id, r.agent_name, r.started_at, r.producer, r.ended, r.whole, r.lease_until - {now},
+    SELECT r.number, r.id, r.agent_name, r.started_at, r.producer, r.ended, r.whole, {lease},
         CASE WHEN r.whole THEN NULL ELSE r.compacted END, first.number, b.position, b.data
     FROM first
     JOIN copilotkit_runs r ON r.thread_id = first.thread_id AND r.number >= first.number
@@ -131,7 +131,7 @@ _READ = Statement("""
 
 
 _ABANDON = Statement("""
-    UPDATE copilotkit_runs SET lease_until = 0
+    UPDATE copilotkit_runs SET lease_until = -1e10
     WHERE NOT ended AND thread_id IN (SELECT id FROM copilotkit_threads WHERE running)
 """)
 

@@ -367,7 +367,7 @@ def _run(connection: sqlite3.Connection, steps: Steps[T]) -> T:
     try:
         statement, parameters = next(steps)
         while True:
-            rows = connection.execute(statement.sqlite, parameters).fetchall()
+            rows = connection.execute(statement.sqlite, {**parameters, "now": time.monotonic()}).fetchall()
             statement, parameters = steps.send(rows)
     except StopIteration as stop:
         result: T = stop.value

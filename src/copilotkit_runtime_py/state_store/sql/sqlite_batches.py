@@ -144,7 +144,7 @@ def prepare(connection: Connection) -> None:
 
 def begin(connection: Connection, runs: Sequence[RunRecord], lease_seconds: float) -> list[int | None]:
     """Claims threads for runs. Returns the runs' numbers, and None for those that were refused."""
-    now = time.time()
+    now, until = time.time(), time.monotonic() + lease_seconds
 
     def row(run: RunRecord) -> tuple[Any, ...]:
         started_at = run.started_at.timestamp()
@@ -156,7 +156,7 @@ def begin(connection: Connection, runs: Sequence[RunRecord], lease_seconds: floa
             max(now, started_at),
             escape(run.id),
             escape(run.producer),
-            now + lease_seconds,
+            until,
         )
 
     return _insert(connection, _BEGIN, runs, row)
@@ -164,7 +164,7 @@ def begin(connection: Connection, runs: Sequence[RunRecord], lease_seconds: floa
 
 def extend(connection: Connection, appends: Sequence[Append], lease_seconds: float) -> list[bool | None]:
     """Adds events to the logs of runs. Returns whether each was asked to stop, and None for those refused."""
-    until = time.time() + lease_seconds
+    until = time.monotonic() + lease_seconds
     return _insert(connection, _APPEND, appends, lambda append: _added(append, until))
 
 
@@ -172,13 +172,13 @@ def end(
     connection: Connection, appends: Sequence[Append], lease_seconds: float, max_runs: int | None
 ) -> list[bool | None]:
     """Adds the last events and the endings of runs. Returns what `extend` does."""
-    now = time.time()
+    now, until = time.time(), time.monotonic() + lease_seconds
 
     def row(append: Append) -> tuple[Any, ...]:
         ending = append.ending
         assert ending is not None
         return (
-            *_added(append, now + lease_seconds),
+            *_added(append, until),
             escape(append.run.agent_name),
             join(ending.compacted),
             encode_state(ending.state),

@@ -15,11 +15,13 @@ _PARAMETER: Final = re.compile(r":(\w+)")
 # A list of strings that one parameter holds, as a JSON array.
 _STRINGS: Final = re.compile(r"\{strings:(\w+)\}")
 _ESCAPED: Final = re.compile(r"\\(?:(\\)|0|u([0-9a-f]{4}))")
+_LONGEST_LEASE: Final = 3600.0
 _SPELLINGS: Final = {
-    # The time by the database's clock, in seconds since 1970: all workers agree on it.
-    "{now}": (
-        "((julianday('now') - 2440587.5) * 86400.0)",
-        "extract(epoch from clock_timestamp())::double precision",
+    # For how many seconds a run is leased, by a clock on which all workers agree: the database server's, or
+    # the one of the machine's uptime, which the parameter `now` has. A longer lease is of an earlier boot.
+    "{lease}": (
+        f"CASE WHEN lease_until > :now + {_LONGEST_LEASE} THEN -1.0 ELSE lease_until - :now END",
+        "(lease_until - extract(epoch from clock_timestamp())::double precision)",
     ),
     # A transaction of SQLite that writes has the whole file to itself.
     "{lock}": ("", "FOR UPDATE"),
