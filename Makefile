@@ -16,7 +16,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-
 NODE_LOCKS := $(shell find tests bench showcase -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null)
 NODE_MODULES := $(NODE_LOCKS:package-lock.json=node_modules/.installed)
 # Those that need neither Node, nor a browser, nor a server, nor a framework that is slow to start.
-CORE_TESTS := -m "not clients and not browser and not served_zoo and not older_pages and not next_js and not packaging and not extras and not frameworks and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity
+CORE_TESTS := -m "not clients and not browser and not served_zoo and not older_pages and not next_js and not packaging and not extras and not frameworks and not postgres and not redis and not processes and not faults" --ignore tests/providers/crewai --ignore tests/providers/parity --ignore tests/zoo/crews
 # What Starlette does differently before 1.0: see docs/compatibility.md.
 STARLETTE_1_TESTS := tests/app/test_mounting.py::test_a_stream_passes_middleware_and_so_does_the_news_that_the_client_left \
 	tests/app/test_application.py::test_any_origin_is_let_in_without_credentials
@@ -43,7 +43,7 @@ pictures: .venv/.dev $(NODE_MODULES) chromium ## Take the showcase's pictures fo
 
 # CrewAI changes the process that imports it: it patches warnings, and its threads draw random numbers.
 CREWAI_TESTS := tests/providers/crewai tests/providers/parity tests/clients/test_frameworks.py \
-	tests/clients_agui/test_frameworks.py tests/browser/test_crewai.py
+	tests/clients_agui/test_frameworks.py tests/browser/test_crewai.py tests/zoo/crews
 
 .PHONY: test
 test: .venv/.dev $(NODE_MODULES) chromium servers ## Run every test (make test ARGS="-k abort")

@@ -12,5 +12,6 @@ An animal is one file in `animals/`. It is found by its name and has
 - `graph()` and `options`, optional: the graph and the provider's options, where `agent()` returns a provider;
 - `chat_on_a_server`, optional: the chat where the graph is on LangGraph's own server, if that differs.
 
-`test_zoo.py` says what is done with each of them, `laws.py` what must hold.
+`visit.py` says what is done with each of them, `laws.py` what must hold. Those of CrewAI are in
+`crews/animals`: they have a process of their own.
 """

@@ -78,7 +78,7 @@ class Animal:
         )
 
 
-def all_animals() -> list[Animal]:
-    """Returns the animals of all files that can be imported here."""
-    names = sorted(name for _, name, _ in pkgutil.iter_modules(animals.__path__))
-    return [Animal.of(importlib.import_module(f"{animals.__name__}.{name}")) for name in names]
+def all_animals(package: ModuleType = animals) -> list[Animal]:
+    """Returns the animals of all files of a package."""
+    names = sorted(name for _, name, _ in pkgutil.iter_modules(package.__path__))
+    return [Animal.of(importlib.import_module(f"{package.__name__}.{name}")) for name in names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -23,6 +24,7 @@ class Brake:
     """Holds the models of the process after so many chunks, until their run is stopped."""
 
     def __init__(self) -> None:
+        self._released = threading.Event()
         self.release()
 
     def release(self) -> None:
@@ -30,16 +32,27 @@ class Brake:
         self.passed = 0
         self._limit = 0
         self.held = asyncio.Event()
+        self._released.set()
+        self._released = threading.Event()
 
     def hold_after(self, chunks: int) -> None:
         self.release()
         self._limit = chunks
+        self._loop = asyncio.get_running_loop()
 
     async def pass_by(self) -> None:
         self.passed += 1
         if self.passed == self._limit:
             self.held.set()
             await asyncio.Event().wait()
+
+    def pass_by_in_a_thread(self) -> None:
+        """As `pass_by`, for a thread, which nothing can cancel: it is held until the brake is released."""
+        released = self._released
+        self.passed += 1
+        if self.passed == self._limit:
+            self._loop.call_soon_threadsafe(self.held.set)
+            released.wait()
 
 
 brake = Brake()

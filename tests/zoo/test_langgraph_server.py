@@ -17,7 +17,7 @@ from .judge import Judge
 from .laws import Laws
 from .names import ELSEWHERE, graph_name
 from .page import AGENT, CONTRACTS, opened
-from .test_zoo import follow_up
+from .visit import follow_up
 
 pytestmark = [pytest.mark.anyio, pytest.mark.clients, pytest.mark.processes, pytest.mark.served_zoo]
 

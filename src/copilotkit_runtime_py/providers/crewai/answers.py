@@ -19,7 +19,7 @@ class Answer:
 
     Attributes:
         id: the id of the message that it makes.
-        text: its text.
+        text: its text. Beside tool calls this is what was streamed: CrewAI returns only the calls.
         calls: the ids of the tool calls in it.
     """
 
@@ -49,18 +49,22 @@ class Answers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: defaultdict[str, set[str]] = defaultdict(set)
+        self._texts: defaultdict[str, list[str]] = defaultdict(list)
         self._answers: list[Answer] = []
 
     def __call__(self, source: Any, event: Any) -> None:
         """Takes an event."""
         if event.type == "llm_stream_chunk":
-            if event.tool_call is not None and event.tool_call.id:
-                with self._lock:
+            with self._lock:
+                if event.tool_call is None:
+                    self._texts[event.call_id].append(event.chunk)
+                elif event.tool_call.id:
                     self._calls[event.call_id].add(event.tool_call.id)
         elif event.type == "llm_call_completed":
-            text = event.response if isinstance(event.response, str) else ""
             ids = {call.id for call in called_tools(event.response) if call.id is not None}
             with self._lock:
+                streamed = "".join(self._texts.pop(event.call_id, ()))
+                text = event.response if isinstance(event.response, str) else streamed
                 calls = frozenset(self._calls.pop(event.call_id, set()) | ids)
                 self._answers.append(Answer(event.call_id, text, calls))
 

@@ -198,7 +198,10 @@ class RunMapper:
         if event.type == "method_execution_started":
             return self._step(event.method_name, begins=True)
         found: list[Event] = []
-        if source is self._flow and event.type != "method_execution_failed":
+        # The event of the method that a flow resumes in has the state itself and no copy: by now, the methods
+        # after it may have changed it.
+        resumed = event.started_event_id in self._internal
+        if source is self._flow and event.type != "method_execution_failed" and not resumed:
             found += self._added(conversation_of(event.state) or [])
             state = visible_state(event.state)
             if state != self._shown:

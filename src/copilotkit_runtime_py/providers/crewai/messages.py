@@ -187,8 +187,8 @@ def label(messages: list[Any], answers: Iterable[Answer], names: Mapping[str, st
     """Gives an id to every message that a flow has added without one, and frontend tools their own names.
 
     Tool calls, which models return in their vendors' forms, all get OpenAI's. What a chat model answered
-    has the id that it was streamed with; models' answers are matched by their tool calls and texts, in
-    order, each used once.
+    has the id that it was streamed with, and the text that was streamed beside its calls; models' answers are
+    matched by their tool calls and texts, in order, each used once.
 
     Args:
         messages: the flow's messages.
@@ -206,6 +206,7 @@ def label(messages: list[Any], answers: Iterable[Answer], names: Mapping[str, st
         answer = _answer_of(plain, free) if plain.get("role") == "assistant" else None
         if answer is not None:
             free.remove(answer)
+            plain["content"] = plain.get("content") or answer.text
         messages[index] = plain
         plain["id"] = answer.id if answer is not None else plain.get("id") or _new_id(plain)
 

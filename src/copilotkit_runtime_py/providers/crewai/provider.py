@@ -22,6 +22,7 @@ from ...context import RequestContext
 from ...errors import AgentError
 from ..base import AgentSnapshot, Provider
 from .console import keep_quiet
+from .conversation import merged
 from .crew import crew_inputs, prepare_crew
 from .current import CurrentRun, tools_of
 from .execution import Execution, label_messages
@@ -138,6 +139,7 @@ class CrewAIProvider(Provider):
             known = conversation_of(flow.state)
             conversation = [*(known or ()), *(m for m in sent if known is None or _is_new_word(m, known))]
             write(flow.state, inputs_for(flow.state, input, conversation))
+            shown = merged(conversation, sent)
             work: Callable[[], Awaitable[Any]] = partial(flow.resume_async, answer)
         else:
             if has_answer(input) and not _ends_with_news(input):
@@ -146,14 +148,14 @@ class CrewAIProvider(Provider):
                 )
             if pending is not None:
                 await asyncio.to_thread(pending.persistence.clear_pending_feedback, key)
-            conversation = joined(sent, await _remembered(flow, key))
+            shown = conversation = joined(sent, await _remembered(flow, key))
             method = None
             inputs = {**inputs_for(flow.state, input, conversation), "id": key}
             work = partial(flow.kickoff_async, inputs=inputs)
         flow.stream = flow.suppress_flow_events = False
         memory.confine(flow)
         label_messages(flow, run)
-        return _Plan(work, RunMapper(input, flow, conversation, run.internal, method))
+        return _Plan(work, RunMapper(input, flow, shown, run.internal, method))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""One animal each: see `tests.zoo`."""

@@ -1,0 +1,3 @@
+from tests.providers.crewai.conftest import storage
+
+__all__ = ["storage"]
