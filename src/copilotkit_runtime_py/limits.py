@@ -128,3 +128,11 @@ def _check(name: str, value: object, types: tuple[type, ...]) -> None:
     most = _MOST_SECONDS if in_seconds else _LARGEST
     if not (math.isfinite(value) and 0 <= value <= most):
         raise ValueError(f"The limit '{name}' must be between 0 and {most}, not {value!r}.")
+
+
+def size_text(size: int) -> str:
+    """Returns a number of bytes for a message: in MiB or KiB if it is a whole number of them."""
+    for unit, name in ((1024 * 1024, "MiB"), (1024, "KiB")):
+        if size % unit == 0:
+            return f"{size // unit} {name}"
+    return f"{size} bytes"

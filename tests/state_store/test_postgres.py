@@ -84,8 +84,8 @@ async def test_every_method_tells_that_the_server_is_gone_and_serves_when_it_is_
 
         assert not (await store.append(run, 0, [b"1"])).stop_requested
         assert [list(kept.events) for kept in await store.read_runs("ann", "t")] == [[b"1"]]
-    told = [entry.message for entry in caplog.records if entry.name.endswith("database")]
-    assert [message.partition(":")[0] for message in told] == [
+    logged = [entry.message for entry in caplog.records if entry.name.endswith("outage_log")]
+    assert [message.partition(":")[0] for message in logged] == [
         "the state store cannot be reached",
         "the state store can be used again",
     ]

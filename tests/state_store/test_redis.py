@@ -395,7 +395,9 @@ async def test_the_log_says_why_the_server_fails_and_says_it_once(
         for _ in range(2):
             with pytest.raises(StoreUnavailableError):
                 await store.list_threads("ann")
-    assert caplog.messages == ["Redis fails: AuthenticationError Authentication required."]
+    assert caplog.messages == [
+        "the state store cannot be reached: AuthenticationError Authentication required."
+    ]
 
 
 async def test_a_connection_may_be_encrypted(redis_url: str, tmp_path: Path) -> None:

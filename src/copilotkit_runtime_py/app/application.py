@@ -23,7 +23,7 @@ from .access_log import AccessLog
 from .cors import add_cors
 from .endpoint import create_router
 from .graceful_stop import drain_on_signal
-from .health import StoreCheck, create_health_router
+from .health import StoreCheck, health_router
 from .hosts import LoopbackHosts
 from .settings import Settings, SettingsError, demo_agent, find_config
 
@@ -49,6 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
         development=settings.development,
     )
 
+    store = StoreCheck(runtime)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if not agents:
@@ -56,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
                 "No agent is registered. Set COPILOTKIT_AGENTS=NAME=TARGET or add a langgraph.json."
             )
         # The log says at once if the store cannot be used. A slow one does not hold up the start.
-        check = asyncio.create_task(StoreCheck(runtime).answers(), name="first use of the store")
+        check = asyncio.create_task(store.answers(), name="first use of the store")
         with drain_on_signal(runtime, settings.drain_seconds, delay=settings.drain_delay):
             yield
         check.cancel()
@@ -68,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_cors(app, settings.cors or ())
     app.add_middleware(LoopbackHosts, allowed=settings.allowed_hosts)
     app.add_middleware(AccessLog)
-    app.include_router(create_health_router(runtime))
+    app.include_router(health_router(runtime, store))
     app.include_router(
         create_router(runtime, path=settings.endpoint, allow_local_pages=settings.cors is None)
     )

@@ -30,8 +30,12 @@ def create_health_router(runtime: CopilotRuntime) -> APIRouter:
     Args:
         runtime: the runtime.
     """
+    return health_router(runtime, StoreCheck(runtime))
+
+
+def health_router(runtime: CopilotRuntime, store: StoreCheck) -> APIRouter:
+    """Returns the routes of `create_health_router`, with a check of the store that others may use, too."""
     router = APIRouter(include_in_schema=False)
-    store = StoreCheck(runtime)
 
     @router.api_route(LIVENESS, methods=_METHODS)
     async def alive() -> Response:
@@ -50,7 +54,7 @@ def create_health_router(runtime: CopilotRuntime) -> APIRouter:
 
 
 class StoreCheck:
-    """Asks the store whether it answers, once for all who want to know at the same time.
+    """Asks the store whether it answers, once for all callers of the same second.
 
     Args:
         runtime: the runtime that has the store.

@@ -11,14 +11,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..limits import Limits
+from ..limits import Limits, size_text
 from ..protocols.form import is_form
 from ..protocols.request_body import RequestBody
 from ..protocols.responses import json_response
 
 # No body is longer than a number of so many digits says.
 _MAX_DIGITS: Final = 18
-_MEBIBYTE: Final = 1024 * 1024
 # What remains of a body that is too large is dropped for so long, and up to so many times the limit.
 _LINGER_SECONDS: Final = 10.0
 _LINGER_FACTOR: Final = 4
@@ -87,8 +86,8 @@ async def read_body(request: Request, limits: Limits) -> RequestBody:
         ClientDisconnect: the client left.
     """
     limit = limits.request_bytes
-    size = f"{limit // _MEBIBYTE} MiB" if limit % _MEBIBYTE == 0 else f"{limit} bytes"
-    message = f"The request exceeds {size}. The server's --max-body (Limits.request_bytes) sets this limit."
+    setting = "--max-body (Limits.request_bytes)"
+    message = f"The request exceeds {size_text(limit)}. The server's {setting} sets this limit."
     data = bytearray()
     async for chunk in bounded_body(request, limit, limits.request_seconds, message):
         data += chunk

@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from ..agui.events import decode, encode
 from ..errors import AttachmentRefusedError
-from ..limits import Limits
+from ..limits import Limits, size_text
 from ..state_store.attachments import (
     PART_BYTES,
     AttachmentQuota,
@@ -23,9 +23,6 @@ from ..state_store.attachments import (
 from ..state_store.base import AgentState, RunLog, StateStore
 from .links import MARK, Link, Signer, holds_link
 from .media_types import HEAD_BYTES, media_type_of
-
-_KIBIBYTE: Final = 1024
-_MEBIBYTE: Final = 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +180,5 @@ class Attachments:
 
 def too_large(limits: Limits) -> str:
     """Returns the message for a file that is too large."""
-    size = limits.attachment_bytes
-    shown = f"{size // _KIBIBYTE} KiB" if size % _KIBIBYTE == 0 else f"{size} bytes"
-    if size % _MEBIBYTE == 0:
-        shown = f"{size // _MEBIBYTE} MiB"
     setting = "--limit attachment_bytes=N (Limits.attachment_bytes)"
-    return f"The file exceeds {shown}. The server's {setting} sets this."
+    return f"The file exceeds {size_text(limits.attachment_bytes)}. The server's {setting} sets this."

@@ -104,9 +104,9 @@ def _on_thread(event: Event, thread_id: str) -> Event:
 
 
 def _events_of(log: RunLog) -> list[Event]:
-    told = expanded(log.events) if log.compacted else list(map(events.decode, log.events))
+    emitted = expanded(log.events) if log.compacted else list(map(events.decode, log.events))
     # Readers get this event where the store fails; it is not the agent's.
-    return [event for event in told if (event["type"], event.get("name")) != ("CUSTOM", UNSAVED)]
+    return [event for event in emitted if (event["type"], event.get("name")) != ("CUSTOM", UNSAVED)]
 
 
 def _redacted(log: Iterable[Event]) -> list[Event]:

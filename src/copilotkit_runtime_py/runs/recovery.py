@@ -83,15 +83,15 @@ async def _lost(store: StateStore, owner: str, thread_id: str) -> RunLog | None:
 
 def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEnding]:
     """Returns the events that bring a log to its end, as JSON, and what the run leaves then."""
-    told = [events.decode(data) for data in log.events]
+    emitted = [events.decode(data) for data in log.events]
     closing = closing_events(
-        told,
+        emitted,
         EventSequence(log.run.thread_id, log.run.id, strict_stream=False),
         events.run_error(_MESSAGE, events.INTERRUPTED),
         {"status": "error", "reason": "missing_terminal_event", "message": _MESSAGE},
     )
-    messages, state = _before(told, known)
-    return [events.encode(event) for event in closing], ending_of([*told, *closing], messages, state)
+    messages, state = _before(emitted, known)
+    return [events.encode(event) for event in closing], ending_of([*emitted, *closing], messages, state)
 
 
 def closing_events(
@@ -117,9 +117,9 @@ def closing_events(
     return [*closing, sequence.terminal]
 
 
-def _before(told: list[Event], known: AgentState | None) -> tuple[list[dict[str, Any]], Any]:
+def _before(emitted: list[Event], known: AgentState | None) -> tuple[list[dict[str, Any]], Any]:
     """Returns the conversation and the state with which the run began."""
-    input = (told[0].get("input") if told else None) or {}
+    input = (emitted[0].get("input") if emitted else None) or {}
     messages = list(known.messages) if known is not None else []
     ids = {message["id"] for message in messages}
     messages += [message for message in input.get("messages", ()) if message["id"] not in ids]

@@ -42,6 +42,7 @@ from .base import (
 )
 from .codec import decode_state, encode_state, join
 from .group_commit import GroupCommit
+from .outage_log import OutageLog
 from .redis_codec import (
     attachment_of,
     bounds_of,
@@ -137,7 +138,7 @@ class RedisStateStore:
         self._produced: dict[str, tuple[RunRecord, str]] = {}
         self._server = ""
         self._checked = False
-        self._failing = False
+        self._outages = OutageLog()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(prefix={self._prefix!r})"
@@ -420,7 +421,7 @@ class RedisStateStore:
         except (RedisError, OSError) as error:
             raise self._outage(_cause(error)) from error
         if not all(isinstance(answer, Exception) for answer in answers):
-            self._failing = False
+            self._outages.answered()
         return answers
 
     async def _execute(self, calls: Sequence[tuple[str, str, Sequence[Any]]]) -> list[Any]:
@@ -433,22 +434,15 @@ class RedisStateStore:
         return await pipeline.execute(raise_on_error=False)
 
     def _outage(self, cause: str) -> StoreUnavailableError:
-        if not self._failing:
-            # Callers show no cause.
-            logger.warning("Redis fails: %s", cause)
-        self._failing = True
         self._checked = False  # it may be another server, or one without its data, when it is back
-        return StoreUnavailableError()
+        return self._outages.unreachable(cause)
 
     def _wrong_version(self, version: bytes) -> StoreUnusableError:
         error = StoreUnusableError(
             f"The Redis store has layout {version.decode(errors='replace')}, and this version of "
             f"copilotkit-runtime-py knows layout {_VERSION}. Please update it, or choose another prefix."
         )
-        if not self._failing:
-            logger.error("the state store cannot be used: %s (error id %s)", error, error.error_id)
-        self._failing = True
-        return error
+        return self._outages.unusable(error)
 
     async def _check_version(self) -> None:
         version: Any = await self._client.get(f"{self._prefix}:version")

@@ -1,4 +1,4 @@
-"""What the store asks of a database, and how errors of one that cannot be reached are reported."""
+"""The interface of a database that the store uses, and the errors of one that cannot be reached."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Final, ParamSpec, Protocol, TypeVar
 
 from ...errors import CopilotKitError, InvalidRequestError, StoreUnavailableError, StoreUnusableError
-from ...logs.records import get_logger
 from ..base import Append, AppendResult, RunRecord, Signal
+from ..outage_log import OutageLog
 from .statement import Steps
-
-logger = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,7 +58,7 @@ class Database(Protocol):
 
 
 class Outages:
-    """Logs when a database goes out of reach, and when it is back.
+    """Turns the errors of a database that cannot be reached into those of the store, and logs outages.
 
     Args:
         driver_error: the base class of the driver's errors.
@@ -70,11 +68,11 @@ class Outages:
     def __init__(self, driver_error: type[Exception], is_outage: Callable[[BaseException], bool]) -> None:
         self._driver_error = driver_error
         self._is_outage = is_outage
-        self._out = False
+        self._log = OutageLog()
 
     @contextmanager
     def noticed(self) -> Iterator[None]:
-        """Within the context, outages are `StoreUnavailableError`s; errors of programming stay what they are.
+        """Turns outages within the context into `StoreUnavailableError`; other errors stay as they are.
 
         Raises:
             StoreUnavailableError: the database cannot be reached.
@@ -90,13 +88,13 @@ class Outages:
             if reported is error:
                 raise
             raise reported from error
-        self._over()
+        self._log.answered()
 
     def reported_all(self, results: Sequence[T | Exception]) -> list[T | Exception]:
         """Returns results with the errors that callers get."""
         reported = [self._reported(result) if isinstance(result, Exception) else result for result in results]
         if not any(isinstance(result, StoreUnavailableError) for result in reported):
-            self._over()
+            self._log.answered()
         return reported
 
     def _reported(self, error: Exception) -> Exception:
@@ -106,20 +104,7 @@ class Outages:
             if not self._is_outage(error):
                 return error
         elif isinstance(error, StoreUnusableError):
-            if not self._out:
-                self._out = True
-                logger.error("the state store cannot be used: %s (error id %s)", error, error.error_id)
-            return error
+            return self._log.unusable(error)
         elif not isinstance(error, TimeoutError | OSError):
             return error
-        if not self._out:
-            self._out = True
-            logger.warning(
-                "the state store cannot be reached: %s", " ".join(str(error).split()) or repr(error)
-            )
-        return StoreUnavailableError()
-
-    def _over(self) -> None:
-        if self._out:
-            self._out = False
-            logger.warning("the state store can be used again")
+        return self._log.unreachable(str(error).strip() or repr(error))
