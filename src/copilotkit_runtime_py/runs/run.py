@@ -197,7 +197,7 @@ class Run(EventLog):
         self.status, self.error = RunStatus.FAILED, error
         known = len(stored) > self.shown
         self.cut(self.shown)
-        for entry in stored[self.shown : -1] if known else ():
+        for entry in stored[self.shown : -1]:  # none if it is not known
             self.add(entry)
         self._terminal = stored[-1] if known else Entry.aside(events.run_error(error.message, error.code))
         self._cancel_agent()
@@ -219,7 +219,7 @@ class Run(EventLog):
 
     async def ends_within(self, seconds: float) -> bool:
         """Waits that long for the end, at most, and returns whether it came."""
-        if seconds > 0 and not self.ended:
+        if not self.ended:
             await asyncio.wait({self._task}, timeout=seconds)
         return self.ended
 
