@@ -1,4 +1,4 @@
-"""How long to wait before something that failed is tried again."""
+"""Exponential back-off."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def pause_after(failures: int, *, first: float, longest: float) -> float:
         first: the pause after the first failure.
         longest: the longest pause.
     """
-    # The exponent has a bound, for an outage may be long.
+    # The exponent has a bound: during a long outage it would overflow.
     return min(first * 2.0 ** min(failures, 10), longest)

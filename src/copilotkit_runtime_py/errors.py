@@ -14,8 +14,8 @@ CopilotKitError                 has a code, a status and a message that a client
 ├── RunLostError                the run is over, or another worker has it
 │   └── RunDataLostError        the store has lost the data of a run in progress
 ├── StoreUnavailableError       the state store cannot be reached
-│   └── StoreUnusableError      what the operator has to mend in the store
-├── ShuttingDownError           the server is about to end
+│   └── StoreUnusableError      the operator has to fix something in the store
+├── ShuttingDownError           the server is shutting down
 ├── RateLimitError              the caller, or all together, ask for too much at once
 ├── AgentError                  the agent failed, and its message is meant for the client
 │   └── ProtocolViolationError  the agent's event stream breaks AG-UI's rules
@@ -36,7 +36,7 @@ logger = get_logger(__name__)
 
 TROUBLESHOOTING_URL = "https://docs.copilotkit.ai/coagents/troubleshooting/common-issues"
 
-# The end of a run in progress is not known.
+# A run in progress, whose end is not known yet.
 _RETRY_AFTER: Final = 5
 
 
@@ -71,7 +71,7 @@ class CopilotKitError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What an HTTP answer says of the error in its headers."""
+        """The headers that describe the error in an HTTP response."""
         return {}
 
     def extensions(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class AgentNotFoundError(CopilotKitError):
 
 
 class AuthenticationError(CopilotKitError):
-    """The application refuses the caller: it does not know them (401), or they may not come in (403)."""
+    """The application refuses the caller: it does not know them (401), or they have no access (403)."""
 
     code = "AUTHENTICATION_ERROR"
     visibility = "banner"
@@ -199,7 +199,7 @@ class RunLostError(CopilotKitError):
 
 
 class RunDataLostError(RunLostError):
-    """The store has lost a run in progress, as a server does that restarts without its data."""
+    """The store has lost a run in progress, as when its server restarts without its data."""
 
 
 class StoreUnavailableError(CopilotKitError):
@@ -213,7 +213,7 @@ class StoreUnavailableError(CopilotKitError):
 
 
 class StoreUnusableError(StoreUnavailableError):
-    """The store cannot be used until the operator mends something, such as tables of a newer release.
+    """The store cannot be used until the operator fixes something, such as tables of a newer release.
 
     The exception's text is the reason, for the log and the command line. Clients read an error id only.
 
@@ -233,7 +233,7 @@ class StoreUnusableError(StoreUnavailableError):
 
 
 class ShuttingDownError(CopilotKitError):
-    """The server is about to end."""
+    """The server is shutting down."""
 
     code = "SHUTTING_DOWN"
     status_code = 503
@@ -246,7 +246,7 @@ class RateLimitError(CopilotKitError):
     """The caller, or all together, ask for too much at once.
 
     Attributes:
-        retry_after: after how many seconds asking again may help.
+        retry_after: the number of seconds after which a retry may succeed.
     """
 
     code = "RATE_LIMITED"
@@ -306,7 +306,7 @@ class InternalError(CopilotKitError):
 
 
 def masked(error: BaseException, subject: str, *, development: bool = False) -> CopilotKitError:
-    """Returns what a client may see of an error. Anything unexpected is logged under the id that it names.
+    """Returns the error that a client may see. An unexpected one is logged under the id in its message.
 
     Args:
         error: the error.

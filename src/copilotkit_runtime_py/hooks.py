@@ -54,7 +54,7 @@ class AfterRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopGeneration:
-    """A run was stopped, by its client or by a request to stop it. Sent once per run.
+    """A run was stopped. Sent once per run.
 
     Attributes:
         request: what the run was asked.

@@ -23,20 +23,20 @@ class Limits:
     Attributes:
         request_bytes: the largest request body. CopilotKit's chat attaches files of up to 20 MiB, and sends
             all of a conversation with each message, in base64.
-        request_seconds: how long a client may take to send a request's body.
+        request_seconds: the time a client has to send a request's body.
         json_values: the most values that a request's JSON may have, and JSON in its strings.
         json_depth: how deep a request's JSON may be nested, and JSON in its strings.
         id_characters: the longest name, or id of a thread, a run or an agent.
         message_id_characters: the longest id of a message, a tool call or an interrupt. Such ids come from
-            models, and some hold a signature of what the model thought.
+            models, and some contain a signature of the model's reasoning.
         attachment_bytes: the largest file that a page may upload.
         attachments_per_owner: how many files one owner may have stored, or None for no bound. This and the
             next one bind the anonymous user, too.
         attachment_bytes_per_owner: how many bytes the files of one owner may have, or None for no bound.
-        attachment_seconds: how long a link to a file is valid at least, and how long a file is stored that no
-            message brings.
-        messages_per_request: the most messages that a request may bring.
-        tools_per_request: the most frontend tools that a request may bring.
+        attachment_seconds: the minimum time for which a link to a file is valid, and the time for which a
+            file is stored that no message refers to.
+        messages_per_request: the most messages that a request may contain.
+        tools_per_request: the most frontend tools that a request may contain.
         query_tokens: the most tokens that a GraphQL document may have, and as many comments; no longer than
             32 characters for each.
         query_depth: how deep its selections may be nested. This and what follows is counted with every
@@ -50,7 +50,7 @@ class Limits:
             anonymous user.
         tokens_per_minute_per_owner: how many tokens models may use in the runs of one owner, or None for no
             bound. As many may be used at once after a pause. Models report them when they have answered, so
-            a run that exceeds the bound goes on, and the next one is refused until the time has come.
+            a run that exceeds the bound continues, and further ones are refused for a while.
         runs_per_owner: the most runs that one owner may have in progress, or None for no bound.
         runs_per_process: the most runs that may be in progress, or None for no bound.
         events_per_run: the most events that one run may emit.
@@ -58,19 +58,18 @@ class Limits:
         patch_operations_per_run: the most operations that the patches of states and activities of one run may
             have. One patch has 10,000 at most.
         live_log_bytes: about how much memory the logs of runs in progress may take in one process. Beyond it,
-            events that the store has are read back from there for readers that need them. Where they are not
-            stored, as in a `MemoryStateStore` or while the store fails, the runs that hold most end with an
-            error.
+            events that are in the store are read back from it. Where they are not stored, as with a
+            `MemoryStateStore` or while the store fails, the largest runs end with an error.
         run_seconds: the longest time that a run may take, or None for no bound.
         idle_seconds: the longest time that an agent may stay silent, or None for no bound.
-        reader_seconds: how long a client may read nothing of what is sent to it before it is left. The run
-            goes on, and the client can come back.
-        busy_seconds: how long a request for a busy thread waits before it is refused. A page that leaves and
-            comes back may be faster than the news that it left.
-        store_seconds: how long a run waits for the store before it goes on without, and keeps trying.
+        reader_seconds: how long a client may stop reading before its connection is closed. The run continues,
+            and the client can reconnect.
+        busy_seconds: how long a request for a busy thread waits before it is refused. A page that is loaded
+            again may send its request before the server notices that it left.
+        store_seconds: how long a run waits for the store before it continues without it, and retries.
         action_seconds: the longest time that a call of a backend action may take, or None for no bound.
-        action_rounds: how often within one run an agent may go on with the results of backend actions.
-        cancel_seconds: how long a stopped agent may take to let go before its thread is freed without it.
+        action_rounds: how many times in one run an agent may continue with the results of backend actions.
+        cancel_seconds: how long a stopped agent may take to end before its thread is released anyway.
     """
 
     request_bytes: int = 32 * 1024 * 1024

@@ -164,16 +164,16 @@ class CopilotRuntime:
         self._stop_announced = False
 
     def agents_for(self, context: RequestContext) -> AvailableAgents:
-        """Returns the agents that the caller of a request may use; `authorize` is asked about each once."""
+        """Returns the agents that the caller may use. `authorize` is called once for each."""
         return self._directory.for_caller(context)
 
     async def start(self, agent_name: str | None, input: RunAgentInput, context: RequestContext) -> Run:
-        """Starts a run of an agent on `input.thread_id`. The run goes on whether or not anyone reads it.
+        """Starts a run of an agent on `input.thread_id`. It continues whether or not anyone reads it.
 
         Args:
             agent_name: the agent; None asks for the default one.
             input: what the agent gets. Readers see it, too, but for the server's own properties.
-            context: who asks.
+            context: the caller.
 
         Raises:
             AgentNotFoundError: the caller has no agent of that name.
@@ -195,7 +195,7 @@ class CopilotRuntime:
         return await self.start_run(RunRequest(agent=agent, input=RunInput.of(input), context=context))
 
     async def start_run(self, request: RunRequest) -> Run:
-        """Starts a run. It goes on whether or not anyone reads it.
+        """Starts a run. It continues whether or not anyone reads it.
 
         Raises:
             ThreadBusyError: the thread has a run in progress that is not about to stop.
@@ -247,7 +247,7 @@ class CopilotRuntime:
 
     @contextmanager
     def _admitted(self, request: RunRequest) -> Iterator[Slot]:
-        """Takes a slot for the run of a request, to which log records belong in the block."""
+        """Reserves a slot for a run, and adds its request to log records within the block."""
         request.check_size(self.limits)
         with (
             scope(
@@ -312,7 +312,7 @@ class CopilotRuntime:
         return self._stop_announced or self._capacity.closing
 
     def announce_stop(self) -> None:
-        """Has `/readyz` say that the process is about to stop. Runs are still taken."""
+        """Makes `/readyz` report that the process is about to stop. Runs are still accepted."""
         self._stop_announced = True
 
     def observe(self, observer: Callable[[Run], None]) -> Callable[[], None]:
@@ -331,14 +331,14 @@ class CopilotRuntime:
         *,
         since: int = 1,
     ) -> ThreadView:
-        """Returns what a reader needs to see a thread from a run on, and to follow the run in progress.
+        """Returns a thread from a given run on, for a reader that then follows the run in progress.
 
-        Where the log begins later, or there is none, the agent's own memory stands in for it.
+        Where the log begins later or is missing, the agent's own memory stands in for it.
 
         Args:
-            agent: the agent whose memory that would be, or its name; None stands for the default one.
+            agent: the agent with that memory, or its name; None is the default one.
             thread_id: the thread.
-            context: who reads. To others than its owner, a thread is empty.
+            context: the reader. Only the owner of a thread sees what it contains.
             since: the number of the first run to read among the runs of its thread.
 
         Raises:
@@ -369,20 +369,20 @@ class CopilotRuntime:
         return agent if isinstance(agent, ResolvedAgent) else await self.agents_for(context).resolve(agent)
 
     async def last_agent(self, thread_id: str, context: RequestContext) -> str | None:
-        """Returns the name of the agent that ran on the thread last, or None if there is no such thread."""
+        """Returns the name of the agent that last ran on the thread, or None if there is no such thread."""
         last = await self._locks.last(context.owner, thread_id)
         return last.run.agent_name if last is not None else None
 
     async def delete_thread(self, thread_id: str, context: RequestContext) -> None:
-        """Stops the thread's runs, and deletes the thread, and what agents remember of it.
+        """Stops the thread's runs, then deletes the thread and what agents remember of it.
 
-        An agent that fails to forget the thread does not keep it: the failure is logged.
+        The thread is deleted even if an agent fails to forget it: the failure is logged.
 
         Raises:
             ThreadNotFoundError: the owner has no such thread.
             StoreUnavailableError: the store cannot be reached.
         """
-        await self.state_store.update_thread(context.owner, thread_id)  # for its errors alone
+        await self.state_store.update_thread(context.owner, thread_id)  # raises if there is no such thread
         if self._locks.here(context.owner, thread_id) is None:
             await self._locks.stop_elsewhere(context.owner, thread_id)
         # An agent that still runs would remember the thread again.
@@ -395,11 +395,11 @@ class CopilotRuntime:
         await self.state_store.delete_thread(context.owner, thread_id)
 
     async def stop(self, thread_id: str, context: RequestContext, *, run_id: str | None = None) -> bool:
-        """Asks the thread's runs to stop, on whichever worker. Returns whether there was one to stop.
+        """Asks the thread's runs to stop, on any worker. Returns whether there was one to stop.
 
         Args:
             thread_id: the thread.
-            context: who asks. Another owner's thread has no run for them.
+            context: the caller. They cannot stop runs of another owner.
             run_id: stop only the runs of this id.
 
         Raises:
@@ -419,7 +419,7 @@ class CopilotRuntime:
         return run if run is not None and run.is_active else None
 
     async def is_running(self, thread_id: str, context: RequestContext) -> bool:
-        """Whether the thread has a run in progress, on whichever worker.
+        """Whether the thread has a run in progress, on any worker.
 
         Raises:
             StoreUnavailableError: the store cannot be reached, and the run is not in this process.
@@ -432,8 +432,8 @@ class CopilotRuntime:
     async def drain(self, seconds: float) -> None:
         """Refuses new runs from now on, and waits for the end of those in progress.
 
-        Runs that are not over by then, and the reading of other workers' runs, end with an error that says
-        so. No response is open afterwards.
+        Runs that are still in progress then end with an error, as do streams of other workers' runs. No
+        response is open afterwards.
 
         Args:
             seconds: how long to wait.
@@ -461,7 +461,7 @@ class CopilotRuntime:
             await provider.abandon(run.thread_id, context)
 
     def masked(self, error: BaseException) -> CopilotKitError:
-        """Returns what a client may see of an error; anything unexpected is logged under an id."""
+        """Returns the error that a client may see. An unexpected error is logged under an id."""
         return masked(error, "a request", development=self.development)
 
     async def report(self, error: RequestFailed) -> None:

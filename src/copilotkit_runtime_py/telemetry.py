@@ -2,7 +2,7 @@
 
 They go where the application's OpenTelemetry providers send them, and nowhere without one. Spans name agents,
 tools and ids; they hold no message, no argument, no text of an exception and no header. Nothing here is
-called for single events: a run is counted when it is over.
+called for single events: a run is counted when it ends.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _NAME: Final = "copilotkit_runtime_py"
 _request: ContextVar[Span | None] = ContextVar("copilotkit_runtime_py_request_span", default=None)
 # Ids are the client's choice.
 _LONGEST_ID: Final = 200
-# The codes that the runtime itself gives to an agent's failure; those of agents are beyond counting.
+# The codes that the runtime itself gives to an agent's failure. Codes of agents would make too many series.
 _AGENT_CODES: Final = frozenset({"INCOMPLETE_STREAM", "LIMIT_EXCEEDED", "TIMEOUT"})
 
-# OpenTelemetry's own boundaries are meant for milliseconds.
+# OpenTelemetry's default boundaries are meant for milliseconds.
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _COUNTS: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 10_000, 100_000, 1_000_000)
 
@@ -77,7 +77,7 @@ if INSTALLED:
     _append_seconds: Final = _meter.create_histogram(
         "copilotkit.store.append",
         unit="s",
-        description="How long the store takes to keep a batch of events.",
+        description="How long the store takes to write a batch of events.",
         explicit_bucket_boundaries_advisory=_SECONDS,
     )
 
@@ -86,12 +86,12 @@ if INSTALLED:
 def request_span(method: str, route: str, headers: list[tuple[bytes, bytes]]) -> Iterator[None]:
     """A span around a request, to the end of its answer.
 
-    It goes on with the trace of the server's own instrumentation, which newer FastAPIs have built in, or else
+    It continues the trace of the server's own instrumentation, which newer FastAPIs have built in, or else
     with that of the caller.
 
     Args:
         method: the HTTP method.
-        route: the path at which the router is.
+        route: the path of the router.
         headers: the request's, as ASGI has them.
     """
     # Without a tracer provider, a trace that a caller sends is still passed on to agents.
@@ -155,7 +155,7 @@ def annotate(**attributes: str | int) -> None:
 
 
 def answered(status_code: int) -> None:
-    """Tells the status of the answer to the request."""
+    """Records the status of the response on the span of the request."""
     span = _request.get()
     if span is not None:
         span.set_attribute("http.response.status_code", status_code)
@@ -182,7 +182,7 @@ def failed(error: BaseException, agent_name: str | None = None) -> None:
 
 
 def code_of(error: BaseException) -> str:
-    """Returns one of few codes for an error."""
+    """Returns the code under which an error is counted: one of a small, fixed set."""
     if isinstance(error, AgentError):
         return error.agent_code if error.agent_code in _AGENT_CODES else "AGENT_ERROR"
     if isinstance(error, CopilotKitError) and not isinstance(error, InternalError):
@@ -192,7 +192,7 @@ def code_of(error: BaseException) -> str:
 
 @contextmanager
 def append_timed() -> Iterator[None]:
-    """Measures how long the store takes to keep a batch of events."""
+    """Measures how long the store takes to write a batch of events."""
     began = time.monotonic()
     try:
         yield
@@ -231,7 +231,7 @@ class RunTrace:
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """Has the tasks that are made in the block belong to the run's span."""
+        """Makes the run's span the current one for tasks that the block creates."""
         if self._span is None:
             yield
             return

@@ -1,4 +1,4 @@
-"""Turning speech into text: what a team plugs in for a frontend's microphone button."""
+"""Speech to text, for a frontend's microphone button."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Recording:
 
     Attributes:
         data: the audio file.
-        filename: what the frontend calls it, without directories.
+        filename: the frontend's name for it, without directories.
         media_type: such as `audio/webm;codecs=opus`.
     """
 
@@ -29,7 +29,7 @@ class TranscriptionService(Protocol):
         """Returns what is said in a recording.
 
         Raises:
-            TranscriptionError: the client learns what the matter is. Any other exception says nothing.
+            TranscriptionError: the client gets the problem. Any other exception is masked.
         """
 
 
@@ -51,7 +51,7 @@ class TranscriptionError(Exception):
     """A recording was not transcribed.
 
     Attributes:
-        problem: what the matter is.
+        problem: the kind of failure.
         message: the text for the user.
     """
 

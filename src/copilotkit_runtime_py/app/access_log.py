@@ -1,4 +1,4 @@
-"""The access log of the command line's servers: one record for each answer."""
+"""The access log of the command line's servers: one record for each response."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .health import LIVENESS, READINESS
 
 logger = get_logger("copilotkit_runtime_py.access")
 
-# Orchestrators ask these every few seconds.
+# Orchestrators request these every few seconds.
 _PROBES: Final = (LIVENESS, READINESS)
 
 
 class AccessLog:
-    """ASGI middleware that logs each request when its answer is over.
+    """ASGI middleware that logs each request when its response is complete.
 
     The record's `http` attribute holds method, path, status, duration in milliseconds and client; the path is
     logged without its query string, which may hold credentials. Probes are logged if they fail.

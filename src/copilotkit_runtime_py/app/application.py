@@ -33,7 +33,7 @@ logger = get_logger(__name__)
 def create_app(settings: Settings) -> FastAPI:
     """Builds the application: agents, endpoint, CORS, health, and a redirect from `/` to the endpoint.
 
-    What comes in over loopback has to be addressed to this machine; see `LoopbackHosts`.
+    Requests over loopback have to be addressed to this machine; see `LoopbackHosts`.
 
     Raises:
         SettingsError: two agents share a name.
@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
             logger.warning(
                 "No agent is registered. Set COPILOTKIT_AGENTS=NAME=TARGET or add a langgraph.json."
             )
-        # The log says at once if the store cannot be used. A slow one does not hold up the start.
+        # Logs at once if the store cannot be used. A slow store does not delay the start.
         check = asyncio.create_task(store.answers(), name="first use of the store")
         with drain_on_signal(runtime, settings.drain_seconds, delay=settings.drain_delay):
             yield
@@ -84,11 +84,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def retention_of(settings: Settings) -> Retention | None:
-    """Returns how much the store keeps, or None where the settings do not say."""
+    """Returns how much is stored, or None if the settings do not say."""
     days, threads, megabytes = settings.keep_days, settings.keep_threads, settings.keep_megabytes
     if days is threads is megabytes is None:
         return None
-    # What is not named stays bounded in memory.
+    # In memory, what the settings do not name keeps its default bound.
     default = MEMORY_RETENTION if settings.store == MEMORY else Retention()
     return dataclasses.replace(
         default,

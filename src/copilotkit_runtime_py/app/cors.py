@@ -1,4 +1,4 @@
-"""Which pages of other origins may call the endpoint (CORS).
+"""CORS: decides which pages of other origins may call the endpoint.
 
 Without any setting, a page that was loaded from this machine may call a server on this machine: the
 development servers of Vite, Next.js and others are origins of their own, on any port.
@@ -23,10 +23,10 @@ from .settings import ANY_ORIGIN, LOCALHOST
 
 VERSION_HEADER: Final = "x-copilotkit-runtime-version"
 
-# What a browser sends as the origin of a page that it loaded from this machine.
+# The origin that a browser sends for a page that it loaded from this machine.
 _LOCAL_ORIGIN: Final = r"https?://(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?"
 _LOCAL: Final = re.compile(_LOCAL_ORIGIN)
-# Each refused origin is logged once, and no more than so many.
+# Each refused origin is logged once, up to this many.
 _LOGGED_ORIGINS: Final = 20
 
 logger = get_logger(__name__)
@@ -59,12 +59,12 @@ class RefusedOrigins:
 
 
 def is_preflight(headers: Headers) -> bool:
-    """Whether an OPTIONS request is a browser's question on behalf of a page of another origin."""
+    """Whether an OPTIONS request is a browser's preflight for a page of another origin."""
     return "origin" in headers and "access-control-request-method" in headers
 
 
 def is_local_page(scope: Scope) -> bool:
-    """Whether a page of this machine has sent a request to this machine, which answers it itself.
+    """Whether a page of this machine has sent a request to this machine directly.
 
     The page's origin, the address that it asked for, and both ends of the connection are loopback, and no
     proxy has passed the request on. If the application has CORS middleware, it decides instead.

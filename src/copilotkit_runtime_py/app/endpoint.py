@@ -58,16 +58,16 @@ def create_router(
     Args:
         runtime: the runtime. It is the application's to close: `await runtime.aclose()` at shutdown.
         path: where the endpoint is, below the prefix of `include_router`. `/` is the prefix itself.
-        identify: a FastAPI dependency that returns who asks: the user's id, or an object with an `id`. That
-            user alone has to do with the threads of their runs. To refuse a request it raises
-            `HTTPException`, or returns None. Without `identify` all callers are one anonymous user.
-        headers: which request headers are passed on to agents.
-        introspection: whether clients may ask for the GraphQL schema, as the playground does, and errors
-            suggest names of it. Without it, clients on this machine may, and in development all.
-        keep_alive_seconds: how long a stream may be silent, in seconds, before something is sent, so that
-            proxies keep it open. By default 15, and 12 with GraphQL.
+        identify: a FastAPI dependency that returns the user: an id, or an object with an `id`. Only that user
+            can read and change the threads of their runs. To refuse a request, it raises `HTTPException` or
+            returns None. Without `identify`, all callers are one anonymous user.
+        headers: the request headers that are forwarded to agents.
+        introspection: whether clients may query the GraphQL schema, as the playground does, and errors
+            suggest names from it. By default, clients on this machine may; in development, all may.
+        keep_alive_seconds: the longest silence on a stream, in seconds, before a keep-alive is sent, so that
+            proxies keep it open. By default 15, or 12 with GraphQL.
         stop_unread_runs: a run stops when its last reader leaves, as plain AG-UI clients expect. By default
-            it goes on, so that a page that is loaded again finds the rest.
+            it continues, so that a reloaded page gets the rest.
         allow_local_pages: pages that a browser loaded from this machine, such as those of a development
             server, may call the endpoint over loopback, without credentials. If the application that includes
             the router has CORS middleware, that decides instead. Pages of other origins need such middleware.
@@ -85,9 +85,10 @@ def create_router(
 
 
 class _Route(APIRoute):
-    """A route that answers refusals of dependencies, too, in the form of a contract.
+    """A route that also answers refusals by dependencies in the form of the request's contract.
 
-    A subclass for each endpoint has the attributes: FastAPI makes routes anew when a router is included.
+    Each endpoint has a subclass with the attributes, since FastAPI creates routes again when a router is
+    included.
 
     Attributes:
         refuse: makes that answer.
@@ -100,7 +101,7 @@ class _Route(APIRoute):
     allow_local_pages: bool
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # What the request does, and the answer that is sent meanwhile, are of one trace.
+        # Handling the request and sending its response belong to one trace.
         with logs.scope(), telemetry.request_span(scope["method"], self.path, scope["headers"]):
             local = self.allow_local_pages and cors.is_local_page(scope)
             handle = cors.allow_local_pages(super().handle) if local else super().handle
@@ -123,7 +124,7 @@ async def _respond(
             response = await refuse(request, refusal_of(error))
     except BodyError as error:
         response = error.response(request)
-    except ClientDisconnect:  # it left while it was sending, so there is no reader
+    except ClientDisconnect:  # it left while sending, so nobody reads the response
         response = Response(status_code=400)
     if runtime.draining:
         # A proxy that keeps the connection would send its next request to a port that is about to close.
@@ -178,7 +179,7 @@ class _Endpoint:
     def _add_attachments(
         self, router: APIRouter, path: str, identified: Any, upload_route: type[_Route]
     ) -> None:
-        """Adds the routes of files. Who reads one is not identified: an `<img>` sends no headers."""
+        """Adds the routes of files. Downloads identify no user, since an `<img>` sends no headers."""
 
         async def upload(request: Request, user: Any = identified) -> Response:
             return await self._upload(request, user)
@@ -280,7 +281,7 @@ class _Endpoint:
 
 
 async def _nobody() -> None:
-    """Tells no users apart. It is async because FastAPI calls others in threads."""
+    """Identifies no user. It is async because FastAPI calls plain functions in threads."""
 
 
 def _is_page(request: Request) -> bool:
@@ -303,7 +304,7 @@ def _is_below(request: Request) -> bool:
 
 
 def _json(body: RequestBody) -> tuple[Any, Exception | None]:
-    """Returns the body's value, or why it has none."""
+    """Returns the body's JSON value, or the error if it is not JSON."""
     try:
         return body.json(), None
     except (ValueError, InvalidRequestError) as error:
@@ -337,7 +338,7 @@ def _of_neither_contract(error: Exception | None) -> Response:
     """Answers a JSON body of neither contract, in the forms of both.
 
     Args:
-        error: why the body has no value, if it has none.
+        error: the reason why the body is not JSON, if it is not.
     """
     hint = "The body is neither a GraphQL request (a 'query') nor a single-route AG-UI request (a 'method')."
     message = "Missing method field" if error is None else "Invalid JSON payload"

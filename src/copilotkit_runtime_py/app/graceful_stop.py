@@ -26,16 +26,17 @@ _SIGNALS: Final = tuple(
 def drain_on_signal(runtime: CopilotRuntime, seconds: float = 10.0, *, delay: float = 0.0) -> Iterator[None]:
     """Drains a runtime when the process gets a signal to stop: SIGTERM, SIGINT or SIGHUP.
 
-    Use it in the lifespan of an application: a server such as uvicorn ends that only when all answers are
-    over, and the answer of a run is over when the run is. The same signal a second time ends the runs at
-    once; the server gets the first one, and the third and later ones. Outside the main thread, where
-    Python knows no signals, and where the server handles none, this does nothing.
+    Use it in the lifespan of an application: a server such as uvicorn ends the lifespan only when all
+    responses are complete, and the response of a run is complete when the run is. A second signal of the same
+    kind ends the runs at once; the server gets the first, the third and all later ones. Outside the main
+    thread, where Python handles no signals, and where the server handles none, this does nothing.
 
     Args:
         runtime: the runtime.
-        seconds: how long, in seconds, runs may go on.
-        delay: how long, in seconds, the server still takes requests after the first signal. `/readyz` says
-            meanwhile that the process is about to stop, so that a proxy can send new requests elsewhere.
+        seconds: how long, in seconds, runs may continue.
+        delay: how long, in seconds, the server still accepts requests after the first signal. Meanwhile,
+            `/readyz` reports that the process is about to stop, so that a proxy can send new requests
+            elsewhere.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -73,7 +74,7 @@ class _Stop:
                 signal.signal(number, self._handle)
 
     def close(self) -> None:
-        """Gives the signals back."""
+        """Restores the previous signal handlers."""
         for number, handler in self._before.items():
             if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)

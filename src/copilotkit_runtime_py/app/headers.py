@@ -1,4 +1,4 @@
-"""Which request headers an agent may see."""
+"""The policy for request headers that are forwarded to agents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-# Platform and proxy headers say nothing to an agent, and CopilotKit's own carry the cloud key (the default
+# Platform and proxy headers mean nothing to an agent, and CopilotKit's own carry the cloud key (the default
 # list of CopilotRuntime 1.75).
 _DENIED: Final = frozenset(
     {
@@ -33,7 +33,7 @@ _DENIED_PREFIXES: Final = (
     "x-copilotkit-",
 )
 
-# These describe one connection or one body. Sent along with another body, they would break the request.
+# These describe one connection or one body. Sent with another body, they would break the request.
 _HOP_BY_HOP: Final = frozenset(
     {
         "accept",
@@ -55,15 +55,15 @@ _HOP_BY_HOP: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderPolicy:
-    """Which headers of a request are passed on to agents.
+    """The policy for request headers that are forwarded to agents.
 
-    Without `allow` these are `authorization` and all `x-*` but those of proxies, platforms and CopilotKit
-    itself. Headers that the server sets for an agent win over what a client sends, whatever the policy.
+    Without `allow`, `authorization` and all `x-*` headers are forwarded, except those of proxies, platforms
+    and CopilotKit itself. Headers that the server sets for an agent override those of the client.
 
     Attributes:
-        allow: only these, instead of the above. Cookies go along if they are named here, and never else.
+        allow: only these, instead of the above. Cookies are forwarded only if they are named here.
         deny: never these.
-        deny_prefixes: never those that begin so.
+        deny_prefixes: never those with one of these prefixes.
     """
 
     allow: Collection[str] | None = None
@@ -71,9 +71,9 @@ class HeaderPolicy:
     deny_prefixes: Collection[str] = ()
 
     def forwarded(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """Returns the headers to pass on, names in lower case.
+        """Returns the headers to forward, with names in lower case.
 
-        Of one that came twice the first counts: it is the one that FastAPI's dependencies have looked at.
+        If one occurs twice, the first counts: FastAPI's dependencies see that one.
         """
         allow = None if self.allow is None else {name.lower() for name in self.allow}
         deny = {name.lower() for name in self.deny}

@@ -1,4 +1,4 @@
-"""Health checks for orchestrators: is the process alive, and should it get requests."""
+"""Health checks for orchestrators: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..state_store.base import batching
 LIVENESS: Final = "/healthz"
 READINESS: Final = "/readyz"
 
-# Anyone may call, so the store is checked no more often than this, in seconds.
+# Anyone may call, so the store is checked at most once per interval, in seconds.
 _INTERVAL: Final = 1.0
 _HEADERS: Final = {"cache-control": "no-store"}
 _METHODS: Final = ["GET", "HEAD"]
@@ -24,7 +24,7 @@ _METHODS: Final = ["GET", "HEAD"]
 def create_health_router(runtime: CopilotRuntime) -> APIRouter:
     """Returns the routes `/healthz` and `/readyz`, for any application that serves a runtime.
 
-    They need no credentials, and answer with one word. A process is ready unless its store cannot be read or
+    They need no credentials and reveal only a status. A process is ready unless its store cannot be read or
     written, or it is about to stop: `CopilotRuntime.announce_stop` or `drain` was called.
 
     Args:
@@ -82,6 +82,6 @@ class StoreCheck:
                 await self._store.list_threads(ANONYMOUS, limit=1)
                 if (store := batching(self._store)) is not None:
                     await store.check()
-        except Exception:  # whatever it is, requests would meet it, too; the store has logged it
+        except Exception:  # requests would fail in the same way; the store has logged it
             return False
         return True

@@ -1,4 +1,4 @@
-"""Refuses requests that a foreign web page has sent to this machine under a name of its own.
+"""Protects servers on this machine from DNS rebinding.
 
 A page of `evil.example` may read what its own origin answers. If that name is bound to 127.0.0.1 after the
 page was loaded (DNS rebinding), a server on this machine is its own origin: no CORS rule and no content type
@@ -20,23 +20,22 @@ from ..logs.records import get_logger
 
 ANY_HOST: Final = "*"
 
-# What proxies add to the requests that they pass on, besides `X-Forwarded-…`.
+# Headers that proxies add to the requests that they forward, besides `X-Forwarded-…`.
 _FORWARDED: Final = {"forwarded", "via", "x-real-ip"}
 
-# A name or an address, and perhaps a port: nothing else that the authority of a URL can have.
+# A name or an address, with an optional port: no other part of a URL's authority.
 _HOST: Final = re.compile(r"(?P<name>[a-z0-9._-]+|\[[0-9a-f.]*:[0-9a-f:.]*\])(:[0-9]{1,5})?")
 
-# Each refused name is logged once, and no more than so many.
+# Each refused name is logged once, up to this many.
 _LOGGED_NAMES: Final = 20
 
 logger = get_logger(__name__)
 
 
 class LoopbackHosts:
-    """ASGI middleware: what comes in over loopback has to be addressed to loopback.
+    """ASGI middleware: requests over loopback have to be addressed to loopback.
 
-    Requests that come in by any other address of the machine are let through: the operator meant
-    others to come in.
+    Requests to any other address of the machine pass: the operator has opened the server to others.
 
     Args:
         app: the application.
@@ -95,12 +94,12 @@ def is_loopback(host: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)  # what comes in over IPv4 on a socket for both
+    mapped = getattr(address, "ipv4_mapped", None)  # an IPv4 client on a dual-stack socket
     return (mapped or address).is_loopback
 
 
 def is_local(request: Request) -> bool:
-    """Whether a client on this machine has sent a request itself, as far as the request shows.
+    """Whether a client on this machine seems to have sent a request directly.
 
     A proxy on this machine adds a header, passes on the `Host` that its client asked for, or speaks HTTP/1.0,
     as nginx does by default. One that does none of that looks like a local client.

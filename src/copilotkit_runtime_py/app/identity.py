@@ -1,4 +1,4 @@
-"""Who asks: from what the application's dependency returns to the owner of threads, or to a refusal."""
+"""Turns the result of the application's dependency into the owner of threads, or into a refusal."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Identify: TypeAlias = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a request gets that may not come in.
+    """The refusal of a request.
 
     Attributes:
-        error: says why, in the words of the application.
-        headers: for the answer, such as `www-authenticate`.
+        error: the reason, in the application's words.
+        headers: headers of the response, such as `www-authenticate`.
     """
 
     error: CopilotKitError
@@ -35,8 +35,8 @@ def owner_of(user: Any) -> str:
     """Returns the id of a user as the owner of threads.
 
     Raises:
-        AuthenticationError: there is no user, which is what dependencies say of a caller without credentials
-            that do not raise by themselves (`auto_error=False`).
+        AuthenticationError: there is no user. Dependencies with `auto_error=False` return none for a caller
+            without credentials.
         TypeError: this is neither an id nor an object with one.
     """
     if user is None:
@@ -64,7 +64,7 @@ def refusal_of(error: HTTPException | RequestValidationError) -> Refusal:
 
 
 def is_exposed(request: Request) -> bool:
-    """Whether the request came in by an address of this machine that others can reach."""
+    """Whether the request arrived at an address of this machine that others can reach."""
     server = request.scope.get("server")
     try:
         return server is not None and not ipaddress.ip_address(server[0]).is_loopback

@@ -14,5 +14,5 @@ from .settings import Settings, SettingsError
 try:
     app = create_app(with_agents(Settings.from_environment()))
 except (SettingsError, TargetError, ConfigurationError) as error:
-    # The operator's to mend: the server that imports this ends, or waits for a change, after this line.
+    # The operator has to fix this. The server that imports this module then exits, or waits for a change.
     raise SystemExit(f"Error: {error}") from error

@@ -1,4 +1,4 @@
-"""The application of a server that starts again when a file changes; see `copilotkit_runtime_py.app.main`.
+"""The application of a server that restarts when a file changes; see `copilotkit_runtime_py.app.main`.
 
 While its code cannot be loaded it answers 503, so that requests do not wait for the next change.
 """
@@ -22,7 +22,7 @@ def _load() -> FastAPI:
         return create_app(with_agents(settings))
     except (SettingsError, TargetError, ConfigurationError) as error:
         problem: BaseException = error
-    except SystemExit as error:  # a file of the user's ends the process when it is imported
+    except SystemExit as error:  # a file of the user calls `exit()` when it is imported
         problem = TargetError(f"An agent's file exits when it is imported: SystemExit({error.code!r}).")
         problem.__cause__ = error
     print(f"Error: {problem}", file=sys.stderr, flush=True)  # noqa: T201

@@ -16,9 +16,9 @@ from ..protocols.form import is_form
 from ..protocols.request_body import RequestBody
 from ..protocols.responses import json_response
 
-# No body is longer than a number of so many digits says.
+# A Content-Length with more digits is too large anyway.
 _MAX_DIGITS: Final = 18
-# What remains of a body that is too large is dropped for so long, and up to so many times the limit.
+# The rest of a body that is too large is read and dropped for this long, up to this many times the limit.
 _LINGER_SECONDS: Final = 10.0
 _LINGER_FACTOR: Final = 4
 
@@ -27,10 +27,10 @@ class BodyError(Exception):
     """A body was not received to its end.
 
     Args:
-        status_code: the HTTP status of the answer.
+        status_code: the HTTP status of the response.
         error: the reason in two words.
         message: the reason in a sentence.
-        rest: what remains of the body, to be received and dropped.
+        rest: the rest of the body, to be received and dropped.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class BodyError(Exception):
         }
 
     def response(self, request: Request) -> Response:
-        """Returns the answer, in the forms of both contracts."""
+        """Returns the response, in the forms of both contracts."""
         if not request.scope["http_version"].startswith("1"):
             return json_response(self._body, self._status_code)
         answer = json_response(self._body, self._status_code, {"connection": "close"})
@@ -54,10 +54,10 @@ class BodyError(Exception):
 
 
 class _LingeringResponse(Response):
-    """Sends an answer, then drops what remains of the request's body.
+    """Sends a response, then drops the rest of the request's body.
 
-    A server that closes a connection while it has unread data resets it, and the answer may get lost: nginx
-    and Caddy then answer 502.
+    A server that closes a connection with unread data resets it, and the response may get lost: nginx and
+    Caddy then answer 502.
     """
 
     def __init__(self, answer: Response, rest: AsyncIterator[bytes]) -> None:
@@ -69,7 +69,7 @@ class _LingeringResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        # The answer is complete with this: the headers have its length.
+        # This completes the response for the client: the headers have its length.
         await send({"type": "http.response.body", "body": self._answer.body, "more_body": True})
         with contextlib.suppress(TimeoutError, ClientDisconnect):
             async with asyncio.timeout(_LINGER_SECONDS):
@@ -79,7 +79,7 @@ class _LingeringResponse(Response):
 
 
 async def read_body(request: Request, limits: Limits) -> RequestBody:
-    """Receives the body, and no more of it than the limit, and parses what may be JSON.
+    """Receives the body up to the limit, and parses it if it may be JSON.
 
     Raises:
         BodyError: it exceeds the limit, or does not arrive in time.
@@ -99,7 +99,7 @@ async def read_body(request: Request, limits: Limits) -> RequestBody:
 async def bounded_body(
     request: Request, max_bytes: int, seconds: float, too_large: str
 ) -> AsyncIterator[bytes]:
-    """Yields the chunks of a body, and no more of it than a limit.
+    """Yields the chunks of a body, up to a limit.
 
     Args:
         request: the request.

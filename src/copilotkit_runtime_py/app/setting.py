@@ -17,7 +17,7 @@ from ..limits import Limits
 
 PREFIX: Final = "COPILOTKIT_"
 _FILE: Final = "_FILE"
-# Variables that are not settings of the server: those of the command line alone, and of CopilotKit's own SDK.
+# Variables that are not settings of the server: those of the command line, and of CopilotKit's own SDK.
 _OTHERS: Final = {"COPILOTKIT_LOG_FORMAT", "COPILOTKIT_LOG_LEVEL", "COPILOTKIT_TELEMETRY_DISABLED"}
 
 
@@ -34,7 +34,7 @@ class Setting:
         read: reads one value from the text of an option or a variable. It raises `ValueError`.
         help: what the setting does, for `--help`.
         option: the command-line option, if it is not made of the name.
-        metavar: what stands for the value in `--help`.
+        metavar: the placeholder for the value in `--help`.
         many: the setting is a list: the option can be repeated, and the variable holds shell words.
         is_flag: the option takes no value.
     """
@@ -231,6 +231,6 @@ def read_files(environ: MutableMapping[str, str]) -> None:
 
 
 def unknown_variables(environ: Iterable[str]) -> list[str]:
-    """Returns the variables that look like settings and are none, such as misspelled ones."""
+    """Returns the variables that look like settings but are not, such as misspelled ones."""
     known = {each for setting in SETTINGS for each in (setting.variable, setting.variable + _FILE)}
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known | _OTHERS)

@@ -1,4 +1,4 @@
-"""What the command line and the environment say about the server."""
+"""The settings of a server, from the command line and the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOCALHOST = "localhost"
 ANY_ORIGIN = "*"
 DRAIN_SECONDS = 10.0
 _MEBIBYTE = 2**20
-# A name has no colon and no slash, so that a target with an equals sign in it is not taken for a pair.
+# A name has no colon and no slash, so that a target with an equals sign is not mistaken for a pair.
 _NAMED = re.compile(r"([^=:/\\]+)=(.+)", re.DOTALL)
 
 
@@ -38,19 +38,19 @@ class Settings:
         default_agent: the agent that answers a request that names none.
         endpoint: the path of the one URL.
         cors: the origins of pages that may call the server. `localhost` stands for every port of this machine
-            and `*` for any origin; both go without credentials and stand alone. None: pages of this machine,
-            over loopback; see `copilotkit_runtime_py.app.cors`.
+            and `*` for any origin; neither allows credentials, and each stands alone. None: pages of this
+            machine, over loopback; see `copilotkit_runtime_py.app.cors`.
         allowed_hosts: the names besides this machine's own under which requests may come in over loopback;
             see `copilotkit_runtime_py.app.hosts`.
         store: where threads are stored; see `copilotkit_runtime_py.state_store.from_url`.
-        keep_days: after how many days without a change a thread is deleted; None: never.
+        keep_days: the number of days without a change after which a thread is deleted; None: never.
         keep_threads: the most threads to store; None: no limit.
         keep_megabytes: the most megabytes (10⁶ bytes) of threads to store; None: no limit.
         limits: the bounds of requests and runs.
-        speed: how many times as fast as recorded recordings are played; 0 plays them without pauses.
-        drain_delay: how long, in seconds, the server still takes requests after a signal to stop, while
-            `/readyz` says that it is about to: so long a proxy may take to notice.
-        drain_seconds: how long, in seconds, runs may go on after that.
+        speed: the speed at which recordings are played, 1 as recorded; 0 plays them without pauses.
+        drain_delay: how long, in seconds, the server still accepts requests after a signal to stop, while
+            `/readyz` reports that it is stopping: the time that proxies need to notice.
+        drain_seconds: how long, in seconds, runs may continue after that.
         development: the text of exceptions reaches clients; see `CopilotRuntime`.
     """
 
@@ -155,7 +155,7 @@ def parse_agents(pairs: Iterable[str]) -> dict[str, str]:
     Raises:
         SettingsError: there is no target, or a name is given twice.
     """
-    from ..providers.target import name_of  # late: it imports agents' events
+    from ..providers.target import name_of  # imported late: it loads the events of agents
 
     agents: dict[str, str] = {}
     for pair in pairs:

@@ -52,7 +52,7 @@ def create_unavailable_app(settings: Settings, error: BaseException) -> FastAPI:
 
     Args:
         settings: those of the real application: its origins, its hosts, and whether it is for development.
-        error: why that cannot be loaded.
+        error: the reason why it cannot be loaded.
     """
     problem = _told(error) if settings.development else _HIDDEN
     app = FastAPI(openapi_url=None)
@@ -95,7 +95,7 @@ class _Unavailable:
 
 
 def _told(error: BaseException) -> str:
-    """Returns an error for whoever wrote the code: where in their files it happened."""
+    """Returns an error for the author of the code, with its place in their files."""
     cause = error.__cause__ or error
     found = traceback.TracebackException.from_exception(cause)
     frames = [

@@ -1,4 +1,4 @@
-"""The answer to a plain GET of the endpoint, such as `curl URL`: what this is, and what to do with it."""
+"""The response to a plain GET of the endpoint, such as `curl URL`: what it is and how to use it."""
 
 from __future__ import annotations
 

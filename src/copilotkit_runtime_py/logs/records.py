@@ -26,7 +26,7 @@ FIELDS: Final = ("requestId", "owner", "agent", "threadId", "runId")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the code that runs now works for.
+    """The request, agent and run on whose behalf code is running.
 
     Attributes:
         request: the request.
@@ -67,7 +67,7 @@ def scope(**known: Any) -> Iterator[None]:
 
 @contextmanager
 def scope_of(context: Context | None) -> Iterator[Scope]:
-    """Has records say, to the end of the block, what code in another context works for, and returns it."""
+    """Uses the scope of another context for log records until the end of the block, and returns it."""
     known = context.get(_scope) if context is not None else None
     token = _scope.set(known or _NOWHERE)
     try:
@@ -82,7 +82,7 @@ def enter_request(context: RequestContext) -> None:
 
 
 def owner_hash(owner: str) -> str:
-    """Returns what stands for an owner in logs and traces: always the same, and not their name."""
+    """Returns the pseudonym of an owner in logs and traces: stable, and not their name."""
     return hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 

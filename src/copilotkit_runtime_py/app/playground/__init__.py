@@ -1,7 +1,7 @@
-"""The playground: a page to try agents with, which asks no other host.
+"""The playground: a page to try agents with, which loads nothing from other hosts.
 
-The page works behind a proxy that changes its path: it asks for everything below the address that it was
-loaded from, and the server does not see what that is.
+The page works behind a proxy that changes its path: it requests everything relative to the address that it
+was loaded from, which the server does not know.
 
 `static/` holds the page. The build adds the libraries that it uses, in `static/vendor/` (`hatch_build.py`).
 GraphiQL is a page of its own, which the first one shows in a frame.
@@ -65,7 +65,7 @@ def headers() -> dict[str, str]:
 def asset(path: str) -> Response | None:
     """Returns a file of the page for its path below the endpoint, or None for any other path.
 
-    The path has a digest of all files in it, so browsers need not ask twice, and never mix two versions.
+    The path contains a digest of all files, so browsers cache each file and never mix two versions.
     """
     folder, _, rest = path.partition("/")
     digest, _, name = rest.partition("/")
@@ -96,7 +96,7 @@ def content_security_policy() -> str:
 
 @cache
 def _assets() -> Mapping[str, bytes]:
-    """The files that the page asks for, by their paths: those that are not in the page itself."""
+    """The files that the page loads, by their paths."""
     inlined = {"index.html", _START, *_STYLES}
     return {
         name: file.read_bytes()
@@ -120,7 +120,7 @@ def _version() -> str:
 
 @cache
 def _start() -> str:
-    """The script in the page itself: it knows where the page is, and finds the modules from there."""
+    """The inline script of the page, which finds the modules relative to the page."""
     return _text(_START).replace("{{modules}}", f"{_FOLDER}/{_version()}")
 
 
