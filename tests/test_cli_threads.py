@@ -1,4 +1,5 @@
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ from starlette.testclient import TestClient
 
 from copilotkit_runtime_py import CopilotRuntime, create_router, open_state_store
 from copilotkit_runtime_py.agui import events
-from copilotkit_runtime_py.cli.threads import title_of
 from copilotkit_runtime_py.errors import StoreUnavailableError
 from copilotkit_runtime_py.state_store.base import RunRecord
 from copilotkit_runtime_py.state_store.sql.store import SQLStateStore
@@ -43,7 +43,9 @@ async def caller(x_user: Annotated[str, Header()] = "anonymous") -> str:
     return x_user
 
 
-def talk(url: str, *thread_ids: str, user: str = "anonymous", agent: Any = greeter) -> None:
+def talk(
+    url: str, *thread_ids: str, user: str = "anonymous", agent: Any = greeter, said: str = "hello"
+) -> None:
     """Has an agent answer on each thread, and keeps that in a store."""
     runtime = CopilotRuntime(agents={"greeter": agent}, state_store=url)
 
@@ -56,7 +58,7 @@ def talk(url: str, *thread_ids: str, user: str = "anonymous", agent: Any = greet
     app.include_router(create_router(runtime, path="/ck", identify=caller))
     with TestClient(app, headers={"x-user": user}) as client:
         for thread_id in thread_ids:
-            message = {"id": f"u-{thread_id}", "role": "user", "content": "hello"}
+            message = {"id": f"u-{thread_id}", "role": "user", "content": said}
             body = {"threadId": thread_id, "runId": f"r-{thread_id}", "messages": [message]}
             assert '"RUN_FINISHED"' in client.post("/ck/agent/greeter/run", json=body).text
 
@@ -73,7 +75,7 @@ def listed(*arguments: str) -> list[str]:
     return [thread["id"] for thread in json.loads(run("threads", "list", "--json", *arguments).output)]
 
 
-def test_the_threads_of_an_owner_are_listed_the_last_changed_first(store: str) -> None:
+def test_the_threads_of_an_owner_are_listed_the_latest_run_first(store: str) -> None:
     talk(store, "t1", "t2")
     talk(store, "t3", user="ada")
 
@@ -81,7 +83,7 @@ def test_the_threads_of_an_owner_are_listed_the_last_changed_first(store: str) -
 
     rows = [line.split()[-3:] for line in output[1:]]
     assert rows == [["t2", "greeter", "hello"], ["t1", "greeter", "hello"]]
-    assert output[0].split() == ["CHANGED", "ID", "AGENT", "TITLE"]
+    assert output[0].split() == ["LAST", "RUN", "ID", "AGENT", "TITLE"]
     assert listed("--owner", "ada") == ["t3"]
     assert listed("--limit", "1") == ["t2"]
     assert listed("--agent", "another") == []
@@ -109,7 +111,7 @@ def test_a_thread_is_shown_as_a_conversation(store: str) -> None:
     lines = run("threads", "show", "t1").output.splitlines()
 
     assert lines[0] == "hello"
-    assert lines[1].startswith("greeter, 1 run, changed ")
+    assert lines[1].startswith("greeter, 1 run, last run ")
     assert lines[3:] == ["user: hello", 'assistant: Good morning paint({"color":"red"})']
 
 
@@ -171,6 +173,17 @@ def test_an_export_holds_no_credentials_not_even_those_that_came_in_pieces(store
     assert snapshot == {"api_key": "***", "note": "postgresql://ada:***@db/x"}
     (custom,) = [event["value"] for event in told if event["type"] == "CUSTOM"]
     assert custom == {"authorization": "***"}
+
+
+def test_neither_a_title_nor_a_name_exports_a_part_of_a_key(store: str) -> None:
+    key = f"sk-proj-{'12345abcde' * 6}"
+    talk(store, "titled", "named", said=f"Please use this key of mine from now on: {key}")
+    with sqlite3.connect(store.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE copilotkit_threads SET name = ? WHERE id = 'named'", [f"With {key}"])
+
+    headers = [json.loads(run("threads", "export", id).output.splitlines()[0]) for id in ("titled", "named")]
+
+    assert [header["thread"]["name"] for header in headers] == [None, "With sk-***"]
 
 
 def test_a_recording_is_imported_once_and_is_the_thread_that_it_was(
@@ -281,27 +294,6 @@ def test_the_beginning_of_an_id_is_enough_if_no_other_id_begins_so(store: str) -
     assert deleted.startswith("Deleted abc-1.\nDeleted xyz-1.\n")
     assert listed() == ["abc-2"]
     assert run("threads", "show", "").exit_code == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "title"),
-    [
-        ("hello", "hello"),
-        ("  two\nlines ", "two lines"),
-        ("word " * 30, f"{'word ' * 11}word…"),
-        ("x" * 100, f"{'x' * 59}…"),
-        ([{"type": "text", "text": "see"}, {"type": "image"}, {"type": "text", "text": "this"}], "see this"),
-        (None, ""),
-    ],
-)
-def test_a_thread_without_a_name_is_titled_by_its_first_message(content: Any, title: str) -> None:
-    messages = [
-        {"id": "s", "role": "system", "content": "Be brief."},
-        {"id": "1", "role": "user", "content": content},
-        {"id": "2", "role": "user", "content": "later"},
-    ]
-
-    assert title_of(messages) == title
 
 
 @pytest.mark.parametrize("command", ["show", "export", "delete"])

@@ -54,7 +54,7 @@ class ThreadRecording:
     Attributes:
         thread_id: the thread's id.
         name: the name that its owner gave the thread, or None.
-        updated_at: when the thread last changed, in UTC.
+        updated_at: when the last run ended, in UTC.
         runs: the runs, the first one first.
     """
 

@@ -42,6 +42,7 @@ from .runs.request import RunRequest
 from .runs.run import EventSource, Run, RunLifecycle
 from .runs.thread_locks import BusyThreadPolicy, ThreadLocks
 from .runs.thread_view import ThreadReader, ThreadView
+from .runs.title import title_of
 from .state_store.base import AgentState, RunRecord, StateStore
 from .state_store.from_url import open_state_store
 from .state_store.memory import MemoryStateStore
@@ -264,7 +265,10 @@ class CopilotRuntime:
         store = self.state_store if request.recorded else MemoryStateStore()
         await self._locks.wait_here(request.owner, request.thread_id, patience=self.limits.busy_seconds)
         await call_hook(self._hooks.on_before_request, request.before())
-        async with self._locks.claim(request, store) as claim:
+        # What a guardrail may deny must not become a title before the verdict.
+        judged = self.guardrails is not None or request.context.guardrails is not None
+        title = None if judged else title_of(request.input.messages)
+        async with self._locks.claim(request, store, title=title) as claim:
             request = with_answers(request, claim.known)
             agent = AgentRun(request, claim.known, self._server_side)
             writer = self._writer if request.recorded else JournalWriter(store, patience=0)

@@ -149,7 +149,9 @@ def test_threads_are_listed_by_agent(three_threads: str, visit: Visit) -> None:
     view = visit(three_threads).do("listed", ids=list(THREADS))
     assert [thread["id"] for thread in view["threads"]] == ["t3", "t2", "t1"]
     rows = [{name: thread[name] for name in ("agentId", "name", "archived")} for thread in view["threads"]]
-    assert rows == [{"agentId": "default", "name": None, "archived": False}] * 3
+    assert rows == [{"agentId": "default", "name": "hi", "archived": False}] * 3
+    times = [thread["lastRunAt"] for thread in view["threads"]]
+    assert times == sorted(times, reverse=True)
     assert visit(three_threads, agent="other").do("listed", ids=[])["threads"] == []
 
 
@@ -167,9 +169,11 @@ def test_a_thread_is_renamed(three_threads: str, visit: Visit) -> None:
     listed(page, *THREADS)
     page.do("manage", action="renameThread", thread="t2", name="Holidays")
     page.do("refetch")
-    renamed = {"t1": (None, False), "t2": ("Holidays", False), "t3": (None, False)}
+    renamed = {"t1": ("hi", False), "t2": ("Holidays", False), "t3": ("hi", False)}
     assert listed(page, *THREADS) == renamed
-    assert listed(visit(three_threads), *THREADS) == renamed
+    again = visit(three_threads)
+    assert listed(again, *THREADS) == renamed
+    assert [thread["id"] for thread in again.do("listed", ids=list(THREADS))["threads"]] == ["t3", "t2", "t1"]
 
 
 @hooks
@@ -178,11 +182,11 @@ def test_a_thread_is_archived_and_comes_back(three_threads: str, visit: Visit) -
     listed(page, *THREADS)
     page.do("manage", action="archiveThread", thread="t2")
     page.do("refetch")
-    assert listed(page, "t1", "t3") == {"t1": (None, False), "t3": (None, False)}
+    assert listed(page, "t1", "t3") == {"t1": ("hi", False), "t3": ("hi", False)}
     everything = visit(three_threads, includeArchived=True)
-    assert listed(everything, *THREADS)["t2"] == (None, True)
+    assert listed(everything, *THREADS)["t2"] == ("hi", True)
     everything.do("manage", action="unarchiveThread", thread="t2")
-    assert listed(visit(three_threads), *THREADS)["t2"] == (None, False)
+    assert listed(visit(three_threads), *THREADS)["t2"] == ("hi", False)
 
 
 @hooks

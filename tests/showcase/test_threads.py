@@ -36,7 +36,6 @@ def test_threads_are_named_searched_archived_restored_and_deleted(open_tab: Open
     expect(rows.first).to_contain_text("Plan the summer party")
     search.fill("")
 
-    # A change moves a thread to the top.
     party = rows.filter(has_text="party")
     change(tab, party, "Archive")
     expect(rows).to_have_count(1)

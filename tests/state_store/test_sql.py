@@ -180,6 +180,36 @@ asyncio.run(main(*sys.argv[1:]))
     assert execute(url, "SELECT version_num FROM copilotkit_schema") == [(MIGRATIONS[-1],)]
 
 
+async def test_tables_of_an_older_release_are_migrated_and_its_workers_may_go_on(url: str) -> None:
+    schema = files("copilotkit_runtime_py.state_store.sql").joinpath("migrations")
+    for version in ("0001", "0002"):
+        for statement in schema.joinpath(f"{version}.sql").read_text("utf-8").split(";\n"):
+            if statement.strip():
+                execute(url, statement)
+    execute(url, "CREATE TABLE copilotkit_schema (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    execute(url, "INSERT INTO copilotkit_schema VALUES ('0002')")
+    insert = """
+        INSERT INTO copilotkit_threads (
+            id, owner, agent_name, name, archived, created_at, updated_at, last_number, running, bytes
+        ) VALUES ('{0}', 'ann', 'a', {1}, false, {2}, {3}, 0, false, 0)
+    """
+    execute(url, insert.format("t1", "NULL", 100, 200))
+    execute(url, insert.format("t2", "'Plans'", 100, 300))
+
+    async with opened(url) as store:
+        threads = await store.list_threads("ann")
+        assert [(thread.id, thread.name) for thread in threads] == [("t2", "Plans"), ("t1", None)]
+        assert [thread.last_run_at.timestamp() for thread in threads] == [300, 200]
+        named = await store.update_thread("ann", "t1", name="Old")
+        assert named.last_run_at.timestamp() == 200
+        # A worker of the older release, which is not stopped yet, has a run on a new thread.
+        execute(url, insert.format("t3", "NULL", 250, 250))
+        assert [thread.id for thread in await store.list_threads("ann")] == ["t2", "t3", "t1"]
+        assert [thread.id for thread in await store.list_threads("ann", after="t2")] == ["t3", "t1"]
+        await store.append(await store.begin_run(record("t1")), 0, [], ending=ending())
+        assert [thread.id for thread in await store.list_threads("ann")] == ["t1", "t2", "t3"]
+
+
 async def test_tables_of_a_newer_release_are_refused(url: str) -> None:
     async with opened(url) as store:
         await store.begin_run(record())
@@ -256,7 +286,7 @@ async def test_a_run_is_over_though_nothing_could_be_deleted(
 async def test_many_threads_may_go_at_once(url: str) -> None:
     async with opened(url, retention=Retention(max_threads=3)) as store:
         await store.list_threads("ann")
-        row = "'ann', 'a', NULL, false, 1, 1, 0, false, 0"
+        row = "'ann', 'a', NULL, false, 1, 1, 0, false, 0, NULL"
         rows = ", ".join(f"('t{number}', {row})" for number in range(1200))
         execute(url, f"INSERT INTO copilotkit_threads VALUES {rows}")
         run = await store.begin_run(record("new"))

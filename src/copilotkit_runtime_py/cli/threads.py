@@ -18,6 +18,7 @@ from ..app.settings import Settings, SettingsError, find_config, parse_agents
 from ..context import ANONYMOUS, RequestContext
 from ..errors import ConfigurationError, StoreUnavailableError, StoreUnusableError, ThreadNotFoundError
 from ..runs.recordings import recording_of
+from ..runs.title import title_of
 from ..state_store.base import AgentState, RunLog, StateStore, ThreadRecord
 from ..state_store.from_url import MEMORY, open_state_store, scheme_of, sqlite_path
 from . import options, thread_import
@@ -32,8 +33,6 @@ _owner = click.option(
 )
 
 
-# A title that is made of a message has at most so many characters.
-_TITLE_LENGTH: Final = 60
 # So many threads are named where several fit.
 _NAMED_THREADS: Final = 8
 
@@ -60,7 +59,7 @@ command.add_command(thread_import.command)
 def list_(
     store: str | None, owner: str, agent: str | None, archived: bool, limit: int, as_json: bool
 ) -> None:
-    """List an owner's threads, the last changed first."""
+    """List an owner's threads, the one with the latest run first."""
 
     async def work(opened: StateStore) -> list[tuple[ThreadRecord, str]]:
         threads = await opened.list_threads(owner, agent, include_archived=archived, limit=limit)
@@ -71,10 +70,10 @@ def list_(
         _print_json([{**_record(thread), "title": title} for thread, title in threads])
     elif threads:
         rows = [
-            (_time(each.updated_at), *map(in_a_line, (each.id, each.agent_name, _marked(title, each))))
+            (_time(each.last_run_at), *map(in_a_line, (each.id, each.agent_name, _marked(title, each))))
             for each, title in threads
         ]
-        click.echo("\n".join(_aligned([("CHANGED", "ID", "AGENT", "TITLE"), *rows])))
+        click.echo("\n".join(_aligned([("LAST RUN", "ID", "AGENT", "TITLE"), *rows])))
     else:
         click.echo(f"'{owner}' has no threads here. --owner names another user.", err=True)
 
@@ -93,7 +92,7 @@ def show(id: str, store: str | None, owner: str) -> None:
     click.echo(click.style(in_a_line(title), bold=True))
     runs = f"{len(logs)} run{'s' if len(logs) != 1 else ''}"
     busy = ", the last one in progress" if logs and not logs[-1].ended else ""
-    click.echo(f"{thread.agent_name}, {runs}{busy}, changed {_time(thread.updated_at)}\n")
+    click.echo(f"{thread.agent_name}, {runs}{busy}, last run {_time(thread.last_run_at)}\n")
     for message in state.messages:
         click.echo(click.style(f"{message['role']}: ", fg="cyan") + printable(_said(message)))
     for interrupt in state.interrupts:
@@ -263,6 +262,7 @@ def _record(thread: ThreadRecord) -> dict[str, Any]:
         "archived": thread.archived,
         "createdAt": thread.created_at.isoformat(),
         "updatedAt": thread.updated_at.isoformat(),
+        "lastRunAt": thread.last_run_at.isoformat(),
     }
 
 
@@ -277,23 +277,11 @@ def _said(message: dict[str, Any]) -> str:
 
 
 async def _title(store: StateStore, owner: str, thread: ThreadRecord) -> str:
-    """Returns what the owner calls the thread, or how its first message begins."""
+    """Returns the name of a thread, or the title that its next run will give it."""
     if thread.name:
         return thread.name
     state = await store.load_state(owner, thread.id, thread.agent_name)
-    return title_of(state.messages) if state is not None else ""
-
-
-def title_of(messages: Iterable[dict[str, Any]]) -> str:
-    """Returns how the user's first message begins."""
-    for message in messages:
-        if message["role"] == "user":
-            content = message.get("content")
-            parts = content if isinstance(content, list) else [{"text": content}]
-            text = " ".join(str(part["text"]) for part in parts if isinstance(part.get("text"), str))
-            line = " ".join(text.split())
-            return line if len(line) <= _TITLE_LENGTH else f"{line[: _TITLE_LENGTH - 1].rstrip()}…"
-    return ""
+    return (title_of(state.messages) if state is not None else None) or ""
 
 
 def _marked(title: str, thread: ThreadRecord) -> str:

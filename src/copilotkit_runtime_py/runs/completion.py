@@ -11,6 +11,7 @@ from ..agui.events import Event
 from ..agui.reducer import Transcript
 from ..state_store.base import AgentState, RunEnding
 from .event_log import Entry
+from .title import title_of
 
 
 def ending_of(
@@ -33,7 +34,9 @@ def ending_of(
     left = transcript.result()
     asked = {each["id"] for each in waiting}
     left.interrupts[:] = [*(each for each in left.interrupts if each.get("id") not in asked), *waiting]
-    return RunEnding(state=left, compacted=compacted(log, state=transcript.state))
+    return RunEnding(
+        state=left, compacted=compacted(log, state=transcript.state), title=title_of(left.messages)
+    )
 
 
 async def folded(
@@ -73,9 +76,10 @@ class _Events(Sequence[Event]):
         return (entry.event for entry in self._entries)
 
 
-def unfolded(entries: Sequence[Entry], messages: Iterable[dict[str, Any]], state: Any) -> RunEnding:
+def unfolded(entries: Sequence[Entry], messages: Sequence[dict[str, Any]], state: Any) -> RunEnding:
     """Returns the ending of a run with a log that cannot be folded: the state before it, and every event."""
     return RunEnding(
         state=AgentState(state=state, messages=list(messages)),
         compacted=[Piece(entry.event, [place], []).encode() for place, entry in enumerate(entries)],
+        title=title_of(messages),
     )

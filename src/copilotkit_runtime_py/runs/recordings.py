@@ -18,6 +18,7 @@ from ..state_store.base import RunLog, RunRecord, StateStore, ThreadRecord
 from .completion import ending_of
 from .healing import with_unique_calls
 from .journal import UNSAVED
+from .title import title_of
 
 _IDS: Final = frozenset(
     {"id", "messageId", "toolCallId", "parentMessageId", "threadId", "runId", "parentRunId", "interruptId"}
@@ -30,16 +31,15 @@ def recording_of(thread: ThreadRecord, logs: Sequence[RunLog]) -> ThreadRecordin
 
     Of every run but the last one, the state and the activities have only their last form.
     """
+    told = [(log.run, _events_of(log)) for log in with_unique_calls(list(logs))]
     runs = [
-        RecordedRun(
-            id=log.run.id,
-            agent_name=log.run.agent_name,
-            started_at=log.run.started_at,
-            events=_redacted(_events_of(log)),
-        )
-        for log in with_unique_calls(list(logs))
+        RecordedRun(id=run.id, agent_name=run.agent_name, started_at=run.started_at, events=_redacted(events))
+        for run, events in told
     ]
-    return ThreadRecording(thread_id=thread.id, name=thread.name, updated_at=thread.updated_at, runs=runs)
+    sent = [message for _, events in told for message in _sent(events)]
+    # A title is made of what the user sent, and may hold a part of a key. An import makes it again.
+    name = None if thread.name is None or thread.name == title_of(sent) else redact(thread.name)
+    return ThreadRecording(thread_id=thread.id, name=name, updated_at=thread.last_run_at, runs=runs)
 
 
 async def import_recording(
@@ -97,6 +97,12 @@ async def import_recording(
         data = [events.encode(_on_thread(event, thread_id)) for event in run.events]
         await store.append(record, 0, data, ending=replace(ending, changed_at=recording.updated_at))
     return True
+
+
+def _sent(log: Sequence[Event]) -> list[dict[str, Any]]:
+    input = (log[0].get("input") if log else None) or {}
+    messages: list[dict[str, Any]] = input.get("messages") or []
+    return messages
 
 
 def _on_thread(event: Event, thread_id: str) -> Event:

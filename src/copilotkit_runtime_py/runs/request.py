@@ -49,10 +49,18 @@ class RunRequest:
         if len(self.input.json.get("tools", ())) > limits.tools_per_request:
             raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
 
-    def record(self) -> RunRecord:
-        """Returns the run as a store knows it, before it has a number."""
+    def record(self, title: str | None = None) -> RunRecord:
+        """Returns the run as a store knows it, before it has a number.
+
+        Args:
+            title: the name for a thread that has none.
+        """
         return RunRecord(
-            id=self.input.run_id, thread_id=self.thread_id, agent_name=self.agent.name, owner=self.owner
+            id=self.input.run_id,
+            thread_id=self.thread_id,
+            agent_name=self.agent.name,
+            owner=self.owner,
+            title=title,
         )
 
     def before(self) -> BeforeRequest:

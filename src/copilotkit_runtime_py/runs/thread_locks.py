@@ -130,7 +130,9 @@ class ThreadLocks:
         raise ThreadNotFoundError(thread_id)
 
     @asynccontextmanager
-    async def claim(self, request: RunRequest, store: StateStore) -> AsyncIterator[Claim]:
+    async def claim(
+        self, request: RunRequest, store: StateStore, *, title: str | None = None
+    ) -> AsyncIterator[Claim]:
         """Claims the thread for a run, as soon as the thread is free. `hold` keeps it after the block.
 
         Between the claim and `hold` nothing may fail or wait, since the store would hold the thread for a run
@@ -140,13 +142,14 @@ class ThreadLocks:
         Args:
             request: the request.
             store: where the run is recorded.
+            title: the name for a thread that has none.
 
         Raises:
             ThreadBusyError: the thread has a run in progress, and the policy does not let this one wait.
             ThreadNotFoundError: the thread belongs to another owner.
         """
         owner, thread_id = request.owner, request.thread_id
-        record = request.record()
+        record = request.record(title)
         # Requests for one thread take turns, so that those of this process do not race for the store.
         async with self._locks.setdefault((owner, thread_id), asyncio.Lock()):
             while True:

@@ -25,6 +25,7 @@ class RunRecord:
         started_at: when the run began, in UTC.
         number: the run's place among the runs of its thread, from 1. The store assigns it.
         producer: the name of the writer of the run's log, which no other run has.
+        title: the name for a thread that has none; or None. Reading a run does not return it.
     """
 
     id: str
@@ -34,6 +35,7 @@ class RunRecord:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     number: int = 0
     producer: str = field(default_factory=lambda: uuid.uuid4().hex)
+    title: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,13 @@ class RunEnding:
             store. It replaces the log once the thread's next run is over.
         changed_at: when the thread last changed, in UTC, if that is not now: it is imported. Stores that end
             with their process need not obey.
+        title: the name for a thread that has none; or None.
     """
 
     state: AgentState
     compacted: Sequence[bytes]
     changed_at: datetime | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +109,11 @@ class ThreadRecord:
     Attributes:
         id: the thread's id.
         agent_name: the agent of the last run.
-        name: what the owner calls it, or None.
-        archived: the owner put it aside.
+        name: the name that its owner or, before that, a run gave it; or None.
+        archived: whether the owner has archived it.
         created_at: when its first run began, in UTC.
-        updated_at: when it last changed, in UTC.
+        updated_at: when it last changed, in UTC: a run began or ended, or it was renamed or archived.
+        last_run_at: when its last run began or, if it is over, ended, in UTC.
     """
 
     id: str
@@ -117,6 +122,7 @@ class ThreadRecord:
     archived: bool
     created_at: datetime
     updated_at: datetime
+    last_run_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +263,7 @@ class StateStore(Protocol):
         limit: int | None = None,
         after: str | None = None,
     ) -> list[ThreadRecord]:
-        """Returns the owner's threads, the last changed first.
+        """Returns the owner's threads, the one with the latest run first.
 
         Args:
             owner: the owner of the threads.

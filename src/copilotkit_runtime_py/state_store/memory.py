@@ -39,13 +39,13 @@ class _Thread:
         self.owner = run.owner
         self.name: str | None = None
         self.archived = False
-        self.created_at = self.updated_at = run.started_at
+        self.created_at = self.updated_at = self.last_run_at = run.started_at
         self.last_number = 0
         self.agent_name = run.agent_name
         self.runs: deque[_Run] = deque()
         self.states: dict[str, bytes] = {}
         self.active: _Run | None = None
-        self.place = 0
+        self.place = self.run_place = 0
         self.size = 0
 
     @property
@@ -57,6 +57,7 @@ class _Thread:
             archived=self.archived,
             created_at=self.created_at,
             updated_at=self.updated_at,
+            last_run_at=self.last_run_at,
         )
 
     def run(self, number: int) -> _Run | None:
@@ -66,7 +67,7 @@ class _Thread:
 
 
 class _Owner:
-    """An owner's threads, the last changed last, and those among them that may go."""
+    """An owner's threads by their last runs, and those that may go by their last changes."""
 
     def __init__(self) -> None:
         self.threads: OrderedDict[str, _Thread] = OrderedDict()
@@ -131,7 +132,8 @@ class MemoryStateStore:
         thread.agent_name = run.agent_name
         thread.active = _Run(replace(run, number=thread.last_number))
         thread.runs.append(thread.active)
-        self._change(thread)
+        thread.name = run.title if thread.name is None else thread.name
+        self._ran(thread)
         self._make_room()
         return thread.active.record
 
@@ -153,6 +155,7 @@ class MemoryStateStore:
         kept.events.extend(new)
         self._grow(thread, kept, sum(map(len, new)))
         if ending is not None and state is not None:
+            thread.name = ending.title if thread.name is None else thread.name
             self._end(thread, kept, state, list(ending.compacted))
         if new or ending is not None:
             self._make_room()
@@ -219,7 +222,7 @@ class MemoryStateStore:
         threads = list(reversed(self._owners[owner].threads.values())) if owner in self._owners else []
         if after is not None:
             last = self._owned(owner, after)
-            threads = [thread for thread in threads if last and thread.place < last.place]
+            threads = [thread for thread in threads if last and thread.run_place < last.run_place]
         return [
             thread.record
             for thread in threads
@@ -319,10 +322,15 @@ class MemoryStateStore:
         thread.updated_at = max(datetime.now(UTC), thread.created_at)
         owner = self._owners[thread.owner]
         self._threads.move_to_end(thread.id)
-        owner.threads.move_to_end(thread.id)
         owner.idle.pop(thread.id, None)
         if thread.active is None:
             owner.idle[thread.id] = thread
+
+    def _ran(self, thread: _Thread) -> None:
+        """Makes a thread the one with the latest run, and the last changed one."""
+        self._change(thread)
+        thread.run_place, thread.last_run_at = thread.place, thread.updated_at
+        self._owners[thread.owner].threads.move_to_end(thread.id)
 
     def _grow(self, thread: _Thread, run: _Run | None, size: int) -> None:
         if run is not None:
@@ -341,7 +349,7 @@ class MemoryStateStore:
         self._grow(thread, None, len(state) - len(thread.states.get(run.record.agent_name, b"")))
         thread.states[run.record.agent_name] = state
         thread.active = None
-        self._change(thread)
+        self._ran(thread)
         previous = thread.run(run.record.number - 1)
         if previous is not None:
             self._compact(thread, previous)

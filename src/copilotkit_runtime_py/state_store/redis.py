@@ -341,6 +341,7 @@ class RedisStateStore:
             since_epoch(run.started_at),
             microseconds(self._lease_seconds),
             _VERSION,
+            encode(run.title or ""),
         ]
 
     def _append_arguments(self, append: Append) -> list[Any]:
@@ -359,6 +360,7 @@ class RedisStateStore:
         if ending is not None:
             changed_at = "" if ending.changed_at is None else since_epoch(ending.changed_at)
             arguments += [encode_state(ending.state), join(ending.compacted), *self._bounds, changed_at]
+            arguments.append(encode(ending.title or ""))
         return arguments
 
     def _result(self, write: RunRecord | Append, answer: Any) -> RunRecord | AppendResult | Exception:

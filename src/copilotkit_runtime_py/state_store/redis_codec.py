@@ -38,7 +38,8 @@ def log_of(owner: str, thread_id: str, run: list[Any], position: int, limit: int
 
 def thread_of(fields: list[Any]) -> ThreadRecord:
     """Returns a thread from a script's answer."""
-    id, agent_name, name, archived, created_at, updated_at = fields
+    id, agent_name, name, archived, created_at, updated_at, ran_at = fields
+    # The first is by a worker's clock, the others by the server's.
     created = time_of(created_at)
     return ThreadRecord(
         id=decode(id),
@@ -46,8 +47,8 @@ def thread_of(fields: list[Any]) -> ThreadRecord:
         name=None if name is None else decode(name),
         archived=archived == b"1",
         created_at=created,
-        # The first is by a worker's clock, the other by the server's.
         updated_at=max(created, time_of(updated_at)),
+        last_run_at=max(created, time_of(ran_at)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from ag_ui.core import RunAgentInput
 
 from copilotkit_runtime_py import CopilotRuntime
 from copilotkit_runtime_py.agui import events as ev
+from copilotkit_runtime_py.guardrails import Guardrails, RuleValidator
 from tests.protocols.agui.served import Event, Served, owned, run_body, serve, without_input
 
 pytestmark = pytest.mark.anyio
@@ -34,17 +36,19 @@ async def listed(served: Served, query: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("single", [False, True])
-async def test_threads_are_listed_the_last_changed_first(single: bool) -> None:
+async def test_threads_are_listed_that_of_the_latest_run_first(single: bool) -> None:
     async with serve({"one": talk, "two": talk}, single=single, default_agent="two") as served:
         for thread, agent in (("a", "one"), ("b", "two"), ("c", "one"), ("a", "one")):
             await served.events(served.run(agent, thread=thread))
         status, answer = await served.json(served.resource("GET", "/threads?agentId=one"))
         assert status == 200
         first = answer["threads"][0]
-        assert first.pop("createdAt")[-5:-4] == first.pop("updatedAt")[-5:-4] == "."
+        times = [first.pop(name) for name in ("createdAt", "lastRunAt", "updatedAt")]
+        assert times == sorted(times)
+        assert all(time[-5:-4] == "." for time in times)
         assert first == {
             "id": "a",
-            "name": None,
+            "name": "hi",
             "agentId": "one",
             "organizationId": "",
             "createdById": "",
@@ -55,6 +59,56 @@ async def test_threads_are_listed_the_last_changed_first(single: bool) -> None:
         assert await listed(served, "?agentId=default") == ["b"]
         assert await listed(served, "?agentId=nobody") == []
         assert await listed(served) == ["a", "c", "b"]
+
+
+async def names(served: Served) -> list[str | None]:
+    _, answer = await served.json(served.resource("GET", "/threads"))
+    return [row["name"] for row in answer["threads"]]
+
+
+async def test_a_thread_is_named_after_the_users_first_message_until_it_is_renamed() -> None:
+    async with serve({"agent": talk}) as served:
+        messages = [
+            {"id": "s", "role": "system", "content": "Be brief."},
+            {"id": "u1", "role": "user", "content": "Plan the\nsummer party"},
+        ]
+        async with served.run(messages=messages) as run:
+            await run.all_events()
+            assert await names(served) == ["Plan the summer party"]
+        later = [*messages, {"id": "u2", "role": "user", "content": "And the winter party"}]
+        await served.events(served.run(run="r2", messages=later))
+        assert await names(served) == ["Plan the summer party"]
+        await served.json(served.resource("PATCH", "/threads/t1", {"name": "Party"}))
+        await served.events(served.run(run="r3", messages=later))
+        assert await names(served) == ["Party"]
+
+
+async def test_a_thread_has_its_title_while_its_first_run_goes_on() -> None:
+    told, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(input: RunAgentInput) -> AsyncIterator[Event]:
+        told.set()
+        await go_on.wait()
+        yield ev.text_start("m1")
+        yield ev.text_end("m1")
+
+    async with serve({"agent": slow}) as served:
+        run = asyncio.create_task(served.events(served.run()))
+        await told.wait()
+        assert await names(served) == ["hi"]
+        go_on.set()
+        await run
+
+
+async def test_what_a_guardrail_denies_is_no_title() -> None:
+    guardrails = Guardrails(RuleValidator(deny=[re.compile("secret")]))
+    denied = {"id": "u1", "role": "user", "content": "a secret"}
+    allowed = {"id": "u2", "role": "user", "content": "a question"}
+    async with serve({"agent": talk}, guardrails=guardrails) as served:
+        await served.events(served.run(messages=[denied]))
+        assert await names(served) == [None]
+        await served.events(served.run(run="r2", messages=[denied, allowed]))
+        assert await names(served) == ["a question"]
 
 
 async def test_long_lists_come_in_pages() -> None:
@@ -74,7 +128,7 @@ async def test_long_lists_come_in_pages() -> None:
 
 
 @pytest.mark.parametrize("single", [False, True])
-async def test_threads_are_renamed_put_aside_taken_back_and_deleted(single: bool) -> None:
+async def test_threads_are_renamed_archived_restored_and_deleted(single: bool) -> None:
     common = {"agentId": "agent"}
     async with serve({"agent": talk}, single=single) as served:
         for thread in ("a", "b"):
@@ -85,9 +139,9 @@ async def test_threads_are_renamed_put_aside_taken_back_and_deleted(single: bool
         archive = served.resource("POST", "/threads/a/archive", common)
         assert await served.json(archive) == (200, {"threadId": "a", "archived": True})
         assert await listed(served) == ["b"]
-        assert await listed(served, "?includeArchived=true") == ["a", "b"]
-        taken_back = served.resource("PATCH", "/threads/a", {**common, "archived": False})
-        assert (await served.json(taken_back))[1]["archived"] is False
+        assert await listed(served, "?includeArchived=true") == ["b", "a"]
+        restored = served.resource("PATCH", "/threads/a", {**common, "archived": False})
+        assert (await served.json(restored))[1]["archived"] is False
         delete = served.resource("DELETE", "/threads/a", common)
         assert await served.json(delete) == (200, {"threadId": "a", "deleted": True})
         assert await listed(served, "?includeArchived=true") == ["b"]
@@ -183,7 +237,7 @@ async def test_the_threads_of_others_do_not_exist() -> None:
         assert cleared.status == 204
     for user, threads in ((ada, ["hers"]), (eve, [])):
         _, answer = await served.json(served.resource("GET", "/threads", None, user))
-        assert [(row["id"], row["name"]) for row in answer["threads"]] == [(id, None) for id in threads]
+        assert [(row["id"], row["name"]) for row in answer["threads"]] == [(id, "hi") for id in threads]
     await runtime.aclose()
 
 

@@ -15,13 +15,6 @@ export default function Threads({ threadId }: PageProps) {
   // A run makes a new thread, or moves one to the top.
   useEffect(refetchThreads, [agent.isRunning, refetchThreads]);
 
-  // The page names a new thread after its first message.
-  const unnamed = threads.find(({ id, name }) => id === threadId && !name);
-  const first = agent.messages.find(({ role }) => role === "user")?.content;
-  useEffect(() => {
-    if (unnamed && typeof first === "string") void renameThread(unnamed.id, first.slice(0, 60));
-  }, [unnamed?.id, first, renameThread]);
-
   const found = threads.filter(({ name }) => (name ?? "").toLowerCase().includes(search.toLowerCase()));
   const rename = (id: string, name: string | null) => {
     const given = window.prompt("Name of the thread", name ?? "");
@@ -43,10 +36,10 @@ export default function Threads({ threadId }: PageProps) {
           onChange={(event) => setSearch(event.target.value)}
         />
         <ul>
-          {found.map(({ id, name, archived, updatedAt }) => (
+          {found.map(({ id, name, archived, updatedAt, lastRunAt }) => (
             <li key={id} data-archived={archived} aria-current={id === threadId}>
               <a href={addressOf("threads", id)}>
-                {name ?? "New thread"} <time>{new Date(updatedAt).toLocaleString()}</time>
+                {name ?? "New thread"} <time>{new Date(lastRunAt ?? updatedAt).toLocaleString()}</time>
               </a>
               <button className="button" onClick={() => rename(id, name)}>
                 Rename

@@ -156,6 +156,7 @@ def _row(record: ThreadRecord) -> dict[str, Any]:
         "archived": record.archived,
         "createdAt": _timestamp(record.created_at),
         "updatedAt": _timestamp(record.updated_at),
+        "lastRunAt": _timestamp(record.last_run_at),
     }
 
 

@@ -41,7 +41,7 @@ if not ending then
   return {'ok', stop}
 end
 
-local state, compacted, max_age, max_threads, max_runs, max_bytes, changed_at = unpack(ARGV, 10)
+local state, compacted, max_age, max_threads, max_runs, max_bytes, changed_at, title = unpack(ARGV, 10)
 local states, previous, first = key('s', digest), whole(number - 1), tonumber(kept[5])
 grown = grown + #state - redis.call('HSTRLEN', states, run[3]) + #compacted
 redis.call('HSET', states, run[3], state)
@@ -56,7 +56,8 @@ if max_runs ~= '' and number - first + 1 > tonumber(max_runs) then
   redis.call('HSET', thread, 'first', whole(next))
 end
 grow(digest, grown)
-touch(digest, owner, now, changed_at ~= '' and changed_at)
+call(digest, title)
+touch_run(digest, owner, now, changed_at ~= '' and changed_at)
 signal(digest, 'e')
 
 local function too_much(changed)

@@ -1,4 +1,4 @@
-local owner, id, agent, run_id, producer, started, lease, version = unpack(ARGV)
+local owner, id, agent, run_id, producer, started, lease, version, title = unpack(ARGV)
 local thread, runs = key('t', digest), key('r', digest)
 redis.call('SET', prefix .. ':version', version, 'NX')
 local found = redis.call('GET', prefix .. ':version')
@@ -20,5 +20,6 @@ redis.call('HSET', thread, 'agent', agent, 'active', number, 'last', number, 'le
   'lease', whole(now + lease))
 redis.call('HSET', runs, number .. ':i', run_id, number .. ':a', agent, number .. ':t', started,
   number .. ':p', producer, number .. ':z', 0)
-touch(digest, owner, now)
+call(digest, title)
+touch_run(digest, owner, now)
 return {'ok', number}

@@ -7,7 +7,7 @@
 --     version             the version of this layout
 --     size                bytes of events and states, over all threads
 --     threads             zset of all threads by the time of their last change
---     o:OWNER             the same for the threads of an owner
+--     o:OWNER             zset of an owner's threads by the time at which their last run began or ended
 --     t:THREAD            hash: id, owner, agent, name, archived, created, size, the numbers of the `first`
 --                         run that is kept and of the `last`; of a run in progress its number (`active`), the
 --                         end of its `lease` and the `length` of its log
@@ -40,9 +40,14 @@ end
 
 local function signal(thread, what) redis.call('PUBLISH', channels .. thread, what) end
 
--- Has a thread changed now, after all others, or at the time given. No two threads of an owner have changed
--- at the same time.
-local function touch(thread, owner, now, at)
+-- Gives a thread a name, if it has none.
+local function call(thread, title)
+  if title ~= '' then redis.call('HSETNX', key('t', thread), 'name', title) end
+end
+
+-- Has a run of a thread begun or ended now, after all others, or at the time given. No two threads of an owner
+-- have the same time.
+local function touch_run(thread, owner, now, at)
   local of_owner, time = key('o', owner), at
   if at then
     redis.call('ZREM', of_owner, thread)
@@ -53,7 +58,13 @@ local function touch(thread, owner, now, at)
   end
   redis.call('ZADD', key('o', owner), time, thread)
   redis.call('ZADD', prefix .. ':threads', time, thread)
-  return time
+end
+
+-- Returns what a list shows of a thread.
+local function listed(thread, ran_at)
+  local fields = redis.call('HMGET', key('t', thread), 'id', 'agent', 'name', 'archived', 'created')
+  fields[6], fields[7] = redis.call('ZSCORE', prefix .. ':threads', thread), ran_at
+  return fields
 end
 
 local function grow(thread, bytes)

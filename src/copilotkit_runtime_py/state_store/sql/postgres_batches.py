@@ -25,22 +25,25 @@ _ADDED_COLUMNS: Final = (
     "lease:float8"
 )
 _COLUMNS: Final = {
-    "begin": "place:int thread_id:text owner:text agent_name:text started_at:float8 at:float8 run_id:text "
-    "producer:text lease:float8",
+    "begin": "place:int thread_id:text owner:text agent_name:text title:text started_at:float8 at:float8 "
+    "run_id:text producer:text lease:float8",
     "extend": _ADDED_COLUMNS,
-    "end": f"{_ADDED_COLUMNS} agent_name:text compacted:bytea state:bytea at:float8 max_runs:int",
+    "end": f"{_ADDED_COLUMNS} agent_name:text title:text compacted:bytea state:bytea at:float8 max_runs:int",
 }
 
 # The order of the threads is the same in all workers, so that none wait for each other in a circle.
 _BEGIN: Final = """
 WITH {new}, claimed AS (
     INSERT INTO copilotkit_threads AS t (
-        id, owner, agent_name, archived, created_at, updated_at, last_number, running, bytes
+        id, owner, agent_name, name, archived, created_at, updated_at, last_run_at, last_number, running,
+        bytes
     )
-    SELECT thread_id, owner, agent_name, false, started_at, at, 1, true, 0 FROM new ORDER BY thread_id
+    SELECT thread_id, owner, agent_name, title, false, started_at, at, at, 1, true, 0
+    FROM new ORDER BY thread_id
     ON CONFLICT (id) DO UPDATE SET
-        agent_name = excluded.agent_name, updated_at = excluded.updated_at, last_number = t.last_number + 1,
-        running = true
+        agent_name = excluded.agent_name, name = coalesce(t.name, excluded.name),
+        updated_at = excluded.updated_at, last_run_at = excluded.last_run_at,
+        last_number = t.last_number + 1, running = true
     WHERE t.owner = excluded.owner AND NOT t.running
     RETURNING id, last_number
 ), begun AS (
@@ -103,7 +106,9 @@ WITH {new}, locked AS MATERIALIZED (
 ), idle AS (
     UPDATE copilotkit_threads t SET
         running = false,
+        name = coalesce(t.name, done.title),
         updated_at = greatest(t.created_at, done.at),
+        last_run_at = greatest(t.created_at, done.at),
         bytes = t.bytes + done.bytes + length(done.state) - coalesce((
             SELECT length(s.data) FROM copilotkit_states s
             WHERE s.thread_id = done.thread_id AND s.agent_name = done.agent_name
@@ -137,6 +142,7 @@ def begin(runs: Sequence[RunRecord], lease_seconds: float) -> tuple[str, list[An
             escape(run.thread_id),
             escape(run.owner),
             escape(run.agent_name),
+            None if run.title is None else escape(run.title),
             started_at,
             max(now, started_at),
             escape(run.id),
@@ -164,6 +170,7 @@ def end(appends: Sequence[Append], lease_seconds: float, max_runs: int | None) -
         values += _added(place, append, lease_seconds)
         values += (
             escape(append.run.agent_name),
+            None if ending.title is None else escape(ending.title),
             join(ending.compacted),
             encode_state(ending.state),
             now if ending.changed_at is None else ending.changed_at.timestamp(),

@@ -8,7 +8,7 @@ from typing import Final
 from ...errors import StoreUnusableError
 from .statement import Statement, Steps
 
-MIGRATIONS: Final = ("0001", "0002")
+MIGRATIONS: Final = ("0001", "0002", "0003")
 """The files under `migrations`, in order. Each holds statements that end with a semicolon at a line's end."""
 
 _HAS_VERSION: Final = Statement("SELECT {has_version}")

@@ -31,9 +31,9 @@ _END: Final = "copilotkit_end"
 _HELD: Final = 1024 * 1024
 _ADDED: Final = "place thread_id owner number producer position count size data lease_until"
 _COLUMNS: Final = {
-    _BEGIN: "place thread_id owner agent_name started_at at run_id producer lease_until",
+    _BEGIN: "place thread_id owner agent_name title started_at at run_id producer lease_until",
     _APPEND: _ADDED,
-    _END: f"{_ADDED} agent_name compacted state at max_runs",
+    _END: f"{_ADDED} agent_name title compacted state at max_runs",
 }
 
 _WHEN_OWN: Final = """
@@ -50,10 +50,15 @@ _TRIGGERS: Final = {
         )
         BEGIN
             INSERT INTO copilotkit_threads (
-                id, owner, agent_name, archived, created_at, updated_at, last_number, running, bytes
-            ) VALUES (NEW.thread_id, NEW.owner, NEW.agent_name, 0, NEW.started_at, NEW.at, 1, 1, 0)
+                id, owner, agent_name, name, archived, created_at, updated_at, last_run_at, last_number,
+                running, bytes
+            ) VALUES (
+                NEW.thread_id, NEW.owner, NEW.agent_name, NEW.title, 0, NEW.started_at, NEW.at, NEW.at, 1,
+                1, 0
+            )
             ON CONFLICT (id) DO UPDATE SET
-                agent_name = excluded.agent_name, updated_at = excluded.updated_at,
+                agent_name = excluded.agent_name, name = coalesce(name, excluded.name),
+                updated_at = excluded.updated_at, last_run_at = excluded.last_run_at,
                 last_number = last_number + 1, running = 1;
             INSERT INTO copilotkit_runs (
                 thread_id, number, id, agent_name, producer, started_at, lease_until, stop_requested, ended,
@@ -89,7 +94,9 @@ _TRIGGERS: Final = {
             WHERE thread_id = NEW.thread_id AND number <= NEW.number - NEW.max_runs;
             UPDATE copilotkit_threads SET
                 running = 0,
+                name = coalesce(name, NEW.title),
                 updated_at = max(created_at, NEW.at),
+                last_run_at = max(created_at, NEW.at),
                 bytes = bytes + NEW.size + length(NEW.compacted) + length(NEW.state) + (
                     SELECT bytes FROM copilotkit_runs
                     WHERE thread_id = NEW.thread_id AND number = NEW.number
@@ -152,6 +159,7 @@ def begin(connection: Connection, runs: Sequence[RunRecord], lease_seconds: floa
             escape(run.thread_id),
             escape(run.owner),
             escape(run.agent_name),
+            None if run.title is None else escape(run.title),
             started_at,
             max(now, started_at),
             escape(run.id),
@@ -180,6 +188,7 @@ def end(
         return (
             *_added(append, until),
             escape(append.run.agent_name),
+            None if ending.title is None else escape(ending.title),
             join(ending.compacted),
             encode_state(ending.state),
             now if ending.changed_at is None else ending.changed_at.timestamp(),

@@ -27,19 +27,21 @@ def load_state(owner: str, thread_id: str, agent_name: str) -> Steps[AgentState 
     return None
 
 
-_RECORD = "id, agent_name, name, archived, created_at, updated_at"
+# Null for a thread without a run since the column was added.
+_RAN_AT = "coalesce(last_run_at, updated_at)"
+_RECORD = f"id, agent_name, name, archived, created_at, updated_at, {_RAN_AT}"
 _LIST = Statement(f"""
     SELECT {_RECORD} FROM copilotkit_threads
     WHERE owner = :owner AND (:any_agent OR agent_name = :agent) AND (:include_archived OR NOT archived)
-    ORDER BY updated_at DESC, id DESC LIMIT :limit
+    ORDER BY {_RAN_AT} DESC, id DESC LIMIT :limit
 """)
 _NEXT = Statement(f"""
     SELECT {_RECORD} FROM copilotkit_threads
     WHERE owner = :owner AND (:any_agent OR agent_name = :agent) AND (:include_archived OR NOT archived)
-        AND (updated_at, id) < (
-            SELECT updated_at, id FROM copilotkit_threads WHERE id = :after AND owner = :owner
+        AND ({_RAN_AT}, id) < (
+            SELECT {_RAN_AT}, id FROM copilotkit_threads WHERE id = :after AND owner = :owner
         )
-    ORDER BY updated_at DESC, id DESC LIMIT :limit
+    ORDER BY {_RAN_AT} DESC, id DESC LIMIT :limit
 """)
 # What a LIMIT may be in both databases.
 _ALL = 2**62
@@ -67,6 +69,7 @@ _UPDATE = Statement(f"""
     UPDATE copilotkit_threads
     SET name = CASE WHEN :rename THEN :name ELSE name END,
         archived = CASE WHEN :move THEN :archived ELSE archived END,
+        last_run_at = {_RAN_AT},
         updated_at = CASE WHEN created_at > :at THEN created_at ELSE :at END
     WHERE id = :thread AND owner = :owner
     RETURNING {_RECORD}
@@ -103,7 +106,7 @@ def delete_thread(owner: str, thread_id: str) -> Steps[None]:
 
 
 def _record(row: Row) -> ThreadRecord:
-    id, agent_name, name, archived, created_at, updated_at = row
+    id, agent_name, name, archived, created_at, updated_at, ran_at = row
     return ThreadRecord(
         id=unescape(id),
         agent_name=unescape(agent_name),
@@ -111,4 +114,5 @@ def _record(row: Row) -> ThreadRecord:
         archived=bool(archived),
         created_at=datetime.fromtimestamp(created_at, UTC),
         updated_at=datetime.fromtimestamp(updated_at, UTC),
+        last_run_at=datetime.fromtimestamp(ran_at, UTC),
     )

@@ -21,11 +21,11 @@ async def a_thread_whose_end_says_so_has_changed_then_and_not_now(open_store: Op
     store = open_store()
     await _imported(store, "t1", _LONG_AGO)
     (thread,) = await store.list_threads("ann")
-    assert thread.updated_at == _LONG_AGO
+    assert thread.updated_at == thread.last_run_at == _LONG_AGO
     assert thread.created_at == _LONG_AGO - timedelta(days=1)
 
 
-async def threads_are_listed_by_the_times_of_their_last_changes_whenever_they_came(
+async def threads_are_listed_by_the_times_of_their_last_runs_whenever_they_came(
     open_store: OpenStore,
 ) -> None:
     store = open_store()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...errors import RunLostError, ThreadNotFoundError
 from ...state_store.base import StateStore
-from .steps import OpenStore, begin, end, ending, raises, thread_ids, whole_run
+from .steps import OpenStore, begin, end, ending, raises, record, thread_ids, whole_run
 
 
 async def _pages(store: StateStore, size: int, agent: str | None = None) -> list[list[str]]:
@@ -19,20 +21,67 @@ async def _pages(store: StateStore, size: int, agent: str | None = None) -> list
     return pages
 
 
-async def the_thread_that_changed_last_is_listed_first(open_store: OpenStore) -> None:
+async def the_thread_of_the_latest_run_is_listed_first(open_store: OpenStore) -> None:
     store, other = open_store(), open_store()
     for thread_id in ("t1", "t2", "t3", "t4"):
         await whole_run(store, thread_id)
     assert await thread_ids(store) == ["t4", "t3", "t2", "t1"]
     run = await begin(store, "t1")
     assert await thread_ids(store) == ["t1", "t4", "t3", "t2"]
-    await store.update_thread("ann", "t2", name="Plans")
+    await whole_run(store, "t2")
     assert await thread_ids(store) == ["t2", "t1", "t4", "t3"]
     await end(store, run)
     threads = await other.list_threads("ann")
     assert [thread.id for thread in threads] == ["t1", "t2", "t4", "t3"]
-    times = [thread.updated_at for thread in threads]
+    times = [thread.last_run_at for thread in threads]
     assert times == sorted(times, reverse=True)
+
+
+async def a_thread_stays_where_it_is_when_it_is_named_or_archived(open_store: OpenStore) -> None:
+    store, other = open_store(), open_store()
+    for thread_id in ("t1", "t2", "t3"):
+        await whole_run(store, thread_id)
+    before = await store.list_threads("ann")
+    await store.update_thread("ann", "t1", name="Plans")
+    await store.update_thread("ann", "t2", archived=True)
+    after = await other.list_threads("ann", include_archived=True)
+    assert [(thread.id, thread.last_run_at) for thread in after] == [
+        (thread.id, thread.last_run_at) for thread in before
+    ]
+    assert after[2].updated_at >= after[0].updated_at
+    assert all(thread.updated_at >= thread.last_run_at for thread in after)
+    pages = [await store.list_threads("ann", limit=1), await store.list_threads("ann", after="t3")]
+    assert [[thread.id for thread in page] for page in pages] == [["t3"], ["t1"]]
+
+
+async def a_run_names_a_thread_that_has_no_name(open_store: OpenStore) -> None:
+    store, other = open_store(), open_store()
+
+    async def name() -> str | None:
+        (thread,) = await other.list_threads("ann")
+        return thread.name
+
+    run = await begin(store)
+    assert await name() is None
+    await store.append(run, 0, (), ending=replace(ending(), title="Plans 🌍\x00"))
+    assert await name() == "Plans 🌍\x00"
+    run = await store.begin_run(replace(record(), title="Others"))
+    await store.append(run, 0, (), ending=replace(ending(), title="Still others"))
+    assert await name() == "Plans 🌍\x00"
+    await store.update_thread("ann", "t1", name="")
+    await store.begin_run(replace(record(), title="Others"))
+    assert await name() == ""
+
+
+async def a_thread_is_named_as_soon_as_its_run_begins(open_store: OpenStore) -> None:
+    store = open_store()
+    run = await store.begin_run(replace(record(), title="Plans"))
+    (thread,) = await store.list_threads("ann")
+    assert thread.name == "Plans"
+    await store.update_thread("ann", "t1", name="Mine")
+    await store.append(run, 0, (), ending=replace(ending(), title="Plans"))
+    (thread,) = await store.list_threads("ann")
+    assert thread.name == "Mine"
 
 
 async def threads_are_listed_by_the_agent_that_ran_last(open_store: OpenStore) -> None:
@@ -47,17 +96,17 @@ async def threads_are_listed_by_the_agent_that_ran_last(open_store: OpenStore) -
     ]
 
 
-async def what_was_put_aside_is_listed_on_demand_only(open_store: OpenStore) -> None:
+async def an_archived_thread_is_listed_on_demand_only(open_store: OpenStore) -> None:
     store = open_store()
     for thread_id in ("t1", "t2", "t3"):
         await whole_run(store, thread_id)
-    aside = await store.update_thread("ann", "t2", archived=True)
+    archived = await store.update_thread("ann", "t2", archived=True)
     assert await thread_ids(store) == ["t3", "t1"]
     everything = await store.list_threads("ann", include_archived=True)
-    assert [thread.id for thread in everything] == ["t2", "t3", "t1"]
-    assert everything[0] == aside
+    assert [thread.id for thread in everything] == ["t3", "t2", "t1"]
+    assert everything[1] == archived
     await store.update_thread("ann", "t2", archived=False)
-    assert await thread_ids(store) == ["t2", "t3", "t1"]
+    assert await thread_ids(store) == ["t3", "t2", "t1"]
 
 
 async def pages_make_up_the_whole_list(open_store: OpenStore) -> None:
@@ -92,7 +141,7 @@ async def nothing_follows_a_thread_that_the_owner_does_not_have(open_store: Open
     assert [thread.id for thread in await store.list_threads("ann", after="t3")] == ["t1"]
 
 
-async def a_thread_is_named_and_put_aside(open_store: OpenStore) -> None:
+async def a_thread_is_named_and_archived(open_store: OpenStore) -> None:
     store, other = open_store(), open_store()
     await whole_run(store)
     (before,) = await store.list_threads("ann")
@@ -101,8 +150,8 @@ async def a_thread_is_named_and_put_aside(open_store: OpenStore) -> None:
     assert (named.name, named.archived) == ("Plans 🌍\x00", False)
     assert named.updated_at >= before.updated_at
     assert await other.list_threads("ann") == [named]
-    aside = await store.update_thread("ann", "t1", archived=True)
-    assert (aside.name, aside.archived) == ("Plans 🌍\x00", True)
+    archived = await store.update_thread("ann", "t1", archived=True)
+    assert (archived.name, archived.archived) == ("Plans 🌍\x00", True)
     back = await store.update_thread("ann", "t1", name="", archived=False)
     assert (back.name, back.archived) == ("", False)
     await whole_run(store)

@@ -38,14 +38,10 @@ export class Threads {
     }
   }
 
-  /** Shows a new thread, and calls it by what was asked first. */
-  async #started() {
-    const { threadId, messages } = this.session.conversation;
-    if (this.rows.some((each) => each.id === threadId)) return;
-    await this.refresh();
-    const row = this.rows.find((each) => each.id === threadId);
-    const first = messages.find((message) => message.role === "user");
-    if (row && !row.name && first) await this.#change(row, { name: titleOf(first) });
+  /** Shows a new thread. */
+  #started() {
+    const { threadId } = this.session.conversation;
+    if (!this.rows.some((each) => each.id === threadId)) this.refresh();
   }
 
   async #change(row, change) {
@@ -91,7 +87,7 @@ export class Threads {
     const item = el("li", { "data-id": row.id, class: row.archived ? "archived" : "" });
     const open = el("button", { type: "button", class: "open", title: row.id, onclick: () => this.#open(row) },
       el("span", { class: "name" }, row.name ?? "Untitled thread"),
-      el("small", {}, `${row.agentId} · ${ago(row.updatedAt)}${row.archived ? " · archived" : ""}`));
+      el("small", {}, `${row.agentId} · ${ago(row.lastRunAt)}${row.archived ? " · archived" : ""}`));
     const label = row.name ?? "untitled thread";
     item.append(open, el("span", { class: "actions" },
       iconButton("rename", `Rename ${label}`, () => this.#rename(item, row)),
