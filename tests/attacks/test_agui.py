@@ -137,7 +137,7 @@ async def test_tools_by_the_thousand_or_of_a_megabyte_are_bounded(single: bool) 
     large = {**tool, "parameters": {"type": "object", "description": "x" * 1_000_000}}
     async with serve({"agent": agent}, single=single, limits=Limits(request_bytes=2_000_000)) as served:
         told = await served.events(served.run(tools=[tool] * 10_000))
-        assert [event["message"] for event in told] == ["A request may bring 1000 tools at most."]
+        assert [event["message"] for event in told] == ["A request may have at most 1000 tools."]
         assert agent.inputs == []
         await served.events(served.run(tools=[large]))
         assert len(agent.inputs) == 1

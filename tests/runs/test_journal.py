@@ -172,7 +172,7 @@ async def test_readers_of_a_store_that_fails_see_everything_and_are_told_that_it
         late = Reader(run)
         await late.until("TEXT_MESSAGE_CONTENT", UNSAVED)
         assert late.seen[-1]["value"]["events"] == 1
-        assert "events of run r1 are shown that are not saved" in caplog.text
+        assert "readers of run r1 see events that are not saved" in caplog.text
         store.fails = False
         await reader.until("saved")
         agent.let()

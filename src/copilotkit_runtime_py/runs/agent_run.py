@@ -54,12 +54,12 @@ class ServerSide:
 class AgentRun:
     """An agent with its input. Nothing of the agent runs before `open`.
 
-    Everything is worked out when it is first asked for, in the run's own task: between the claim of a thread
-    and the start of its run nothing may fail.
+    Everything is computed on first use, in the run's own task, because nothing may fail between the claim of
+    a thread and the start of its run.
 
     Args:
-        request: what was asked.
-        known: what the agent's last run left on the thread, if there was one.
+        request: the request.
+        known: the agent's state on the thread after its last run, if there was one.
         server: what the runtime adds.
         alone: the agent gets no server tools and draws nothing, and RUN_STARTED does not repeat the input.
 
@@ -123,7 +123,7 @@ class AgentRun:
             GuardrailsUnavailableError: no verdict can be had.
         """
         agent, context = self._request.agent, self._request.context
-        # The verdict comes first: an agent that has run has spent money, called tools and remembered.
+        # Wait for the verdict first: an agent that runs spends money, calls tools and updates its memory.
         input = await self.guard.admit()
         loop = None
         if not self._alone:
@@ -163,7 +163,7 @@ class AgentRun:
         try:
             return self._server.generative_ui.for_run(request.agent.name, request.input)
         except Exception:
-            # What an agent says matters more than how it is shown.
+            # An answer without generative UI is better than no answer.
             logger.exception("run %s gets no generative UI", request.input.run_id)
             return RunFeatures(request.input)
 
@@ -230,7 +230,7 @@ def recorded_input(request: RunRequest, known: AgentState | None, hidden: Collec
         known: what the agent's last run left on the thread, if there was one.
         hidden: the properties that readers must not see: the server's own, and keys.
     """
-    # A shallow copy will do: nothing changes an input once it was received.
+    # A shallow copy is enough: nothing changes an input after it was received.
     recorded = dict(request.input.json)
     messages = new_messages(request.input.messages, known)
     if request.sent:
@@ -251,7 +251,7 @@ def new_messages(messages: list[Json], known: AgentState | None) -> list[Json]:
 
 
 def _results(known: AgentState, own: set[str]) -> dict[str, Any]:
-    """Returns the known results, by the ids of their calls, but for those of the client's own tools."""
+    """Returns the known results, by the ids of their calls, without those of the client's own tools."""
     calls = [call for message in known.messages for call in message.get("toolCalls") or ()]
     foreign = {call["id"] for call in calls if call["function"]["name"] not in own}
     return {

@@ -34,8 +34,8 @@ class Capacity:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        # Runs that this process waits for when it shuts down: some have emitted their last event already,
-        # and given their slot back.
+        # Runs that this process waits for when it shuts down. Some have emitted their last event
+        # and released their slot.
         self._slots: dict[Run, Slot] = {}
         self._taken: Counter[str] = Counter()
         self._total = 0
@@ -46,7 +46,7 @@ class Capacity:
 
     @contextmanager
     def slot(self, owner: str) -> Iterator[Slot]:
-        """Takes a slot for a run of an owner. It is given back at the end of the block unless a run has it.
+        """Takes a slot for a run of an owner. The end of the block releases it unless a run has it.
 
         Raises:
             RateLimitError: the owner, or all together, have as many runs as they may.
@@ -91,7 +91,7 @@ class Capacity:
             self._tokens.add(owner, time.monotonic(), tokens)
 
     async def drain(self, seconds: float) -> None:
-        """Takes no new runs, and waits so long for the ends of the others; then they end with an error."""
+        """Refuses new runs, and waits up to `seconds` for the others; then they end with an error."""
         self.closing = True
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -102,7 +102,7 @@ class Capacity:
         await self._wait()
 
     async def aclose(self) -> None:
-        """Takes no new runs, and stops the others."""
+        """Refuses new runs, and stops the others."""
         self.closing = True
         for run in list(self._slots):
             run.stop()
@@ -153,7 +153,7 @@ class Slot:
 
     @contextmanager
     def given_back_by(self, run: Run) -> Iterator[None]:
-        """Gives back the slot of a run that has emitted its last event.
+        """Releases the slot of a run that has emitted its last event.
 
         The process still waits for the run, when it shuts down, until the block is over.
         """
@@ -174,7 +174,7 @@ class Slot:
 
 
 class StartRate:
-    """How much each owner may start in a minute: a token bucket each, full at first.
+    """A rate limit per owner: a token bucket each, full at first.
 
     Args:
         per_minute: how many tokens a bucket holds, and gets in a minute; None for no bound.
@@ -196,7 +196,7 @@ class StartRate:
             now: the time in seconds, by a clock that never goes back.
 
         Raises:
-            RateLimitError: there is none. It tells when there will be one.
+            RateLimitError: there is none. `retry_after` says when there will be one.
         """
         self.check(owner, now)
         self.add(owner, now, 1)

@@ -1,4 +1,4 @@
-"""What a run leaves in the store when it is over."""
+"""The final state of a run, as the store keeps it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ending_of(
     state: Any,
     waiting: Sequence[dict[str, Any]] = (),
 ) -> RunEnding:
-    """Returns what a run leaves.
+    """Returns the final state of a run: its compacted log, messages, agent state and open questions.
 
     Args:
         log: all its events.
@@ -45,7 +45,7 @@ async def folded(
     state: Any,
     waiting: Sequence[dict[str, Any]] = (),
 ) -> RunEnding:
-    """Returns what a run leaves; see `ending_of`. A long log is folded in a thread."""
+    """Returns the final state of a run; see `ending_of`. A long log is folded in a thread."""
     log = _Events(entries)
     if is_long([entry.data for entry in entries]):
         return await asyncio.to_thread(ending_of, log, messages, state, waiting)

@@ -1,4 +1,4 @@
-"""The events of a run in memory, and those who read them."""
+"""The events of a run in memory, and its readers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..agui.events import Event
 from ..errors import RunDataLostError, masked
 from .log_memory import LogMemory
 
-# What an entry takes besides its JSON, in bytes; and an event that is held as objects, besides its texts.
+# The overhead in bytes of an entry beyond its JSON, and of an event held as objects beyond its strings.
 _ENTRY: Final = 200
 _OBJECTS: Final = 400
-# A reader gets so much from the store at once, in bytes.
+# How much a reader reads from the store at once, in bytes.
 _PIECE: Final = 1024 * 1024
-# The encoder's buffers are larger than what is in them, by some kB. A larger event is held as JSON alone.
+# The encoder's buffers are some kB larger than their content. A larger event is held as JSON alone.
 _LARGE: Final = 256 * 1024
 
 
@@ -53,7 +53,7 @@ class Entry:
         """Returns the entry of an event, which is encoded here."""
         data = events.encode(event)
         if len(data) < _LARGE:
-            # A log of many small events holds copies to size.
+            # A log of many small events holds copies of the exact size.
             return cls(event, bytes(memoryview(data)), cut)
         return cls(None, data, cut)
 
@@ -100,7 +100,7 @@ class LogSource(Protocol):
 
 
 class Subscription:
-    """A reader's place in a run's log. Behind it the log is the buffer, so a slow reader costs nothing.
+    """A reader's position in a run's log. The log itself is the buffer, so a slow reader costs nothing.
 
     Args:
         log: the log to read.
@@ -136,7 +136,7 @@ class Subscription:
         return entries
 
     def take_notice(self) -> Entry | None:
-        """Returns the log's notice if it is new to this reader, or a notice that the last one is over."""
+        """Returns the log's notice if it is new to this reader, or the notice that the last one is over."""
         notice, last = self._log.notice, self._notice
         # Nothing precedes RUN_STARTED, and nothing follows the terminal event.
         if notice is last or self._position == 0 or self._log.ended:
@@ -181,7 +181,7 @@ class Subscription:
 
 
 class EventLog:
-    """The events of one run, and those who read them.
+    """The events of one run, and its readers.
 
     Args:
         number: the run's place among the runs of its thread.
@@ -189,8 +189,8 @@ class EventLog:
 
     Attributes:
         number: the run's place among the runs of its thread.
-        dropped: how many events only the store has.
-        entries: the events after these.
+        dropped: how many events only the store has; they come before `entries`.
+        entries: the events in memory.
         shown: how many events readers may see.
         in_store: how many events the store has.
         source: where the log is stored, if it is.
@@ -301,7 +301,7 @@ class EventLog:
         self._wake_readers()
 
     def end(self) -> None:
-        """Shows everything that there is; nothing follows."""
+        """Shows every event, and ends the log."""
         self.shown = self.length
         self.ended = True
         self._wake_readers()

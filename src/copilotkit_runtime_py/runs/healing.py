@@ -15,7 +15,7 @@ from ..state_store.base import AgentState, RunLog, StateStore
 
 
 async def load_state(store: StateStore, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
-    """Returns what the store has of an agent on a thread, with unique ids of tool calls; see `StateStore`.
+    """Returns the agent's stored state on a thread, with unique tool-call ids; see `StateStore`.
 
     Where ids repeated, results were stored with other calls: the log knows better.
     """
@@ -29,7 +29,7 @@ async def load_state(store: StateStore, owner: str, thread_id: str, agent_name: 
 
 
 def with_unique_calls(logs: list[RunLog]) -> list[RunLog]:
-    """Returns a thread's logs with unique ids of tool calls.
+    """Returns a thread's logs with unique tool-call ids.
 
     Logs of earlier releases have the ids that models gave, which may repeat.
     """
@@ -41,7 +41,7 @@ def with_unique_calls(logs: list[RunLog]) -> list[RunLog]:
         ids.begin(log.run.id)
         lines: list[bytes] = []
         for line in log.events:
-            head, tab, data = line.rpartition(b"\t")  # a compacted line has its places in front
+            head, tab, data = line.rpartition(b"\t")  # a compacted line begins with its positions
             if b"oolCallId" in data or b'"messages"' in data:
                 event = events.decode(data)
                 named = ids.event(event)
@@ -52,7 +52,7 @@ def with_unique_calls(logs: list[RunLog]) -> list[RunLog]:
 
 
 def conversation(logs: list[RunLog]) -> list[dict[str, Any]]:
-    """Returns the messages that a thread's logs amount to, as AG-UI messages in JSON form."""
+    """Returns the messages of a thread's logs, as AG-UI messages in JSON form."""
     transcript = Transcript((), None)
     for event in _events(with_unique_calls(logs)):
         if event["type"] == "RUN_STARTED":

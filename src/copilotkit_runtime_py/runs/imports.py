@@ -1,4 +1,4 @@
-"""Threads that only an agent itself remembers, brought into the store."""
+"""Import of threads that only an agent's own memory has."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BEYOND: Final = 2**31 - 1
 async def import_thread(
     store: StateStore, agent_name: str, thread: RememberedThread, owner: str, name: str | None
 ) -> bool:
-    """Brings a thread into the store, with one run that shows what the agent remembers.
+    """Imports a thread into the store, as one run with the messages of the agent's memory.
 
     Args:
         store: the store.
@@ -36,7 +36,8 @@ async def import_thread(
     Raises:
         StoreUnavailableError: the store cannot be reached.
     """
-    producer = f"import of {thread.id}"  # the same again, so that an import that was cut off is completed
+    # The same id each time, so that a repeated import completes one that was interrupted.
+    producer = f"import of {thread.id}"
     last = await store.read_runs(owner, thread.id, since=-1, position=_BEYOND)
     if last and (last[0].ended or last[0].run.producer != producer):
         return False

@@ -1,4 +1,4 @@
-"""How the log of one run gets into the store."""
+"""Writing the log of one run to the store."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .stored_log import StoredLog
 
 logger = get_logger(__name__)
 
-# The most bytes that are written at once, unless one event is larger.
+# How many bytes are written at once at most, unless one event is larger.
 _BATCH: Final = 1024 * 1024
 
 SAVING: Final = "saving"
-"""The name of the CUSTOM event for readers who wait because the store is slow."""
+"""The name of the CUSTOM event that tells readers that they wait for a slow store."""
 UNSAVED: Final = "unsaved"
-"""The name of the CUSTOM event for readers who see events that could not be saved so far."""
+"""The name of the CUSTOM event that tells readers that they see events that are not saved."""
 
 
 NO_ROOM: Final = ("The server has no room for more events of this run.", "LIMIT_EXCEEDED")
-"""The message and the code of a run whose events the process can neither hold nor store."""
+"""The error message and code of a run whose events fit neither into memory nor into the store."""
 
 
 class Writer(Protocol):
@@ -42,32 +42,32 @@ class Writer(Protocol):
 
     @property
     def lease_seconds(self) -> float:
-        """How long a run belongs to its worker after a write."""
+        """How long a write leases the run to its worker."""
 
     def add(self, journal: Journal) -> None:
-        """Begins to write a journal."""
+        """Registers a journal."""
 
     def remove(self, journal: Journal) -> None:
-        """Writes a journal no more."""
+        """Unregisters a journal: nothing more of it is written."""
 
     def mark(self, journal: Journal, events: int) -> None:
         """Notes that a journal has events ready."""
 
     def write_now(self, journal: Journal) -> None:
-        """Has a journal written without waiting for others."""
+        """Writes a journal as soon as possible, without waiting for others."""
 
     async def write_once(self, record: RunRecord, data: Sequence[bytes], ending: RunEnding) -> None:
         """Writes a whole run."""
 
 
 class Journal:
-    """Writes the log of one run to the store as it happens, and shows readers what the store has.
+    """Writes the log of one run to the store as it grows, and shows readers what was written.
 
-    So a reader has seen nothing that is lost with the process. While the store is slow, readers wait, and a
-    notice says why. Where it cannot be reached, they see everything at once, the log itself is the buffer,
-    and writing is tried again.
+    Readers never see an event that a crash could lose. While the store is slow, readers wait, and a
+    notice says why. While it cannot be reached, they see everything at once, the log itself is the buffer,
+    and writes are retried.
 
-    It also renews the run's lease, and stops the run when another worker asks for it.
+    Each write renews the run's lease, and its result says whether another worker asked to stop the run.
 
     Args:
         writer: writes what the journals of the process have ready.
@@ -76,8 +76,8 @@ class Journal:
     Attributes:
         record: the run, as the store knows it.
         orphaned: the thread was deleted while the run went on.
-        written_at: when the last write that succeeded began, by the loop's clock.
-        failures: how many writes have failed since.
+        written_at: the loop's time at the start of the last successful write.
+        failures: how many writes have failed since then.
         stored: how many events of the log are in the store.
         writes: how many writes have succeeded.
     """
@@ -94,20 +94,20 @@ class Journal:
         self._failing_since: float | None = None
         # Readers see what the store does not have.
         self._away = False
-        # The store has lost the run, and takes nothing more of it.
+        # The store has lost the run, and refuses every write.
         self._vanished = False
         self._ending: RunEnding | None = None
-        # The log of a run that is over, from the first entry that is in memory on.
+        # The log of a run that is over, from its first entry in memory.
         self._whole: list[Entry] | None = None
         self._whole_from = 0
         # How many events the run has, without its end.
         self._length = math.inf
         self._done = asyncio.Event()
-        # Ends the wait of an agent for room.
+        # Wakes an agent that waits for room.
         self._moved = asyncio.Event()
 
     def start(self, run: Run) -> None:
-        """Starts to write. Of a store that ends with the process, nothing is gained before the end."""
+        """Starts to write. A store that ends with the process is written once, at the end of the run."""
         self._run = run
         run.source = StoredLog(self._writer.store, self.record)
         if self._writer.writes_ahead:
@@ -123,7 +123,7 @@ class Journal:
             self._counted = length
 
     async def finish(self, ending: RunEnding) -> None:
-        """Writes what is left, and the ending. Readers get a notice if the store did not take it."""
+        """Writes the rest of the log, and the ending. Readers get a notice if that failed."""
         self._ending = ending
         self._whole, self._whole_from = self._run.log(), self._run.dropped
         self._length = self._run.length
@@ -143,10 +143,10 @@ class Journal:
         self._run.add(self._unsaved_notice("The end of this conversation could not be saved yet."))
 
     async def make_room(self) -> None:
-        """Waits until the run holds no more than its share, which it does once the store has the rest.
+        """Waits until the run's log fits into its share of the memory, with the rest in the store.
 
         Raises:
-            AgentError: the store does not take it, so nothing can be dropped.
+            AgentError: the store cannot be written, so nothing can be dropped.
         """
         run, memory = self._run, self._run.memory
         while True:
@@ -155,13 +155,13 @@ class Journal:
                 return
             if self._away or not self._writer.writes_ahead:
                 raise AgentError(*NO_ROOM)
-            # What is left is on its way to the store.
+            # The rest is being written.
             self._moved.clear()
             await self._moved.wait()
 
     @property
     def complete(self) -> bool:
-        """Whether everything was stored, or another worker has the run now."""
+        """Whether everything was stored, or the run belongs to another worker now."""
         return self._done.is_set()
 
     @property
@@ -179,20 +179,20 @@ class Journal:
 
     @property
     def _log(self) -> tuple[list[Entry], int]:
-        """What there is of the log in memory, and the place where that begins."""
+        """The entries of the log in memory, and the position of the first."""
         if self._whole is None:
             return self._run.entries, self._run.dropped
         return self._whole, self._whole_from
 
     async def aclose(self) -> None:
-        """Goes on trying for as long as the lease lasts."""
+        """Retries for as long as the lease lasts."""
         if not self._writer.writes_ahead:
             return
         try:
             await self._done_within(self._writer.lease_seconds)
         finally:
             self._writer.remove(self)
-            # What still refers to the journal need not hold the log.
+            # References to the journal must not keep the log in memory.
             self._failing_since, unsaved = None, self.unsaved
             self._whole, self._whole_from = [], self.stored
             if not self.complete:
@@ -212,9 +212,9 @@ class Journal:
         return True
 
     def next_append(self) -> tuple[Append, int]:
-        """Returns what is to be written next, and its size in bytes.
+        """Returns the next write, and its size in bytes.
 
-        That is no more than can be written quickly, but something if there is anything.
+        It is small enough to be written quickly, and not empty if anything is left.
         """
         (entries, start), size = self._log, 0
         data: list[bytes] = []
@@ -228,13 +228,13 @@ class Journal:
         return Append(self.record, self.stored, data, ending), size
 
     def on_written(self, append: Append, result: AppendResult, began: float) -> None:
-        """Called when a write has succeeded that began at a time of the loop's clock."""
+        """Called when a write has succeeded. `began` is the loop's time at its start."""
         run = self._run
         self.stored += len(append.events)
         self.writes += 1
         self.written_at = began
         if self.failures:
-            logger.warning("run %s is saved again", run.id)
+            logger.warning("run %s is being saved again", run.id)
         self.failures, self._failing_since = 0, None
         if append.ending is not None:
             self._done.set()
@@ -247,8 +247,8 @@ class Journal:
             run.stop()
 
     def _note_stored(self) -> None:
-        """Lets the log drop what the store has, if there is too much in memory."""
-        # A notice may have the place that the end has in the store.
+        """Drops stored events from memory if there are too many."""
+        # A notice may be where the store has the end.
         self._run.in_store = int(min(self.stored, self._length))
         self._run.memory.relieve()
         self._moved.set()
@@ -260,20 +260,20 @@ class Journal:
             self._run.tell(Entry.notice(SAVING, {"message": message}))
 
     def on_failed(self, error: Exception, began: float) -> None:
-        """Called when a write has failed that began at a time of the loop's clock."""
+        """Called when a write has failed. `began` is the loop's time at its start."""
         loop = asyncio.get_running_loop()
         if self._failing_since is None:
             self._failing_since = began
-            logger.warning("run %s cannot be saved for now: %r", self._run.id, error)
+            logger.warning("run %s cannot be saved at the moment: %r", self._run.id, error)
             loop.call_at(began + self._writer.patience, self._give_up_waiting)
         self.failures += 1
         if isinstance(error, ValueError):
-            # A server that crashed may be without its last writes. What it still has, it skips.
+            # A server that crashed may have lost its last writes. It skips those that it still has.
             self.stored = self._run.in_store = self._log[1]
         self._give_up_waiting()
 
     def _give_up_waiting(self) -> None:
-        """Shows readers what the store does not have, if it has failed for long."""
+        """Shows readers unsaved events, once writes have failed for too long."""
         since, now = self._failing_since, asyncio.get_running_loop().time()
         if since is not None and now >= since + self._writer.patience and not (self._away or self.complete):
             self._go_away()
@@ -281,7 +281,7 @@ class Journal:
     def _go_away(self) -> None:
         self._away = True
         self._moved.set()
-        logger.error("events of run %s are shown that are not saved: the store fails", self._run.id)
+        logger.error("readers of run %s see events that are not saved: the store fails", self._run.id)
         self._run.tell(self._unsaved_notice("This conversation cannot be saved at the moment."))
         self._run.show()
 
@@ -296,7 +296,7 @@ class Journal:
         self._run.show()
 
     async def lose(self, error: RunLostError) -> None:
-        """Ends a run that the store does not take any more: its thread is gone, or another worker has it."""
+        """Ends a run whose writes the store refuses: its thread was deleted, or another worker owns it."""
         run, record = self._run, self.record
         if isinstance(error, RunDataLostError):
             self._vanished = True
@@ -307,11 +307,11 @@ class Journal:
             async with asyncio.timeout(self._writer.patience):
                 logs = await self._writer.store.read_runs(record.owner, record.thread_id, since=record.number)
         except Exception:
-            logger.exception("run %s was lost, and the reason cannot be read", run.id)
+            logger.exception("run %s was lost, and reading the reason failed", run.id)
             run.lose([], error)
             return
         log = logs[0] if logs and logs[0].run.number == record.number else None
-        # A thread that was deleted may be there again. Its runs are counted from 1.
+        # A deleted thread may exist again, with runs counted from 1.
         if log is None or log.run.id != record.id or log.run.started_at != record.started_at:
             self.orphaned = not logs
             logger.info("run %s is not saved: its thread was deleted", run.id)
@@ -323,7 +323,7 @@ class Journal:
 
 
 def _entries(log: RunLog) -> list[Entry]:
-    """Returns the whole log of a run that was ended elsewhere; nothing if there is only a part."""
+    """Returns the log of a run that another worker ended; nothing unless it is whole."""
     if not log.ended or log.compacted:
         return []
     return [Entry.stored(data) for data in log.events]

@@ -1,4 +1,4 @@
-"""What writes the logs of all runs of a process to the store."""
+"""Writing the logs of all runs of a process to the store."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from .recovery import grace
 
 logger = get_logger(__name__)
 
-# A write costs much more than an event. So many events are worth one; fewer wait for each other, but not
-# longer than this, in seconds. After a pause the first few writes do not wait. While other runs write, those
-# of a run that begins wait for a moment, in which a short run is over: what begins is seen at once.
+# A write costs much more than an event. This many events are written at once; fewer wait for others, but no
+# longer than the interval, in seconds. After a pause, the first few writes do not wait. While other runs
+# write, the first writes of a new run wait only for a moment, in which a short run is over.
 _WORTH_A_WRITE: Final = 8
 _INTERVAL: Final = 0.02
 _WRITES_AT_ONCE: Final = 4
 _MOMENT: Final = 0.002
-# How much is written at once, at most.
+# How many runs and bytes are written at once, at most.
 _RUNS: Final = 500
 _BYTES: Final = 1024 * 1024
-# How long to wait before writing is tried again, in seconds: the first time, and at most.
+# How long to wait before a write is retried, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
 
 
 class JournalWriter:
-    """Writes what the runs of a process have ready, together, in one task.
+    """Writes the new events of all runs of a process together, in one task.
 
-    It renews the leases of runs that write nothing, all at once, and passes on requests to stop a run.
+    It renews the leases of silent runs, all at once, and passes on requests to stop a run.
 
     Args:
         store: the store.
         patience: how long readers wait before a notice says that the store is slow, and how long it may fail
             before they see what it does not have, in seconds.
-        watchdog: has the leases renewed while the event loop is blocked.
+        watchdog: renews the leases while the event loop is blocked.
 
     Attributes:
         store: the store.
@@ -68,7 +68,7 @@ class JournalWriter:
             guard = LeaseGuard(self._batches, self.lease_seconds, self._held)
             watchdog.while_blocked(guard.while_blocked)
         self._journals: dict[str, Journal] = {}
-        # A dictionary, as a set that keeps the order.
+        # A dictionary serves as an ordered set.
         self._ready: dict[Journal, None] = {}
         self._events = 0
         self._urgent = False
@@ -80,7 +80,7 @@ class JournalWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._renewal: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        # The tasks that receive requests to stop, and those that end lost runs.
+        # Tasks that receive requests to stop, and tasks that end lost runs.
         self._listeners: dict[str | None, asyncio.Task[None]] = {}
         self._losing: set[asyncio.Task[None]] = set()
 
@@ -91,15 +91,15 @@ class JournalWriter:
 
     @property
     def lease_seconds(self) -> float:
-        """How long a run is its producer's after it last wrote."""
+        """How long a write leases a run to its producer."""
         assert self.store.lease_seconds is not None
         return self.store.lease_seconds
 
     def add(self, journal: Journal) -> None:
-        """Begins to renew a run's lease, and to stop it when it is asked to."""
+        """Registers a journal: renews its run's lease, and stops the run on request."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            # Where each request has a loop of its own, as in tests, the last one is gone with its tasks.
+            # If each request has a loop of its own, as in tests, the last loop is gone with its tasks.
             self._loop, self.closed = loop, False
             self._task = self._waiter = self._timer = self._renewal = None
             self._listeners.clear()
@@ -115,7 +115,7 @@ class JournalWriter:
             self._listeners[key] = loop.create_task(listen, name="requests to stop runs")
 
     def remove(self, journal: Journal) -> None:
-        """Ends that. Nothing is written for the journal any more."""
+        """Unregisters a journal: nothing more of it is written."""
         self._journals.pop(journal.record.producer, None)
         self._ready.pop(journal, None)
         listener = self._listeners.pop(journal.record.producer, None)
@@ -123,7 +123,7 @@ class JournalWriter:
             listener.cancel()
 
     def mark(self, journal: Journal, events: int) -> None:
-        """Notes that a journal has so many more events to write."""
+        """Notes that a journal has `events` more events to write."""
         self._ready[journal] = None
         self._events += events
         if self._begins_at is None and journal.writes < _WRITES_AT_ONCE:
@@ -135,7 +135,7 @@ class JournalWriter:
             self._wake_if_due()
 
     def write_now(self, journal: Journal) -> None:
-        """Has a journal written at once, though it may have nothing new: that renews the lease."""
+        """Writes a journal as soon as possible, also without new events: that renews the lease."""
         if journal.record.producer in self._journals:
             self._urgent = True
             self.mark(journal, 0)
@@ -151,7 +151,7 @@ class JournalWriter:
             await self.store.append(record, 0, (), ending=ending)
 
     async def aclose(self) -> None:
-        """Ends the tasks. Runs that are not over are left to their leases."""
+        """Ends the tasks. Runs in progress end when their leases expire."""
         for timer in (self._renewal, self._timer):
             if timer is not None:
                 timer.cancel()
@@ -174,7 +174,7 @@ class JournalWriter:
                 await self._wait_until_due()
                 await self._write(self._take())
         finally:
-            # The loop is about to end, or so is the runtime.
+            # The loop or the runtime is about to end.
             self.closed = True
             for journal in self._journals.values():
                 journal.on_closed()
@@ -212,7 +212,7 @@ class JournalWriter:
         due = loop.time() + (1 - self._credit) * _INTERVAL
         if self._begins_at is not None:
             due = min(due, self._begins_at)
-        # Timers of the loop have a resolution of a millisecond, and may be early by as much.
+        # The loop's timers have a resolution of a millisecond, and may be early by as much.
         due += 0.001
         if self._timer is None or due < self._timer.when() - 0.001:
             if self._timer is not None:
@@ -225,7 +225,7 @@ class JournalWriter:
             self._wake_if_due()
 
     def _take(self) -> list[tuple[Journal, Append]]:
-        """Returns what is to be written next."""
+        """Returns the next writes."""
         if self._events < _WORTH_A_WRITE and not self._urgent and self._credit >= 1:
             self._credit -= 1
         batch: list[tuple[Journal, Append]] = []
@@ -246,7 +246,7 @@ class JournalWriter:
         watchdog = loop.call_later(self.patience, self._on_slow)
         outcomes: Sequence[AppendResult | Exception]
         try:
-            # A worker that has not written for so long may have lost the run.
+            # A worker that has not written for this long may have lost the run.
             async with asyncio.timeout(self.lease_seconds):
                 with append_timed():
                     outcomes = await self._append([append for _, append in batch])
@@ -281,7 +281,7 @@ class JournalWriter:
             task.add_done_callback(self._losing.discard)
         elif isinstance(outcome, Exception):
             journal.on_failed(outcome, began)
-            # Others take over the runs of a worker that does not renew its leases soon after an outage.
+            # Other workers take over runs whose leases are not renewed soon after an outage.
             longest = min(_LONGEST_PAUSE, grace(self.store) / 2)
             pause = pause_after(journal.failures - 1, first=_FIRST_PAUSE, longest=longest)
             loop.call_later(pause, self.write_now, journal)

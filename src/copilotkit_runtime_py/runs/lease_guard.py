@@ -12,18 +12,18 @@ from ..state_store.base import Append, BatchStateStore
 
 logger = get_logger(__name__)
 
-# A loop that is blocked for longer than this, in seconds, may never go on: its runs are left to their leases.
+# A loop that is blocked for longer than this, in seconds, may never recover: the leases of its runs expire.
 _LONGEST: Final = 120.0
 
 
 class LeaseGuard:
-    """Renews leases where the event loop is late to do it.
+    """Renews leases while the event loop cannot.
 
-    One request or agent that computes for long holds up the loop. Without this, other workers would take this
-    one for dead, and end the runs of all its users.
+    A request or an agent that computes for long blocks the loop. Without this class, other workers would take
+    this one for dead, and end the runs of all its users.
 
     Args:
-        store: what the runs are in. It is opened again, for the thread that renews.
+        store: the store of the runs. It is opened again, for the thread that renews.
         lease_seconds: how long a lease is.
         held: returns appends that add nothing, for the runs that the process holds.
     """

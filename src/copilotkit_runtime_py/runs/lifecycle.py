@@ -1,4 +1,4 @@
-"""What a run does besides producing events: it is recorded, or it leaves nothing behind."""
+"""The lifecycle of a run: recorded in the store, or ephemeral."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from .thread_locks import ThreadLocks
 
 logger = get_logger(__name__)
 
-# How long the end of a run waits for a store that is to give back the run's log, in seconds.
+# How long the end of a run waits until the store returns the run's log, in seconds.
 _READ_BACK: Final = 60.0
-# A log of so many bytes is folded alone.
+# A log of this many bytes is folded while no other one is.
 _LARGE: Final = 4 * 1024 * 1024
 
 
 class PersistedRun:
-    """The life of a run that holds its thread and is recorded.
+    """The lifecycle of a run that holds its thread and is stored.
 
     Args:
-        request: what was asked.
-        agent: the agent's part, which knows the messages that the thread must not store.
+        request: the request.
+        agent: the agent's part, which knows which messages must not be stored.
         journal: writes the run's log to the store.
-        hooks: the application's.
-        locks: has the thread, which was claimed.
-        slot: room for the run.
+        hooks: the application's hooks.
+        locks: where the thread was claimed.
+        slot: the run's slot.
     """
 
     def __init__(
@@ -65,17 +65,17 @@ class PersistedRun:
         self._locks.hold(self._request.owner, run)
 
     def entries_added(self, run: Run) -> None:
-        """Has new entries written; readers see them when the store has them."""
+        """Queues new entries for writing; readers see them once the store has them."""
         self._journal.on_entries()
 
     async def before_end(self, run: Run) -> None:
-        """Hands the end of the run to the store.
+        """Stores the end of the run.
 
-        The store gets an end even if the log cannot be folded: a thread with a last run that has none takes
-        no further run.
+        The store gets an end even if the log cannot be folded: a thread whose last run has no end accepts
+        no other run.
         """
-        # The thread must not store what was denied, or not judged yet: the next run takes what is stored
-        # for what was allowed.
+        # Input that was denied, or not judged yet, must not be stored: the next run treats stored input
+        # as allowed.
         withheld, state = self._agent.guard.withheld, self._request.input.state
         messages = [each for each in self._request.input.messages if each["id"] not in withheld]
         waiting = list(self._agent.approvals.waiting.values())
@@ -94,7 +94,7 @@ class PersistedRun:
             async with asyncio.timeout(_READ_BACK if run.dropped else None):
                 entries = await run.whole()
         except Exception:
-            # The run is left to its lease: whoever has the log then ends it.
+            # The lease expires, and whoever has the log then ends the run.
             self._journal.tell_end_is_unsaved()
             raise
         try:
@@ -107,15 +107,15 @@ class PersistedRun:
         return ending
 
     async def make_room(self, run: Run) -> None:
-        """Has the agent wait until the store has its events, so that they can be dropped."""
+        """Makes the agent wait until its events are stored and can be dropped."""
         await self._journal.make_room()
 
     async def after_end(self, run: Run) -> None:
         """Releases the thread, then calls the hooks, which may start its next run."""
         request = self._request
         with self._slot.given_back_by(run):
-            # The journal still tries to write what the store did not take before the end. Until that is
-            # over, another run on the thread would be refused by the store.
+            # The journal still retries what could not be written before the end. Until it succeeds,
+            # the store would refuse another run on the thread.
             await self._journal.aclose()
             if not request.recorded or self._journal.orphaned:
                 await forget(request.agent.provider, request.thread_id, request.context)
@@ -124,7 +124,7 @@ class PersistedRun:
             await self._announce(run)
 
     async def _announce(self, run: Run) -> None:
-        """Calls the hook for the way in which the run ended."""
+        """Calls the hook for the outcome of the run."""
         hooks, request = self._hooks, self._request
         error = run.error or (None if self._journal.complete else StoreUnavailableError())
         if error is not None:
@@ -138,15 +138,15 @@ class PersistedRun:
 
 
 class EphemeralRun:
-    """The life of a run that leaves nothing behind, such as one that makes suggestions.
+    """The lifecycle of a run that is not stored, such as one that makes suggestions.
 
     It holds no thread, so the thread may have other runs at the same time.
 
     Args:
-        request: what was asked.
+        request: the request.
         locks: lists the run, so that it can be stopped.
-        slot: room for the run.
-        is_new: the agent did not know the thread before, and is to forget it.
+        slot: the run's slot.
+        is_new: the agent did not know the thread before, and forgets it afterwards.
     """
 
     def __init__(self, request: RunRequest, locks: ThreadLocks, slot: Slot, *, is_new: bool) -> None:
@@ -166,14 +166,14 @@ class EphemeralRun:
         run.show()
 
     async def before_end(self, run: Run) -> None:
-        """Does nothing: no store knows the run."""
+        """Does nothing: the run is not stored."""
 
     async def make_room(self, run: Run) -> None:
         """Ends the run: its events are in memory only."""
         raise AgentError(*NO_ROOM)
 
     async def after_end(self, run: Run) -> None:
-        """Has the agent forget the thread, if it did not know it before."""
+        """Deletes the agent's memory of the thread, if the thread is new."""
         request = self._request
         self._locks.remove_ephemeral(request.owner, run)
         with self._slot.given_back_by(run):
@@ -182,7 +182,7 @@ class EphemeralRun:
 
 
 async def forget(provider: Provider, thread_id: str, context: RequestContext) -> None:
-    """Has an agent delete what it remembers of a thread. What it raises is logged."""
+    """Deletes an agent's memory of a thread. Exceptions are logged."""
     try:
         await provider.forget(thread_id, context)
     except (Exception, *PROCESS_EXITS):

@@ -1,4 +1,4 @@
-"""How much memory the logs of a process take, and what happens when that is too much."""
+"""The memory budget for the logs of a process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any, Final, Protocol
 from weakref import WeakSet
 
-# A log that holds no more than its share of the budget is left alone, and this is the greatest share.
+# A log within its share of the budget drops nothing. This is the greatest share.
 _LARGEST_SHARE: Final = 1 / 16
-# How many times its size a log takes while it is folded and stored.
+# How many times its size a log needs while it is folded and stored.
 _FOLD: Final = 6
 _TRIM_SECONDS: Final = 1.0
 
@@ -28,10 +28,10 @@ class Log(Protocol):
 
 
 class LogMemory:
-    """The budget of the logs in a process: those of runs and those of runs that other workers produce.
+    """The memory budget for the logs in a process, also for those of other workers' runs.
 
-    Beyond the budget, logs drop the events that the store has: the largest log first, and what every reader
-    has taken before what a slow reader still needs. Such readers then get them from the store.
+    Beyond the budget, logs drop stored events: the largest log first, and events that every reader
+    has taken before events that a slow reader still needs. That reader then gets them from the store.
 
     Args:
         max_bytes: the budget.
@@ -61,12 +61,12 @@ class LogMemory:
 
     @property
     def share(self) -> float:
-        """The bytes that one log may hold when the budget is used up."""
+        """How many bytes one log may hold once the budget is used up."""
         return self.max_bytes * min(_LARGEST_SHARE, 1 / max(len(self._logs), 1))
 
     def relieve(self) -> None:
-        """Has logs drop what the store has, if there is too much."""
-        # Where that does not help, it is tried again when there is more.
+        """Makes logs drop stored events if the budget is exceeded."""
+        # If that does not help, the next events try again.
         max_bytes = self.max_bytes - self._reserved
         if self.held <= max_bytes or abs(self.held - self._tried_at) < self.max_bytes / 64:
             return
@@ -80,7 +80,7 @@ class LogMemory:
         self.trim_soon()
 
     def trim_soon(self) -> None:
-        """Gives memory that is freed in the next second back to the operating system, in a thread."""
+        """Returns memory that is freed in the next second to the operating system, in a thread."""
         loop = asyncio.get_running_loop()
         if _MALLOC_TRIM is not None and (self._trimming is None or self._trimming.when() < loop.time()):
             trim = partial(loop.run_in_executor, None, _MALLOC_TRIM, 0)
@@ -88,14 +88,14 @@ class LogMemory:
 
     @asynccontextmanager
     async def folding(self, size: int) -> AsyncIterator[None]:
-        """Lets one long log be folded at a time, and has others make room for it.
+        """Folds one long log at a time, and makes other logs free memory for it.
 
         Args:
             size: how many bytes of JSON the log has.
         """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            # Where each request has a loop of its own, as in tests, a lock belongs to one of them.
+            # If each request has a loop of its own, as in tests, a lock belongs to one of them.
             self._loop, self._fold = loop, asyncio.Lock()
         async with self._fold:
             self._reserved, self._tried_at = _FOLD * size, 0
@@ -111,7 +111,7 @@ class LogMemory:
 
 
 def _malloc_trim() -> Any:
-    """Returns the function of the GNU C library that gives free pages back, or None."""
+    """Returns the function of the GNU C library that releases free pages, or None."""
     with suppress(OSError, AttributeError, TypeError):
         return ctypes.CDLL(None).malloc_trim
     return None

@@ -1,4 +1,4 @@
-"""Notices from a thread that the event loop is blocked, and says by whom."""
+"""Detection of a blocked event loop, and of what blocks it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ BLOCKED_SECONDS: Final = 0.5
 """A loop that is blocked for longer than this is reported."""
 
 _PERIOD: Final = 0.2
-# The innermost frames of the stack that are logged: an agent's own code and what it called.
+# How many of the innermost stack frames are logged: the agent's own code and what it called.
 _FRAMES: Final = 12
 
 
 class LoopWatchdog:
     """A thread that watches the event loop while runs are in progress.
 
-    An agent that calls `time.sleep`, a synchronous client or a long computation on the loop holds up the runs
+    An agent that calls `time.sleep`, a synchronous client or a long computation on the loop blocks the runs
     of all users. The watchdog logs the agent, the run and the stack once per block, and how long it took.
 
     Args:
@@ -47,11 +47,11 @@ class LoopWatchdog:
         self._thread: threading.Thread | None = None
 
     def while_blocked(self, action: Callable[[float], None]) -> None:
-        """Has the thread call `action` with the seconds of the block, again and again until it is over."""
+        """Calls `action` in the thread, with the seconds of the block, repeatedly until the block is over."""
         self._while_blocked.append(action)
 
     def watch(self) -> None:
-        """Begins to watch the running loop, if it is not watched yet."""
+        """Starts to watch the running loop, if it is not watched yet."""
         loop = asyncio.get_running_loop()
         if self._timer is not None and loop is self._loop:
             return
@@ -59,7 +59,7 @@ class LoopWatchdog:
         self._reported = False
         self._beat()
         if self._thread is None:
-            # An earlier thread may not have noticed yet that it is to end.
+            # An earlier thread may not have noticed yet that it has to end.
             self._closed = threading.Event()
             self._thread = threading.Thread(
                 target=self._work, args=[self._closed], name="copilotkit-watchdog", daemon=True
@@ -123,7 +123,7 @@ class LoopWatchdog:
             who = f" by agent {scope.agent}, run {scope.run_id}" if scope.agent is not None else ""
             logger.warning(
                 "the event loop has been blocked for %.1f s%s: every other run waits. "
-                "Await what takes long, or run it in a thread.\n%s",
+                "Await slow calls, or run them in a thread.\n%s",
                 blocked,
                 who,
                 stack,

@@ -29,7 +29,7 @@ _BEYOND: Final = 2**31 - 1
 def recording_of(thread: ThreadRecord, logs: Sequence[RunLog]) -> ThreadRecording:
     """Returns a stored thread as a recording, without credentials.
 
-    Of every run but the last one, the state and the activities have only their last form.
+    The state and the activities of every run but the last one appear only in their last form.
     """
     told = [(log.run, _events_of(log)) for log in with_unique_calls(list(logs))]
     runs = [
@@ -45,7 +45,7 @@ def recording_of(thread: ThreadRecord, logs: Sequence[RunLog]) -> ThreadRecordin
 async def import_recording(
     store: StateStore, recording: ThreadRecording, owner: str, agent_name: str
 ) -> bool:
-    """Brings the thread of a recording into the store.
+    """Imports the thread of a recording into the store.
 
     Args:
         store: the store.
@@ -62,7 +62,7 @@ async def import_recording(
     thread_id, runs = recording.thread_id, recording.runs
     producers = [f"import of {thread_id}, run {number}" for number in range(1, len(runs) + 1)]
     last = await store.read_runs(owner, thread_id, since=-1, position=_BEYOND)
-    # An import that was cut off is completed.
+    # A repeated import completes one that was interrupted.
     done = 0
     if last:
         if last[0].run.producer not in producers:
@@ -116,7 +116,7 @@ def _events_of(log: RunLog) -> list[Event]:
 
 
 def _redacted(log: Iterable[Event]) -> list[Event]:
-    """Returns events without credentials, those included that several deltas bring."""
+    """Returns events without credentials, also without those that span several deltas."""
     redacted = [redact_json(event, keep=_IDS) if "delta" not in event else event for event in log]
     deltas: dict[tuple[str, str], list[int]] = {}
     for place, event in enumerate(redacted):
@@ -132,7 +132,7 @@ def _redacted(log: Iterable[Event]) -> list[Event]:
         if hidden != text:
             for place, delta in zip(places, _spread(hidden, list(map(len, parts))), strict=True):
                 redacted[place] = {**redacted[place], "delta": delta}
-    # A delta brings something.
+    # A delta must not be empty.
     return [event for event in redacted if event.get("delta") != ""]
 
 

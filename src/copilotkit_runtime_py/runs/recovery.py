@@ -29,33 +29,33 @@ Abandon: TypeAlias = Callable[[RunRecord], Awaitable[None]]
 
 
 async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abandon) -> None:
-    """Ends the thread's last run, if its lease has run out, with an error that says so.
+    """Ends the thread's last run with an error, if its lease has expired.
 
-    Every worker that finds such a run does this; where several do at once, one of them succeeds.
+    Every worker that finds such a run does this. If several do at once, one of them succeeds.
 
     Args:
         store: where the run is recorded.
         owner: who owns the thread.
         thread_id: the thread.
-        abandon: ends what the run's agent may still do outside of the process that is gone.
+        abandon: ends the work that the run's agent may have started outside of its process.
     """
     log = await _lost(store, owner, thread_id)
     if log is None:
         return
     run = dataclasses.replace(log.run, producer=uuid.uuid4().hex)
     known = await store.load_state(run.owner, run.thread_id, run.agent_name)
-    # Beside the loop, which others need meanwhile.
+    # In a thread, so that the loop is free for other runs.
     closing, ending = await asyncio.to_thread(_ended, log, known)
     try:
         await store.append(run, len(log.events), closing, ending=ending)
     except RunLostError:
         return
-    logger.warning("run %s on thread %s was ended: its worker is gone", run.id, run.thread_id)
+    logger.warning("run %s on thread %s was ended: its worker died", run.id, run.thread_id)
     try:
         async with asyncio.timeout(_ABANDON_SECONDS):
             await abandon(run)
     except Exception as error:
-        logger.warning("what run %s has started elsewhere may go on: %r", run.id, error)
+        logger.warning("work that run %s started elsewhere may continue: %r", run.id, error)
 
 
 def grace(store: StateStore) -> float:
@@ -64,7 +64,7 @@ def grace(store: StateStore) -> float:
 
 
 async def recover_abandoned(store: StateStore, owner: str, thread_id: str, abandon: Abandon) -> None:
-    """Does what `recover` does, once it is sure that the worker is gone.
+    """Does what `recover` does, once it is certain that the worker died.
 
     While the store was unavailable, or hung, no worker could renew its leases. They do so soon afterwards.
     """
@@ -76,13 +76,13 @@ async def recover_abandoned(store: StateStore, owner: str, thread_id: str, aband
 
 
 async def _lost(store: StateStore, owner: str, thread_id: str) -> RunLog | None:
-    """Returns the thread's last run if its lease has run out."""
+    """Returns the thread's last run if its lease has expired."""
     logs = await store.read_runs(owner, thread_id, since=-1)
     return logs[0] if logs and logs[0].lease is not None and logs[0].lease <= 0 else None
 
 
 def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEnding]:
-    """Returns the events that bring a log to its end, as JSON, and what the run leaves then."""
+    """Returns the events that complete a log, as JSON, and the run's final state."""
     emitted = [events.decode(data) for data in log.events]
     closing = closing_events(
         emitted,
@@ -97,13 +97,13 @@ def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEndin
 def closing_events(
     log: Iterable[Event], sequence: EventSequence, terminal: Event, answer: Event
 ) -> list[Event]:
-    """Returns the events that bring a log without an end to its end.
+    """Returns the events that complete a log that has no end.
 
     Args:
         log: the events so far.
         sequence: a new sequence of the run.
         terminal: the terminal event.
-        answer: the result of the tool calls that have none.
+        answer: the result for tool calls that have none.
     """
     again: list[Event] = []
     for event in log:
@@ -118,7 +118,7 @@ def closing_events(
 
 
 def _before(emitted: list[Event], known: AgentState | None) -> tuple[list[dict[str, Any]], Any]:
-    """Returns the conversation and the state with which the run began."""
+    """Returns the conversation and the state at the start of the run."""
     input = (emitted[0].get("input") if emitted else None) or {}
     messages = list(known.messages) if known is not None else []
     ids = {message["id"] for message in messages}

@@ -1,4 +1,4 @@
-"""A run of another worker, read from the store while it goes on."""
+"""A run of another worker, read from the store while it is in progress."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .recovery import Abandon, closing_events, recover_abandoned
 from .run import STOPPED_ANSWER
 from .stored_log import StoredLog, rest_of_compacted
 
-# How long to wait before reading is tried again, in seconds: the first time, and at most.
+# How long to wait before a read is retried, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
-# How long a run is followed without readers, in seconds: one who reloads a page leaves and comes back.
+# How long a run is followed without readers, in seconds: a reload of a page leaves and returns.
 _LINGER: Final = 10.0
 _AWAY: Final = Entry.notice(
     SAVING, {"message": "This conversation cannot be read at the moment. It goes on here as soon as it can."}
@@ -32,7 +32,7 @@ _AWAY: Final = Entry.notice(
 class RemoteRun(EventLog):
     """A run of another worker, as its log in the store grows.
 
-    It is followed while it has readers. If its worker dies, it is ended here. However the following ends,
+    It is followed while it has readers. If its worker dies, it is ended here. In every case,
     readers get exactly one terminal event.
 
     Args:
@@ -64,9 +64,9 @@ class RemoteRun(EventLog):
         self._left()
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Waits for the end of the run, at most so long. Returns whether it came."""
+        """Waits up to `seconds` for the end of the run. Returns whether it has ended."""
         news = asyncio.Event()
-        # A caller that waits is a reader, so the run is followed meanwhile.
+        # A waiting caller counts as a reader, so the run is followed meanwhile.
         reader = self.subscribe(news.set, self.length)
         try:
             async with asyncio.timeout(seconds):
@@ -80,7 +80,7 @@ class RemoteRun(EventLog):
         return True
 
     async def aclose(self) -> None:
-        """Stops following. Readers get an error that says so; the run itself goes on."""
+        """Stops following. Readers get an error that says so; the run itself continues."""
         self._task.cancel()
         await asyncio.wait({self._task})
 
@@ -104,13 +104,13 @@ class RemoteRun(EventLog):
             error = masked(caught, f"following run {self.id} on thread {self.thread_id}")
         finally:
             if not self.ended:
-                # No place of the log is this event's: the run goes on.
+                # This event has no position in the log: the run continues.
                 self.add(Entry.aside(events.run_error(error.message, error.code)))
                 self.end()
             self._on_end(self)
 
     async def _read(self) -> float | None:
-        """Takes over what is new, and ends a run after its worker died. Returns for how long it is leased."""
+        """Reads new events, and ends the run if its worker died. Returns for how long it is leased."""
         self._news.clear()
         log = await self._stored.find(self.length)
         if self.notice is not None:
@@ -140,7 +140,7 @@ class RemoteRun(EventLog):
 
     async def _end_deleted(self) -> None:
         """Ends the run as its worker does: its thread was deleted, which stops it."""
-        if self.dropped:  # nobody knows any more what is open
+        if self.dropped:  # which messages are open is unknown
             error = RunLostError()
             self.add(Entry.aside(events.run_error(error.message, error.code)))
             self.end()
@@ -154,7 +154,7 @@ class RemoteRun(EventLog):
         self.end()
 
     async def _wait_for_news(self, lease: float | None) -> None:
-        """Waits for a signal, but no longer than the run's worker holds it."""
+        """Waits for a signal, but no longer than the lease of the run."""
         if self.ended:
             return
         with contextlib.suppress(TimeoutError):

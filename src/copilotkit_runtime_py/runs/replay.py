@@ -1,4 +1,4 @@
-"""What a reader gets of runs that are over."""
+"""Replay of runs that are over."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .healing import with_unique_calls
 
 
 def replay(logs: Sequence[RunLog]) -> list[Event]:
-    """Returns the events that show the runs of a thread again, compacted.
+    """Returns the compacted events that replay the runs of a thread.
 
     Only the last run's interrupts wait for an answer.
     """
@@ -25,13 +25,13 @@ def replay(logs: Sequence[RunLog]) -> list[Event]:
 
 
 def replayed(log: RunLog, *, pending: bool, after: int = -1, seen: int = -1) -> Iterator[tuple[int, bytes]]:
-    """Yields the events that show a run again, compacted, each as JSON, with their places in that form.
+    """Yields the compacted events that replay a run, each as JSON, with its position among them.
 
     Args:
         log: the run.
         pending: it is the thread's last run: its interrupts wait for an answer.
-        after: the place, in the compacted form, of the last event that the reader has.
-        seen: the place, in the whole log, of the last event that the reader has.
+        after: the position, in the compacted form, of the last event that the reader has.
+        seen: the position, in the whole log, of the last event that the reader has.
     """
     for place, line in enumerate(compacted_lines(log, pending=pending)):
         data = b""
@@ -54,7 +54,7 @@ def compacted_lines(log: RunLog, *, pending: bool = False) -> Sequence[bytes]:
 
 
 class _Recent:
-    """Compacted forms that were made last: many readers may ask for the same one."""
+    """The latest compacted forms: many readers may ask for the same one."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -82,15 +82,15 @@ _RECENT: Final = _Recent(16 * 1024 * 1024)
 
 
 def whole_length(log: RunLog) -> int:
-    """Returns how many events a run had as it happened."""
+    """Returns how many events a run had before it was compacted."""
     return last_place(log.events[-1]) + 1 if log.compacted else len(log.events)
 
 
 def snapshot(state: AgentState, thread_id: str, run_id: str, *, knows_outcome: bool) -> list[Event]:
-    """Returns the events that show what an agent remembers of a thread, as one run.
+    """Returns the events that show an agent's memory of a thread, as one run.
 
     Args:
-        state: what the agent remembers.
+        state: the agent's memory.
         thread_id: the thread.
         run_id: the run's id.
         knows_outcome: the reader gets interrupts in the run's outcome too. Others get them there only

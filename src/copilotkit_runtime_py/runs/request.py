@@ -1,4 +1,4 @@
-"""A request to run an agent, as a protocol hands it to the runtime."""
+"""A request to run an agent, as a protocol passes it to the runtime."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..state_store.base import RunRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """A request to run an agent. It was parsed and checked, and its caller may use the agent.
+    """A request to run an agent. It is parsed and checked, and its caller may use the agent.
 
     Attributes:
         agent: the agent.
-        input: what the agent is asked to do.
-        context: who asks, and what the request says besides.
+        input: the agent's input.
+        context: the caller, and other facts of the HTTP request.
         sent: the messages, by id, that the client sent in another form than the input has. Readers see them
             as they were sent.
         recorded: the thread is stored. Otherwise, which is for a thread of this run alone, neither the store
@@ -39,15 +39,15 @@ class RunRequest:
     replaces_results: bool = False
 
     def check_size(self, limits: Limits) -> None:
-        """Refuses a request that brings too much.
+        """Refuses a request that exceeds the limits.
 
         Raises:
-            InvalidRequestError: it does.
+            InvalidRequestError: it exceeds one.
         """
         if len(self.input.messages) > limits.messages_per_request:
-            raise InvalidRequestError(f"A request may bring {limits.messages_per_request} messages at most.")
+            raise InvalidRequestError(f"A request may have at most {limits.messages_per_request} messages.")
         if len(self.input.json.get("tools", ())) > limits.tools_per_request:
-            raise InvalidRequestError(f"A request may bring {limits.tools_per_request} tools at most.")
+            raise InvalidRequestError(f"A request may have at most {limits.tools_per_request} tools.")
 
     def record(self, title: str | None = None) -> RunRecord:
         """Returns the run as a store knows it, before it has a number.
@@ -64,7 +64,7 @@ class RunRequest:
         )
 
     def before(self) -> BeforeRequest:
-        """Returns what the hooks get before the run starts."""
+        """Returns the hooks' argument before the run starts."""
         return BeforeRequest(
             thread_id=self.thread_id,
             run_id=self.input.run_id,
@@ -74,10 +74,10 @@ class RunRequest:
         )
 
     def failed(self, error: BaseException, *, usage: Sequence[dict[str, Any]] = ()) -> RequestFailed:
-        """Returns what the hooks get if the request fails.
+        """Returns the hooks' argument if the request fails.
 
         Args:
-            error: what it fails with.
+            error: the exception.
             usage: the tokens that models had used.
         """
         return RequestFailed(

@@ -1,4 +1,4 @@
-"""A run: the tasks that consume an agent's stream and bring it to its end, and the log of what it emitted."""
+"""A run: the tasks that consume an agent's stream and complete it, and the log of its events."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from .log_memory import LogMemory
 
 logger = get_logger(__name__)
 
-# An agent that always has an event ready never yields to the loop. So the run does, every so many events.
+# An agent that always has an event ready never yields to the loop. So the run does, every few events.
 _EVENTS_PER_TURN: Final = 64
 
-# The result of a tool call that has none when the run ends (CopilotRuntime 1.75). Model vendors refuse a
+# The result for a tool call that has none when the run ends (CopilotRuntime 1.75). Model vendors refuse a
 # conversation in which a call has no result.
 STOPPED_ANSWER: Final = {"status": "stopped", "reason": "stop_requested", "message": "Run stopped by user"}
 _FAILED: Final = {"status": "error", "reason": "missing_terminal_event"}
@@ -44,13 +44,13 @@ class RunStatus(enum.StrEnum):
 
 
 class RunLifecycle(Protocol):
-    """What a run does besides producing events."""
+    """The lifecycle of a run: how it is recorded, and what follows its end."""
 
     def entries_added(self, run: Run) -> None:
-        """Called when there are new entries, which it has to show to readers in time."""
+        """Called when there are new entries. It shows them to readers, now or later."""
 
     async def make_room(self, run: Run) -> None:
-        """Awaited when the logs of the process exceed their budget, and this one its share.
+        """Awaited while the logs of the process exceed their budget, and this one exceeds its share.
 
         Raises:
             AgentError: nothing of the log can be dropped, so the run has to end.
@@ -76,7 +76,7 @@ class EventSource(Protocol):
 
     @property
     def normalizes(self) -> bool:
-        """Whether the stream puts its events through the sequence itself."""
+        """Whether the stream normalises its events itself."""
 
     @property
     def transforms(self) -> Sequence[EventTransform]:
@@ -89,7 +89,7 @@ class EventSource(Protocol):
 class Run(EventLog):
     """One run of an agent on a thread.
 
-    The run owns its tasks: one iterates the agent, one waits for the agent and brings the run to its end. It
+    The run owns its tasks: one iterates the agent, one waits for the agent and ends the run. It
     emits RUN_STARTED first and exactly one terminal event last, whatever the agent does, and nothing after
     that.
 
@@ -185,7 +185,7 @@ class Run(EventLog):
             self._cancel_agent()
 
     def lose(self, stored: Sequence[Entry], error: CopilotKitError) -> None:
-        """Ends the run at once: nothing follows what readers have seen but what the store has, and an error.
+        """Ends the run at once. Readers get what the store has beyond what they have seen, then an error.
 
         Args:
             stored: the whole log as another worker ended it; nothing if it is not known.
@@ -203,32 +203,32 @@ class Run(EventLog):
         self._cancel_agent()
 
     async def wait(self) -> None:
-        """Waits until the run is over and recorded. Cancelling the wait leaves the run alone."""
+        """Waits until the run is over and recorded. Cancelling the wait does not stop the run."""
         await asyncio.shield(self._task)
 
     async def recorded_within(self, seconds: float) -> bool:
-        """Waits that long, at most, until the run is over and recorded, and returns whether it is."""
+        """Waits up to `seconds` until the run is over and recorded, and returns whether it is."""
         await asyncio.wait({self._task}, timeout=seconds)
         return self._task.done()
 
     async def close(self, seconds: float) -> None:
-        """Waits until the run is over and recorded, at most so long, in seconds; then it is left as it is."""
+        """Waits up to `seconds` until the run is over and recorded."""
         if not await self.recorded_within(seconds):
             self._task.cancel()
             await asyncio.wait({self._task})
 
     async def ends_within(self, seconds: float) -> bool:
-        """Waits that long for the end, at most, and returns whether it came."""
+        """Waits up to `seconds` for the end, and returns whether it came."""
         if not self.ended:
             await asyncio.wait({self._task}, timeout=seconds)
         return self.ended
 
     async def stops_within(self, seconds: float) -> bool:
-        """Waits that long for the end, and returns whether it came or is near: the run was asked to stop."""
+        """Waits up to `seconds` for the end. Returns whether it came, or is near after a request to stop."""
         return await self.ends_within(seconds) or self.stopping
 
     def log(self) -> list[Entry]:
-        """The log as far as it is in memory, with the terminal event even before readers see it."""
+        """The part of the log in memory, with the terminal event even before readers see it."""
         if self._terminal is None or self.ended:
             return list(self.entries)
         return [*self.entries, self._terminal]
@@ -264,7 +264,7 @@ class Run(EventLog):
                     sequence.push(events.event_from(event), out)
                 self._publish(out)
                 if sequence.terminal is not None:
-                    # What the agent still does, such as saving its memory, keeps no reader waiting.
+                    # No reader waits for what the agent still does, such as saving its memory.
                     self._release()
                 self._check_limits()
                 if self.memory.is_full and self.held > self.memory.share:
@@ -274,12 +274,12 @@ class Run(EventLog):
                     await asyncio.sleep(0)
             sequence.finish(out)
         finally:
-            # What a malformed event closed, or the end supplied.
+            # Events that a malformed event closed, or that the end supplied.
             self._publish(out)
             await close_stream(stream)
 
     async def _supervise(self) -> None:
-        """Waits until the agent is done, or ignores a stop for too long, and brings the run to its end."""
+        """Waits until the agent is done, or ignores a stop for too long, and ends the run."""
         try:
             await self._released
         except asyncio.CancelledError:  # the loop shuts down
@@ -296,17 +296,17 @@ class Run(EventLog):
             assert self._terminal is not None
             self.add(self._terminal)
             self.end()
-        # The thread is released when the agent is done: the next run would read a memory in the making.
+        # The thread is released once the agent is done: the next run must not read a half-written memory.
         await self._drain()
         await self._call(self._lifecycle.after_end)
-        # What refers to the run from here would keep its log until the garbage collector comes.
+        # References from here to the run would keep its log in memory until the next garbage collection.
         self._lifecycle = _OVER
         for failure in (self.error, self._agent_failure()):
             if failure is not None:
                 traceback.clear_frames(failure.__traceback__)
 
     async def _drain(self) -> None:
-        """Lets the agent finish what it does after its terminal event, within bounds.
+        """Lets the agent finish its work after its terminal event, within bounds.
 
         An agent that was asked to stop has had that time before the end, and is not waited for again.
         """
@@ -327,7 +327,7 @@ class Run(EventLog):
             logger.exception("the end of run %s on thread %s was not recorded", self.id, self.thread_id)
 
     def _conclude(self) -> None:
-        """Decides how the run ended and closes what the agent left open."""
+        """Decides how the run ended, and closes what the agent left open."""
         if self._lost:
             return
         sequence = self._sequence
@@ -349,7 +349,7 @@ class Run(EventLog):
         elif sequence.terminal["type"] == "RUN_ERROR":
             self.status = RunStatus.FAILED
             self.error = AgentError(sequence.terminal["message"], sequence.terminal.get("code"))
-            # What is complete may still be answered: a frontend runs its tools after an error, too.
+            # Complete calls may still be answered: a frontend runs its tools after an error, too.
             calls, answer = sequence.open_calls, _FAILED | {"message": self.error.message}
             sequence.close_open(out)
         else:
@@ -382,7 +382,7 @@ class Run(EventLog):
             shown = masked(error, f"run {self.id} of agent {self.agent_name}", development=self._development)
             return events.run_error(shown.message, shown.code)
         except Exception:
-            logger.exception("the text of the error that ended run %s cannot be had", self.id)
+            logger.exception("the message of the error that ended run %s cannot be read", self.id)
             return events.run_error("An internal error occurred.", CopilotKitError.code)
 
     def _publish(self, out: list[Event], *, cut: bool = False) -> None:
@@ -397,14 +397,14 @@ class Run(EventLog):
         self._lifecycle.entries_added(self)
 
     def _transformed(self, emitted: Sequence[Event], first: int = 0) -> Sequence[Event]:
-        """Returns what the transforms from the `first` on make of events."""
+        """Returns events after the transforms from the `first` on."""
         transformed = emitted
         try:
             for transform in self._transforms[first:]:
                 transformed = [each for event in transformed for each in transform.push(event)]
         except Exception:
-            # What an agent says matters more than how it is shown.
-            logger.exception("the events of run %s are shown as they are from now on", self.id)
+            # An untransformed answer is better than no answer.
+            logger.exception("a transform failed; the next events of run %s are shown untransformed", self.id)
             self._transforms = ()
             return list(emitted)
         return transformed

@@ -1,4 +1,4 @@
-"""What the store has of one run."""
+"""The log of one run in the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..state_store.base import RunLog, RunRecord, StateStore
 from .event_log import Entry
 from .replay import replayed
 
-# How long to wait before reading is tried again, in seconds: the first time, and at most.
+# How long to wait before a read is retried, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
@@ -31,13 +31,13 @@ class StoredLog:
     def is_run(self, run: RunRecord) -> bool:
         """Whether a run is this one.
 
-        The number does not tell: a thread that was deleted may be there again, with runs from 1 on.
+        The number alone is not enough: a deleted thread may exist again, with runs counted from 1.
         """
         mine = self._run
         return (run.number, run.id, run.started_at) == (mine.number, mine.id, mine.started_at)
 
     async def find(self, position: int) -> RunLog | None:
-        """Returns what there is from a position on, or None if the run is gone."""
+        """Returns the log from a position on, or None if the run is gone."""
         return self._of_run(
             await self._store.read_runs(
                 self._run.owner, self._run.thread_id, since=self._run.number, position=position
@@ -45,7 +45,7 @@ class StoredLog:
         )
 
     async def read(self, position: int, count: int) -> tuple[list[Entry], bool]:
-        """Returns some entries, and whether they are the run's last ones. Waits for a store that is away.
+        """Returns some entries, and whether they are the run's last ones; waits for the store if it is down.
 
         Args:
             position: the place of the first entry.
@@ -81,7 +81,7 @@ class StoredLog:
 
 
 def rest_of_compacted(log: RunLog, position: int) -> list[Entry]:
-    """Returns what a reader lacks of a run whose log was replaced by its compacted form.
+    """Returns the events that a reader lacks of a run whose log was replaced by its compacted form.
 
     Args:
         log: the run.

@@ -21,7 +21,7 @@ from .remote_run import RemoteRun
 from .request import RunRequest
 from .run import Run
 
-# No log is so long.
+# Longer than any log.
 _BEYOND: Final = 2**31 - 1
 
 BusyThreadPolicy: TypeAlias = Literal["reject", "supersede", "enqueue"]
@@ -29,11 +29,11 @@ BusyThreadPolicy: TypeAlias = Literal["reject", "supersede", "enqueue"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A thread that was claimed for a run.
+    """A thread that is claimed for a run.
 
     Attributes:
         record: the run, as the store knows it.
-        known: what the agent's last run left on the thread, or None if there was none.
+        known: the agent's state on the thread after its last run, or None if there was none.
     """
 
     record: RunRecord
@@ -65,7 +65,7 @@ class ThreadLocks:
         self._limits = limits
         self._abandon = abandon
         self._memory = memory or LogMemory()
-        # By owner and thread. A run is here from its claim until it is recorded and its agent is done: this
+        # By owner and thread. A run is listed from its claim until it is recorded and its agent is done: this
         # process must not start another one before.
         self._runs: dict[tuple[str, str], Run] = {}
         self._ephemeral: dict[tuple[str, str], list[Run]] = {}
@@ -74,18 +74,18 @@ class ThreadLocks:
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def here(self, owner: str, thread_id: str) -> Run | None:
-        """Returns the thread's run, if this process has it."""
+        """Returns the thread's run, if it belongs to this process."""
         return self._runs.get((owner, thread_id))
 
     def all_here(self, owner: str, thread_id: str) -> Iterable[Run]:
-        """Returns the thread's run, if this process has it, and its ephemeral runs."""
+        """Returns the thread's run, if it belongs to this process, and the thread's ephemeral runs."""
         run = self.here(owner, thread_id)
         return [*(() if run is None else (run,)), *self._ephemeral.get((owner, thread_id), ())]
 
     async def last(self, owner: str, thread_id: str) -> RunLog | None:
-        """Returns the thread's last run, without events. If its worker is gone, it is ended first.
+        """Returns the thread's last run, without events. If its worker died, the run is ended first.
 
-        A run of this process goes on although its lease has run out, as after an outage of the store.
+        A run of this process continues although its lease has expired, as after an outage of the store.
         """
         # The second look sees how the run was ended, by this worker or by one that was faster.
         for _ in range(2):
@@ -96,7 +96,7 @@ class ThreadLocks:
         return logs[-1] if logs else None
 
     async def known(self, request: RunRequest) -> AgentState | None:
-        """Returns what the agent's last run left on the thread, or None if there was none.
+        """Returns the agent's state on the thread after its last run, or None if there was none.
 
         Raises:
             ThreadNotFoundError: the store or the agent says that the thread is another owner's.
@@ -112,7 +112,7 @@ class ThreadLocks:
     async def remembered(
         self, provider: Provider, thread_id: str, context: RequestContext, last: RunLog | None
     ) -> AgentSnapshot | None:
-        """Returns what an agent itself remembers of a thread.
+        """Returns an agent's own memory of a thread.
 
         Args:
             provider: the agent's provider.
@@ -135,7 +135,7 @@ class ThreadLocks:
     ) -> AsyncIterator[Claim]:
         """Claims the thread for a run, as soon as the thread is free. `hold` keeps it after the block.
 
-        Between the claim and `hold` nothing may fail or wait, since the store would hold the thread for a run
+        Nothing may fail or wait between the claim and `hold`, or the store would hold the thread for a run
         without a producer. So everything that can refuse the request comes first. The one exception is a
         thread with open questions: what is known of it is read once more.
 
@@ -150,7 +150,7 @@ class ThreadLocks:
         """
         owner, thread_id = request.owner, request.thread_id
         record = request.record(title)
-        # Requests for one thread take turns, so that those of this process do not race for the store.
+        # Requests for one thread take turns, so that requests of this process do not race in the store.
         async with self._locks.setdefault((owner, thread_id), asyncio.Lock()):
             while True:
                 await self.wait_here(owner, thread_id)
@@ -162,18 +162,18 @@ class ThreadLocks:
                 except ThreadBusyError:
                     await self._wait_elsewhere(owner, thread_id)
             if known is not None and known.interrupts:
-                # A whole run of another worker may have passed since, and taken the answer that this request
+                # A whole run of another worker may have happened since, and used the answer that this request
                 # brings: a call that was approved must not run twice. If the store fails here, the thread
                 # stays claimed until the lease ends.
                 known = await load_state(self._store, owner, thread_id, request.agent.name)
             yield Claim(record, known)
 
     def hold(self, owner: str, run: Run) -> None:
-        """Keeps a claimed thread for its run, until `release`."""
+        """Holds a claimed thread for its run, until `release`."""
         self._runs[owner, run.thread_id] = run
 
     def release(self, owner: str, run: Run) -> None:
-        """Lets the thread's next run begin."""
+        """Releases the thread for its next run."""
         key = (owner, run.thread_id)
         if self._runs.get(key) is run:
             del self._runs[key]
@@ -183,14 +183,14 @@ class ThreadLocks:
         self._ephemeral.setdefault((owner, run.thread_id), []).append(run)
 
     def remove_ephemeral(self, owner: str, run: Run) -> None:
-        """Takes a run off the list."""
+        """Removes a run from the list."""
         key = (owner, run.thread_id)
         self._ephemeral[key].remove(run)
         if not self._ephemeral[key]:
             del self._ephemeral[key]
 
     async def wait_here(self, owner: str, thread_id: str, *, patience: float = 0.0) -> None:
-        """Waits until no run of this process has the thread, as far as the policy allows.
+        """Waits until no run of this process holds the thread, as far as the policy allows.
 
         Raises:
             ThreadBusyError: the thread has a run in progress, and still after `patience` seconds.
@@ -202,7 +202,7 @@ class ThreadLocks:
                     raise ThreadBusyError(thread_id)
                 if self._on_busy_thread == "supersede":
                     run.stop()
-            # A run that is over may wait for the store. It gets as long again once its end was seen.
+            # A run that is over may wait for the store. Once its end was seen, it gets the same time again.
             over = False
             while not await run.recorded_within(self._limits.store_seconds + self._limits.cancel_seconds):
                 if over:
@@ -211,7 +211,7 @@ class ThreadLocks:
             self.release(owner, run)
 
     async def _wait_elsewhere(self, owner: str, thread_id: str) -> None:
-        """Waits until no other worker's run has the thread, as far as the policy allows."""
+        """Waits until no other worker's run holds the thread, as far as the policy allows."""
         log = await self.last(owner, thread_id)
         if log is None or log.ended:
             return
@@ -229,7 +229,7 @@ class ThreadLocks:
                 await self.follow(log).wait(self._limits.cancel_seconds)
 
     def follow(self, log: RunLog) -> RemoteRun:
-        """Returns another worker's run, to be read while it goes on."""
+        """Returns another worker's run, to be read while it is in progress."""
         key = (log.run.owner, log.run.thread_id)
         run = self._remote.get(key)
         if run is None or not run.is_run(log.run):

@@ -1,4 +1,4 @@
-"""A thread as a reader who joins now finds it."""
+"""Snapshot of a thread for a reader that joins now."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .thread_locks import ThreadLocks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadView:
-    """A thread as a reader who joins now finds it.
+    """Snapshot of a thread for a reader that joins now.
 
     Attributes:
         logs: the runs that are over, in order.
-        snapshot: stands in for them where the log does not reach back to the beginning.
+        snapshot: replaces them if the log does not reach back to the beginning.
         run: the run in progress, on this worker or another one, to be read from its first entry.
         length: how many events of it there are.
     """
@@ -42,13 +42,13 @@ class ThreadView:
 class ThreadReader:
     """Reads threads from the store, from runs in progress, and from the agents' own memory.
 
-    A thread on which an agent ran last that the caller may no longer use does not exist for the caller, and
+    For a caller, threads whose last agent the caller may no longer use do not exist, and
     neither do that agent's earlier runs on threads of other agents.
 
     Args:
         store: where threads are stored.
         locks: the runs in progress.
-        attachments: the files of threads. What is read has links to them that are valid now.
+        attachments: the files of threads. Messages get links to them that are valid now.
     """
 
     def __init__(self, store: StateStore, locks: ThreadLocks, attachments: Attachments) -> None:
@@ -62,7 +62,7 @@ class ThreadReader:
         """Returns a thread from a run on.
 
         Args:
-            agent: its memory stands in for a log that begins later than `since`.
+            agent: its memory replaces a log that begins later than `since`.
             thread_id: the thread.
             context: who reads.
             since: the number of the first run to read.
@@ -107,14 +107,14 @@ class ThreadReader:
     async def load_state(
         self, agent: ResolvedAgent, thread_id: str, context: RequestContext
     ) -> AgentState | None:
-        """Returns an agent's state and messages on a thread, or None where the caller has no such thread."""
+        """Returns an agent's state and messages on a thread, or None if the caller has no such thread."""
         state = await self._load_state(agent, thread_id, context)
         return await self._attachments.renewed_state(state, context.owner)
 
     async def _load_state(
         self, agent: ResolvedAgent, thread_id: str, context: RequestContext
     ) -> AgentState | None:
-        """Returns an agent's state and messages on a thread, or None where the caller has no such thread.
+        """Returns an agent's state and messages on a thread, or None if the caller has no such thread.
 
         An agent's own memory takes precedence over the store, which says who owns the thread: not all agents
         know owners. But what a user saw of a stopped answer is in the store alone, so where the store has all
@@ -142,7 +142,7 @@ class ThreadReader:
         if stored is not None and ids_of(stored.messages) >= ids_of(messages):
             messages = stored.messages
         elif stored is not None:
-            # The agent got contents in the place of links.
+            # The agent got contents instead of links.
             messages = restore_client_messages(messages, linked_messages(stored.messages))
         # Agents know nothing of the server's approvals.
         interrupts = [*map(ids.interrupt, snapshot.interrupts), *approvals]
