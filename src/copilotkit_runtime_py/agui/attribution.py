@@ -43,14 +43,14 @@ class Attribution:
         return self.open(TOOL, id, event)
 
     def mint(self, kind: str, id: str, event: Event) -> None:
-        """Records who owns the message that `event` brings whole: the last event of an id decides."""
+        """Records who owns the whole message in `event`: the last event of an id decides."""
         if event.get("replace", True):
             self._owners[kind, id] = event.get(_TAG)
         else:
             self.open(kind, id, event)
 
     def continue_(self, kind: str, id: str, event: Event) -> None:
-        """Drops the tag of an event that goes on with something of another owner."""
+        """Removes the tag of an event that continues something of another owner."""
         key = (_shared(kind), id)
         if _TAG in event and key in self._owners:
             self._correct(event, self._owners[key])

@@ -54,7 +54,7 @@ class CallIds:
         self._taken: set[str] = set()
         # The calls of results, by the ids of these messages.
         self._results: dict[Any, str] = {}
-        # Clients' ids by those of the agent: of all calls, of those that this run has streamed, of those
+        # Clients' ids by the agent's ids: of all calls, of those that this run has streamed, of those
         # without a result in the last message that has such a call, and of the one that grows.
         self._all: defaultdict[str, list[str]] = defaultdict(list)
         self._live: defaultdict[str, list[str]] = defaultdict(list)
@@ -75,7 +75,7 @@ class CallIds:
         self._chunks.clear()
 
     def learn(self, messages: Iterable[Json]) -> list[Json]:
-        """Takes note of messages as clients know them. Returns them, with unique ids where some repeat."""
+        """Records messages as clients know them. Returns them, with unique call ids."""
         met: set[str] = set()
         repeated: set[str] = set()
         result: list[Json] = []
@@ -142,7 +142,7 @@ class CallIds:
         return self._open.get(id) or (known[-1] if known else id)
 
     def _known(self, id: str, place: Any, used: set[str]) -> str:
-        """Returns what clients know of the call of a message that they know by another id, if they do."""
+        """Returns the call of a message as clients know it, if they know it by another id."""
         for number in range(len(self._all.get(id, ())) - 1):
             if (wire := _suffixed(id, place, number)) in self._taken and wire not in used:
                 return wire

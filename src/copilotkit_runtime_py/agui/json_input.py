@@ -21,9 +21,9 @@ from ..errors import InvalidRequestError
 from ..limits import Limits
 from .events import well_formed
 
-# Any piece of this many bytes is measured within some milliseconds.
+# A piece of this many bytes is measured within a few milliseconds.
 _PIECE: Final = 32 * 1024
-# A document of so many bytes takes one step of some milliseconds to parse.
+# A document of this many bytes is parsed within a few milliseconds, in one step.
 _LARGE: Final = 1024 * 1024
 _NOT_STRUCTURE: Final = bytes(char for char in range(256) if char not in b"[]{},")
 # By how much a character changes the depth, as a signed byte.
@@ -103,7 +103,7 @@ def parse_json(text: str | bytes) -> Any:
 def _parse(data: bytes | bytearray) -> Any:
     if len(data) < _PIECE or not gc.isenabled():
         return orjson.loads(data)
-    # What the parser builds is not garbage, but the collector would scan it again and again as it grows.
+    # The parser creates no garbage, but the collector would scan the growing value again and again.
     gc.disable()
     try:
         return orjson.loads(data)

@@ -62,7 +62,7 @@ class MessageIds:
         return own if own != call_id else None
 
     def of_entity(self, id: str) -> str:
-        """Returns the id of the message that an encrypted value belongs to: reasoning, if there is some."""
+        """Returns the id of the message that an encrypted value belongs to: that of the reasoning, if any."""
         for role in ("reasoning", "assistant"):
             known = self._renamed.get(((role, None), id))
             if known is not None:
@@ -70,7 +70,7 @@ class MessageIds:
         return id
 
     def keep(self, messages: Iterable[Mapping[str, Any]]) -> None:
-        """Takes note of messages that clients have already, under the ids that they have there."""
+        """Records messages that clients have already, under their ids there."""
         for message in messages:
             role, id, call_id = message["role"], message["id"], message.get("toolCallId")
             if role != "tool" or not isinstance(call_id, str):
@@ -80,7 +80,7 @@ class MessageIds:
             self._holders.setdefault(id, (role, call_id))
 
     def read(self, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Returns the messages of a conversation under the ids that clients know or will know them by.
+        """Returns the messages of a conversation under the ids that clients know or will get.
 
         Of several under one id, such as two results of one call, clients see the last, where the first was.
         """

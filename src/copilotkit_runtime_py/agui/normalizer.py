@@ -23,7 +23,7 @@ logger = get_logger(__name__)
 
 _TAG: Final = "subagentRunId"
 
-# event type -> (kind, id field) of the events that come by the thousand
+# event type -> (kind, id field) of the most frequent events
 _GROWTH: Final = {type: part[1:] for type, part in PARTS.items() if part[0] == "grow"}
 _START_OF: Final = {kind: type for type, (action, kind, _) in PARTS.items() if action == "open"}
 _GROW_OF: Final = {kind: type for type, (action, kind, _) in PARTS.items() if action == "grow"}
@@ -38,7 +38,7 @@ class _Open:
         id: the id by which clients know it.
         tag: the subagent that its first event names.
         chunked: it consists of chunk events, so nothing says where it ends.
-        metadata: what is to be said of it at its end.
+        metadata: the metadata that its end carries.
     """
 
     __slots__ = ("chunked", "id", "metadata", "tag")
@@ -116,7 +116,7 @@ class EventSequence:
         self._thinking = Thinking()
 
     def begin_turn(self, *, strict_stream: bool) -> None:
-        """Lets an agent begin, be it the first of the run, the same again, or another one.
+        """Starts a turn of an agent: the first of the run, or a later one of the same or another agent.
 
         The RUN_STARTED of a later turn is accepted and dropped.
         """
@@ -124,7 +124,7 @@ class EventSequence:
         self._begun = False
 
     def push(self, event: Event, out: list[Event]) -> None:
-        """Takes an agent's event and appends the events that follow from it to `out`.
+        """Appends an agent's event to `out`, with the events that have to come before and after it.
 
         A terminal event goes to `terminal`; what comes after it is ignored.
 
@@ -135,7 +135,7 @@ class EventSequence:
         kind = event.get("type")
         growth = _GROWTH.get(kind) if type(kind) is str else None
         if growth is not None and not self._lanes:
-            # The hot path: nothing to look up but the message.
+            # The hot path looks up only the message.
             part, field = growth
             id, delta = event.get(field), event.get("delta")
             if type(id) is str and type(delta) is str and delta and self.terminal is None:
@@ -209,7 +209,7 @@ class EventSequence:
                 out.append(events.tool_call_result(message_id, id, events.as_text(answer)))
 
     def expect_result(self, call_id: str) -> None:
-        """Takes note that a call of an earlier run gets its result in this one."""
+        """Records that a call of an earlier run gets its result in this one."""
         if not self._ids.has_result(call_id):
             self._unanswered[call_id] = None
 
@@ -355,7 +355,8 @@ class EventSequence:
         elif kind == "TOOL_CALL_RESULT":
             call_id = event["toolCallId"]
             if self._ids.has_result(call_id):
-                # A client would have two, which a model's vendor refuses. A snapshot may correct it.
+                # A client would have two results, which model vendors refuse. A snapshot may still correct
+                # the first.
                 logger.debug("left out another result of call %.80r in run %s", call_id, self.run_id)
                 return
             self._unanswered.pop(call_id, None)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
-"""A comment, which every client ignores and every proxy takes for activity."""
+"""A comment, which every client ignores and every proxy counts as activity."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
