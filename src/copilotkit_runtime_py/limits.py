@@ -68,6 +68,8 @@ class Limits:
             again may send its request before the server notices that it left.
         store_seconds: how long a run waits for the store before it continues without it, and retries.
         action_seconds: the longest time that a call of a backend action may take, or None for no bound.
+        approval_seconds: how long after its question a call may be approved, or None for no bound. A later
+            answer does not run the call, and the agent gets the error `EXPIRED` as the result.
         action_rounds: how many times in one run an agent may continue with the results of backend actions.
         cancel_seconds: how long a stopped agent may take to end before its thread is released anyway.
     """
@@ -103,6 +105,7 @@ class Limits:
     busy_seconds: float = 0.5
     store_seconds: float = 2.0
     action_seconds: float | None = 60.0
+    approval_seconds: float | None = 7 * 24 * 3600.0
     action_rounds: int = 20
     cancel_seconds: float = 1.0
 

@@ -13,11 +13,19 @@ from typing import Any
 import pytest
 from ag_ui.core import RunAgentInput
 
-from copilotkit_runtime_py import CopilotRuntime, MemoryStateStore, RequestContext
+from copilotkit_runtime_py import (
+    ClientMCPServers,
+    CopilotRuntime,
+    Limits,
+    MCPServer,
+    MemoryStateStore,
+    RequestContext,
+)
 from copilotkit_runtime_py.agui import events
-from copilotkit_runtime_py.errors import CopilotKitError, ThreadNotFoundError
+from copilotkit_runtime_py.errors import ConfigurationError, CopilotKitError, ThreadNotFoundError
 from copilotkit_runtime_py.guardrails import Guardrails, RuleValidator
 from copilotkit_runtime_py.runs.run import Run
+from tests.mcp_server import make_server, served
 from tests.well_formed import check_stream
 
 pytestmark = pytest.mark.anyio
@@ -243,6 +251,38 @@ async def test_what_is_neither_yes_nor_no_is_asked_again(answer: Any) -> None:
     assert await page.answer(c1=answer) == announced(question("c1"))
     assert calls == []
     assert results(await page.answer(c1=YES)) == {"c1": "sent to "}
+
+
+EXPIRED = error("EXPIRED", "The user approved this call too late. It was not carried out.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answer", "result"), [(0, YES, EXPIRED), (0, NO, DENIED), (None, YES, "sent to ")]
+)
+async def test_a_call_is_not_run_when_its_approval_comes_too_late(
+    seconds: float | None, answer: Any, result: str
+) -> None:
+    agent = Playing(call("c1", "send"), said("m1", "I see."))
+    runtime, calls = mailing(agent, limits=Limits(approval_seconds=seconds))
+    page = Page(runtime)
+    await page.send(USER)
+    assert results(await page.answer(c1=answer)) == {"c1": result}
+    assert agent.heard == [("user", "Send it"), ("assistant", ["c1"]), ("tool", result)]
+    assert calls == ([("send", "")] if seconds is None else [])
+    assert await page.open_questions() == []
+
+
+async def test_an_unclear_answer_does_not_prolong_a_question() -> None:
+    agent = Playing(call("c1", "send"))
+    runtime, _ = mailing(agent)
+    page = Page(runtime)
+    await page.send(USER)
+    first = await runtime.state_store.load_state("ann", "t1", "a")
+    await page.answer(c1="maybe")
+    again = await runtime.state_store.load_state("ann", "t1", "a")
+    assert first is not None
+    assert again is not None
+    assert again.interrupts == first.interrupts != []
 
 
 async def test_a_message_instead_of_an_answer_leaves_a_valid_conversation() -> None:
@@ -607,3 +647,66 @@ async def test_a_tool_that_is_gone_is_a_result(left: list[Any]) -> None:
     later = CopilotRuntime({"a": agent}, state_store=store, actions=left)
     stream = await Page(later).answer(c1=YES)
     assert results(stream) == {"c1": error("NOT_AVAILABLE", "This tool is not available any more.")}
+
+
+ADD = call("c1", "add", '{"a": 2, "b": 40}')
+UNREACHABLE = error("UNREACHABLE", "The tool's server cannot be reached. This call was not carried out.")
+GONE = error("NOT_AVAILABLE", "This tool is not available any more.")
+
+
+async def test_an_approved_call_whose_server_is_down_says_so_and_the_agent_goes_on() -> None:
+    store = MemoryStateStore()
+    agent = Playing(ADD, said("m1", "The server is down."))
+
+    def serving(url: str) -> CopilotRuntime:
+        server = MCPServer("test", url=url, approve=True)
+        return CopilotRuntime({"a": agent}, mcp_servers=[server], state_store=store)
+
+    with served(make_server().streamable_http_app()) as port:
+        url = f"http://127.0.0.1:{port}/mcp"
+        before = serving(url)
+        asked = await Page(before).send(USER)
+    after = serving(url)
+    stream = await Page(after).answer(c1=YES)
+    await asyncio.gather(before.aclose(), after.aclose())
+
+    assert asked[-1]["outcome"]["interrupts"] == [question("c1", "add", "Allow add?")]
+    assert results(stream) == {"c1": UNREACHABLE}
+    assert agent.heard == [("user", "Send it"), ("assistant", ["c1"]), ("tool", UNREACHABLE)]
+
+
+async def test_an_approved_call_of_a_tool_that_its_server_offers_no_more_is_not_available() -> None:
+    store = MemoryStateStore()
+    agent = Playing(ADD, said("m1", "It is gone."))
+    with served(make_server().streamable_http_app()) as port:
+        servers = [
+            MCPServer("test", url=f"http://127.0.0.1:{port}/mcp", approve=True, tools=[tool])
+            for tool in ("add", "who_asks")
+        ]
+        runtimes = [
+            CopilotRuntime({"a": agent}, mcp_servers=[server], state_store=store) for server in servers
+        ]
+        await Page(runtimes[0]).send(USER)
+        assert results(await Page(runtimes[1]).answer(c1=YES)) == {"c1": GONE}
+        await asyncio.gather(*(runtime.aclose() for runtime in runtimes))
+
+
+@pytest.mark.parametrize(("answer", "result"), [(YES, "42"), (NO, DENIED)])
+async def test_the_user_approves_a_call_of_a_server_that_the_page_named(answer: Any, result: str) -> None:
+    agent = Playing(ADD, said("m1", "It is done."))
+    servers = ClientMCPServers(hosts=["127.0.0.1"], allow_private=True, approve=["add"])
+    runtime = CopilotRuntime({"a": agent}, mcp_servers=[servers])
+    with served(make_server().streamable_http_app()) as port:
+        named = {"mcpServers": [{"endpoint": f"http://127.0.0.1:{port}/mcp", "apiKey": "secret"}]}
+        page = Page(runtime, RequestContext(owner="ann", properties=named))
+        asked = await page.send(USER)
+        stream = await page.answer(c1=answer)
+
+    assert asked[-1]["outcome"]["interrupts"] == [question("c1", "add", "Allow add on 127.0.0.1?")]
+    assert results(stream) == {"c1": result}
+    await runtime.aclose()
+
+
+def test_a_single_name_is_no_list_of_a_pages_tools_to_approve() -> None:
+    with pytest.raises(ConfigurationError, match="give a list of names"):
+        ClientMCPServers(hosts=["*"], approve="delete")

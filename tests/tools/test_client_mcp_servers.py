@@ -31,16 +31,16 @@ def asking(*servers: Any, property: str = "mcpServers") -> RequestContext:
 
 
 async def called(servers: ClientMCPServers, context: RequestContext, name: str, **arguments: Any) -> str:
-    async with servers.offer(context) as actions:
-        by_name = {action.name: action for action in actions}
+    async with servers.offer(context) as offer:
+        by_name = {action.name: action for action in offer.actions}
         return await call_action(
             by_name[name], json.dumps(arguments), context, call_id="c1", default_timeout=10
         )
 
 
 async def offered(servers: ClientMCPServers, context: RequestContext) -> list[Action]:
-    async with servers.offer(context) as actions:
-        return list(actions)
+    async with servers.offer(context) as offer:
+        return list(offer.actions)
 
 
 @pytest.mark.parametrize("property", ["mcpServers", "mcpEndpoints"])

@@ -20,7 +20,7 @@ from copilotkit_runtime_py.errors import AgentError, ProtocolViolationError
 from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.providers.base import Provider
 from copilotkit_runtime_py.providers.resolve import as_provider
-from copilotkit_runtime_py.tools.actions import Action, AgentTool, action_from
+from copilotkit_runtime_py.tools.actions import Action, AgentTool, Offer, action_from
 from tests.looped import Looped
 from tests.well_formed import check_stream
 
@@ -389,9 +389,9 @@ async def test_actions_of_a_source_are_offered_while_the_run_lasts() -> None:
         properties: Collection[str] = ()
 
         @asynccontextmanager
-        async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:
+        async def offer(self, context: RequestContext) -> AsyncIterator[Offer]:
             order.append(f"opened for {context.owner}")
-            yield [action_from(lambda: "one", name="now"), action_from(lambda: "two", name="buy")]
+            yield Offer([action_from(lambda: "one", name="now"), action_from(lambda: "two", name="buy")])
             order.append("closed")
 
         async def aclose(self) -> None: ...

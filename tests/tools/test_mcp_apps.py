@@ -64,8 +64,8 @@ async def opened(url: str, **options: Any) -> AsyncIterator[MCPServer]:
 
 
 async def test_models_are_offered_what_is_for_models(url: str) -> None:
-    async with opened(url) as server, server.offer(RequestContext()) as actions:
-        offered = {action.name: action.description for action in actions}
+    async with opened(url) as server, server.offer(RequestContext()) as offer:
+        offered = {action.name: action.description for action in offer.actions}
 
     assert sorted(offered) == ["announced", "secret", "show_clock"]
     assert offered["show_clock"] == f"Shows a clock.\n[UI Resource: {URI}]"
@@ -73,8 +73,8 @@ async def test_models_are_offered_what_is_for_models(url: str) -> None:
 
 async def test_a_server_without_apps_offers_the_same_tools_as_plain_ones(url: str) -> None:
     server = MCPServer("clock", url=url)
-    async with server.offer(RequestContext()) as actions:
-        offered = {action.name: action.description for action in actions}
+    async with server.offer(RequestContext()) as offer:
+        offered = {action.name: action.description for action in offer.actions}
     await server.aclose()
 
     assert sorted(offered) == ["announced", "secret", "show_clock", "tick"]

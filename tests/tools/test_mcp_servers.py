@@ -63,8 +63,8 @@ def open_server(request: pytest.FixtureRequest) -> Open:
 
 
 async def offered(server: MCPTools) -> dict[str, Action]:
-    async with server.offer(CONTEXT) as actions:
-        return {action.name: action for action in actions}
+    async with server.offer(CONTEXT) as offer:
+        return {action.name: action for action in offer.actions}
 
 
 async def call(server: MCPTools, name: str, **arguments: Any) -> str:

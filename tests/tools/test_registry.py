@@ -14,6 +14,7 @@ from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.errors import ConfigurationError
 from copilotkit_runtime_py.providers.directory import AgentDirectory, ResolvedAgent
 from copilotkit_runtime_py.runs.run import Run, RunStatus
+from copilotkit_runtime_py.tools.actions import Offer
 from copilotkit_runtime_py.tools.registry import ToolRegistry
 from tests.run_request import run_request
 
@@ -199,8 +200,8 @@ async def test_sources_are_closed_with_the_runtime() -> None:
         properties: Collection[str] = ("shopKey",)
 
         @asynccontextmanager
-        async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:
-            yield []
+        async def offer(self, context: RequestContext) -> AsyncIterator[Offer]:
+            yield Offer([])
 
         async def aclose(self) -> None:
             closed.append(self.name)

@@ -129,7 +129,7 @@ def as_asked(interrupt: Mapping[str, Any]) -> Event:
     """Returns a stored interrupt as clients get it."""
     if not is_own_approval(interrupt):
         return dict(interrupt)
-    approval = {name: value for name, value in interrupt["metadata"][APPROVAL].items() if name != "asked"}
+    approval = {name: interrupt["metadata"][APPROVAL][name] for name in ("toolName",)}
     return {**interrupt, "metadata": {APPROVAL: approval}}
 
 

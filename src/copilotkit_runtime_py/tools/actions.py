@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, NotRequired, TypeAlias, get_type_hints
 
@@ -46,6 +46,7 @@ class Action:
             agent's tool has to run it.
         approval: a call is run only after the user has approved it.
         message: what the user is asked then, or None for a question with the name of the action.
+        source: the name of the MCP server or other source that offers it, or None.
     """
 
     name: str
@@ -57,6 +58,20 @@ class Action:
     inside_tools: bool = True
     approval: bool = False
     message: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a source offers for one run.
+
+    Attributes:
+        actions: the actions.
+        unreachable: there may be more, but the source, or a part of it, could not be reached.
+    """
+
+    actions: Sequence[Action]
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

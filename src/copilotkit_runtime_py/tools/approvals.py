@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -32,6 +33,8 @@ _DENIED: Final = "The user denied this call."
 _NOT_ANSWERED: Final = "The user did not approve this call, and went on with another message."
 _INTERRUPTED: Final = "This call was interrupted. It may have been carried out."
 _UNAVAILABLE: Final = "This tool is not available any more."
+_UNREACHABLE: Final = "The tool's server cannot be reached. This call was not carried out."
+_EXPIRED: Final = "The user approved this call too late. It was not carried out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,10 @@ class Approvals:
 
     def add(self, calls: Iterable[tuple[str, Action]]) -> None:
         """Lets calls wait. The user is not asked about them yet."""
-        self.waiting |= {id: _stored(question(id, action), asked=False) for id, action in calls}
+        self.waiting |= {
+            id: _stored(question(id, action), asked=False, at=None, source=action.source)
+            for id, action in calls
+        }
 
     def drop(self, calls: Iterable[str]) -> None:
         """Takes note that calls have their results: the agent gave them itself."""
@@ -108,10 +114,21 @@ class Approvals:
 
     def ask(self) -> list[Json]:
         """Returns the questions, which the user is asked now."""
-        self.waiting = {id: _stored(each, asked=True) for id, each in self.waiting.items()}
+        now = time.time()
+        self.waiting = {
+            id: _stored(each, asked=True, at=_details(each).get("at") or now)
+            for id, each in self.waiting.items()
+        }
         return [as_asked(each) for each in self.waiting.values()]
 
-    def settle(self, input: RunInput, tools: Mapping[str, Tool]) -> Settlement:
+    def settle(
+        self,
+        input: RunInput,
+        tools: Mapping[str, Tool],
+        *,
+        seconds: float | None = None,
+        unreachable: Collection[str] = (),
+    ) -> Settlement:
         """Takes the answers of a request.
 
         A new message of the user instead of an answer gives the calls up. A call that is not in the client's
@@ -120,6 +137,8 @@ class Approvals:
         Args:
             input: the request.
             tools: what the agent may call, by name.
+            seconds: how long a call may be approved, or None for no bound.
+            unreachable: the names of the sources of tools that could not be reached.
         """
         if not self.waiting and not any(map(_needs, tools.values())):
             return Settlement(input)
@@ -140,7 +159,7 @@ class Approvals:
             if id not in shown:
                 del self.waiting[id]
             elif id in answers:
-                self._decide(settlement, id, answers[id], recorded.get(id), tools)
+                self._decide(settlement, id, answers[id], recorded.get(id), tools, seconds, unreachable)
             elif gives_up:
                 self._refuse(settlement, id, "NOT_ANSWERED", _NOT_ANSWERED)
         settlement.refused |= {
@@ -171,6 +190,8 @@ class Approvals:
         answer: Json,
         call: tuple[str, str] | None,
         tools: Mapping[str, Tool],
+        seconds: float | None,
+        unreachable: Collection[str],
     ) -> None:
         payload = answer.get("payload")
         if isinstance(payload, bool):
@@ -187,10 +208,15 @@ class Approvals:
             reason = payload.get("reason")
             reason = f" The reason: {reason}" if isinstance(reason, str) and reason else ""
             self._refuse(settlement, id, "DENIED", f"{_DENIED}{reason}")
+        elif _is_old(self.waiting[id], seconds):
+            self._refuse(settlement, id, "EXPIRED", _EXPIRED)
         else:
             action = tools.get(call[0]) if call is not None else None
             if call is None or not isinstance(action, Action):
-                self._refuse(settlement, id, "NOT_AVAILABLE", _UNAVAILABLE)
+                if _details(self.waiting[id]).get("source") in unreachable:
+                    self._refuse(settlement, id, "UNREACHABLE", _UNREACHABLE)
+                else:
+                    self._refuse(settlement, id, "NOT_AVAILABLE", _UNAVAILABLE)
                 return
             logger.info("the user approved call %.80r of %s", id, action.name)
             del self.waiting[id]
@@ -224,8 +250,24 @@ def with_edits(arguments: str, result: str) -> str:
     return events.as_text({"editedArgs": events.decode(arguments.encode()), "result": result})
 
 
-def _stored(question: Json, *, asked: bool) -> Json:
-    return question | {"metadata": {APPROVAL: {**question["metadata"][APPROVAL], "asked": asked}}}
+def _stored(question: Json, **details: Any) -> Json:
+    """Returns a question with what only the store knows of it.
+
+    That is whether the user was asked (`asked`), when that was first (`at`, seconds since 1970), and which
+    source the tool is from (`source`).
+    """
+    return question | {"metadata": {APPROVAL: {**_details(question), **details}}}
+
+
+def _details(question: Json) -> Json:
+    details: Json = question["metadata"][APPROVAL]
+    return details
+
+
+def _is_old(question: Json, seconds: float | None) -> bool:
+    """Whether the user was asked too long ago. Of earlier versions' questions, the time is unknown."""
+    at = _details(question).get("at")
+    return seconds is not None and at is not None and time.time() - at > seconds
 
 
 def _needs(tool: Tool | None) -> bool:

@@ -17,7 +17,7 @@ from ..errors import AgentError
 from ..limits import Limits
 from ..providers.base import Provider, close_stream
 from ..providers.unique_calls import UniqueCalls
-from .actions import Action, AgentTool, Tool, WithActivity, call_action
+from .actions import Action, AgentTool, Offer, Tool, WithActivity, call_action
 from .approvals import Approvals, Settlement, with_edits
 from .turn import ActionCall, AgentTurn, Json
 
@@ -33,7 +33,7 @@ class ActionSource(Protocol):
     name: str
     properties: Collection[str]
 
-    def offer(self, context: RequestContext) -> AbstractAsyncContextManager[Sequence[Action]]:
+    def offer(self, context: RequestContext) -> AbstractAsyncContextManager[Offer]:
         """Returns the actions for one run, which stay callable while the context is open."""
 
     async def aclose(self) -> None:
@@ -111,12 +111,14 @@ class ToolLoop:
             ProtocolViolationError: an event of the agent is malformed or out of order.
         """
         async with AsyncExitStack() as stack:
-            tools = await self._collect(stack, context)
+            tools, unreachable = await self._collect(stack, context)
             # A server tool is for plain models, too, whatever the frontend declares for its tool of that
             # name.
             context = dataclasses.replace(context, agent_tools=context.agent_tools - tools.keys())
             approvals = approvals or Approvals()
-            settlement = approvals.settle(input, tools)
+            settlement = approvals.settle(
+                input, tools, seconds=self._limits.approval_seconds, unreachable=unreachable
+            )
             if settlement.settles:
                 async with aclosing(self._settle(settlement, context, sequence, out)) as settled:
                     async for _ in settled:
@@ -188,19 +190,26 @@ class ToolLoop:
                 yield
         settlement.input = settlement.input.replace(messages=turn.messages())
 
-    async def _collect(self, stack: AsyncExitStack, context: RequestContext) -> dict[str, Tool]:
+    async def _collect(
+        self, stack: AsyncExitStack, context: RequestContext
+    ) -> tuple[dict[str, Tool], set[str]]:
+        """Returns the tools by name, and the names of the sources that could not be reached."""
         tools: dict[str, Tool] = {}
+        unreachable: set[str] = set()
         for tool in self._tools:
             tools.setdefault(tool.name, tool)
         for source in self._sources:
-            for action in await stack.enter_async_context(source.offer(context)):
+            offer = await stack.enter_async_context(source.offer(context))
+            if offer.unreachable:
+                unreachable.add(source.name)
+            for action in offer.actions:
                 if not _is_for(action, self._name):
                     continue
                 if action.name in tools:
                     # Model vendors accept no longer names.
                     action = dataclasses.replace(action, name=f"{source.name}_{action.name}"[:64])
                 tools.setdefault(action.name, action)
-        return tools
+        return tools, unreachable
 
     def _offer(self, input: RunInput, tools: Mapping[str, Tool]) -> RunInput:
         """Returns the input with the server's tools first, and without the frontend's of the same names."""

@@ -12,9 +12,9 @@ import httpx
 
 from ...context import RequestContext
 from ...logs.records import get_logger
-from ..actions import Action
+from ..actions import Offer
 from .public_http import public_client
-from .servers import MCPTools, connection
+from .servers import MCPTools, check_approve, connection
 
 logger = get_logger(__name__)
 
@@ -44,6 +44,11 @@ class ClientMCPServers:
         connect_timeout: seconds that a run waits for a connection and the list of tools.
         max_servers: the most servers that a request may name; others are left out.
         max_response_bytes: the most bytes that a response may have.
+        approve: the names of the tools that are run only after the user has approved the call, whichever
+            server has them, or True for all. The question names the server's host.
+
+    Raises:
+        ConfigurationError: `approve` is one name instead of a list.
     """
 
     name = "mcp"
@@ -59,7 +64,9 @@ class ClientMCPServers:
         connect_timeout: float = 5.0,
         max_servers: int = 5,
         max_response_bytes: int = 4 * 1024 * 1024,
+        approve: Collection[str] | bool = False,
     ) -> None:
+        check_approve(approve)
         self._hosts = {host_of(f"https://{host}") if host != "*" else host for host in hosts}
         self._allow_private = allow_private
         self._agents = agents
@@ -67,15 +74,18 @@ class ClientMCPServers:
         self._connect_timeout = connect_timeout
         self._max_servers = max_servers
         self._max_response_bytes = max_response_bytes
+        self._approve = approve
 
     @asynccontextmanager
-    async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:
+    async def offer(self, context: RequestContext) -> AsyncIterator[Offer]:
         """Yields the tools of the servers that the request names."""
         async with AsyncExitStack() as stack:
             servers = [self._server(url, key) for url, key in self._allowed(context)]
             stack.push_async_callback(_close, servers)
-            offers = [stack.enter_async_context(server.offer(context)) for server in servers]
-            yield [action for actions in await asyncio.gather(*offers) for action in actions]
+            asked = [stack.enter_async_context(server.offer(context)) for server in servers]
+            offers = await asyncio.gather(*asked)
+            actions = [action for offer in offers for action in offer.actions]
+            yield Offer(actions, unreachable=any(offer.unreachable for offer in offers))
 
     async def aclose(self) -> None:
         """Does nothing: the sessions end with their runs."""
@@ -111,6 +121,8 @@ class ClientMCPServers:
             timeout=self._timeout,
             connect_timeout=self._connect_timeout,
             closing_seconds=_CLOSING_SECONDS,
+            approve=self._approve,
+            host=host_of(url),
         )
 
 

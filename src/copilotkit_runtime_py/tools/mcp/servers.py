@@ -19,7 +19,7 @@ from pydantic import AnyUrl, ValidationError
 from ...context import RequestContext
 from ...errors import ActionError, ConfigurationError
 from ...logs.records import get_logger
-from ..actions import Action, Handler, WithActivity
+from ..actions import Action, Handler, Offer, WithActivity
 from .apps import ACTIVITY, EXTENSION, activity_content, is_visible_to, resource_uri, server_hash
 from .results import watched
 from .session import Connect, ConnectionLostError, Incoming, MCPSession, Outgoing, SessionTerminatedError
@@ -51,6 +51,7 @@ class MCPTools:
         apps: tools may bring a user interface, which the page shows in a frame.
         approve: the names of the tools that are run only after the user has approved the call, or True for
             all.
+        host: the host that the user is asked about then, or None for a server that the operator chose.
 
     Attributes:
         hash: the name by which frames know the server without its URL, or None.
@@ -71,8 +72,10 @@ class MCPTools:
         closing_seconds: float = 5.0,
         apps: bool = False,
         approve: Collection[str] | bool = False,
+        host: str | None = None,
     ) -> None:
         self.name = name
+        self._at = "" if host is None else f" on {host}"
         self.apps = apps
         self._approve = approve
         self._connect = connect
@@ -85,12 +88,13 @@ class MCPTools:
         self._retry_at = 0.0
 
     @asynccontextmanager
-    async def offer(self, context: RequestContext) -> AsyncIterator[list[Action]]:
+    async def offer(self, context: RequestContext) -> AsyncIterator[Offer]:
         """Yields the server's tools as actions; none while it cannot be reached."""
-        tools = await self._offered()
+        listed = await self._list_tools()
+        tools = self._offered(listed or ())
         if self.apps:
             tools = [tool for tool in tools if is_visible_to(tool, "model")]
-        yield [self._action(tool) for tool in tools]
+        yield Offer([self._action(tool) for tool in tools], unreachable=listed is None)
 
     def serves(self, agent_name: str) -> bool:
         """Whether the agent may call the server's tools."""
@@ -98,7 +102,7 @@ class MCPTools:
 
     async def app_tools(self) -> Sequence[types.Tool]:
         """Returns the tools that frames may call: no frame can ask the user for an approval."""
-        offered = await self._offered()
+        offered = self._offered(await self._list_tools() or ())
         return [tool for tool in offered if is_visible_to(tool, "app") and not self._needs_approval(tool)]
 
     async def call_raw(self, name: str, arguments: dict[str, Any]) -> types.CallToolResult:
@@ -125,15 +129,16 @@ class MCPTools:
         if session is not None:
             await session.aclose()
 
-    async def _offered(self) -> Sequence[types.Tool]:
+    def _offered(self, listed: Sequence[types.Tool]) -> Sequence[types.Tool]:
         """Returns the tools that the operator offers."""
-        tools = [tool for tool in await self._list_tools() if tool.name]
+        tools = [tool for tool in listed if tool.name]
         return tools if self._tools is None else [tool for tool in tools if tool.name in self._tools]
 
-    async def _list_tools(self) -> Sequence[types.Tool]:
+    async def _list_tools(self) -> Sequence[types.Tool] | None:
+        """Returns the server's tools, or None while it cannot be reached."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._retry_at:
-            return ()
+            return None
         session = self._open()
         try:
             async with asyncio.timeout(self._connect_timeout):
@@ -142,7 +147,7 @@ class MCPTools:
             logger.warning("cannot list the tools of MCP server %s: %r", self.name, error)
             self._retry_at = loop.time() + _RETRY_SECONDS
             await session.aclose()
-            return ()
+            return None
 
     def _open(self) -> MCPSession:
         if self._session is None or not self._session.usable:
@@ -170,7 +175,8 @@ class MCPTools:
 
         action = action_of(tool, handler, timeout=self._timeout, agents=self._agents)
         if self._needs_approval(tool):
-            action = dataclasses.replace(action, approval=True, message=f"Allow {tool.title or tool.name}?")
+            message = f"Allow {tool.title or tool.name}{self._at}?"
+            action = dataclasses.replace(action, approval=True, message=message, source=self.name)
         if uri is not None:
             return dataclasses.replace(action, description=f"{action.description}\n[UI Resource: {uri}]")
         return action
@@ -235,8 +241,7 @@ class MCPServer(MCPTools):
             raise ConfigurationError(
                 f"'{name}' cannot be part of a tool's name: use letters, digits, _ and -."
             )
-        if isinstance(approve, str):
-            raise ConfigurationError(f"approve={approve!r}: give a list of names, or True for all tools.")
+        check_approve(approve)
         connect: Connect
         if url is not None and command is None:
             timeouts = httpx.Timeout(connect_timeout, read=_IDLE_SECONDS)
@@ -260,6 +265,16 @@ class MCPServer(MCPTools):
             approve=approve,
         )
         self.hash = server_hash(transport, url) if url is not None else None
+
+
+def check_approve(approve: Collection[str] | bool) -> None:
+    """Checks which tools need an approval.
+
+    Raises:
+        ConfigurationError: it is one name instead of a list.
+    """
+    if isinstance(approve, str):
+        raise ConfigurationError(f"approve={approve!r}: give a list of names, or True for all tools.")
 
 
 def connection(url: str, transport: Transport, make_client: Callable[[], httpx.AsyncClient]) -> Connect:
