@@ -196,3 +196,90 @@ def test_a_render_call_inside_a_tool_is_shown_by_its_surface_alone(node_environm
     ours = transformed(transform, emitted)
 
     assert ours == [event for event in expected if event.get("toolCallId") != "c2"]
+
+
+def drawn(emitted: Iterable[Event]) -> dict[str, list[str]]:
+    """The surfaces that a page shows in the end, by the activity that holds them."""
+    shown = {event["messageId"]: event["content"] for event in activities(emitted)}
+    return {
+        id: [each["createSurface"]["surfaceId"] for each in content["a2ui_operations"][:1]]
+        for id, content in shown.items()
+    }
+
+
+def envelope_of(surface: str) -> str:
+    create = {"version": "v0.9", "createSurface": {"surfaceId": surface, "catalogId": "c"}}
+    return json.dumps({"a2ui_operations": [create]})
+
+
+def side_by_side(first: list[Event], second: list[Event]) -> list[Event]:
+    return [event for pair in zip(first, second, strict=True) for event in pair]
+
+
+RESULTS = [
+    events.tool_call_result("m-c1", "c1", envelope_of("s1")),
+    events.tool_call_result("m-c2", "c2", envelope_of("s2")),
+]
+BESIDE = {
+    "results": run(call("c1", "flights", {}, parent="m1"), call("c2", "flights", {}, parent="m1"), RESULTS),
+    "render_calls": run(
+        call("c1", "generate_a2ui", {}, parent="m1"),
+        call("c2", "generate_a2ui", {}, parent="m1"),
+        side_by_side(
+            call("r1", "render_a2ui", {"surfaceId": "s1", "components": COMPONENTS}, parent="m2"),
+            call("r2", "render_a2ui", {"surfaceId": "s2", "components": COMPONENTS}, parent="m3"),
+        ),
+        RESULTS,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_each_of_two_tools_that_run_side_by_side_has_its_surface(
+    name: str, node_environment: dict[str, str]
+) -> None:
+    (theirs,) = upstream(node_environment, [case(BESIDE[name], a2ui={"defaultCatalogId": "c"})])
+    ours = transformed(Surfaces(A2UI(default_catalog_id="c"), "c", None), BESIDE[name])
+
+    # Upstream gives both the place of the later call, so that one surface takes the place of the other.
+    assert drawn(theirs) == {"a2ui-surface-c2": ["s2"]}
+    assert drawn(ours) == {"a2ui-surface-c1": ["s1"], "a2ui-surface-c2": ["s2"]}
+
+
+def test_a_tool_that_is_done_leaves_the_render_call_of_another_one_inside_it() -> None:
+    beside = call("c2", "weather", {}, parent="m1", result="sunny")
+    inner = call("r1", "render_a2ui", SURFACE, parent="m2")
+    emitted = run(call("c1", "generate_a2ui", {}, parent="m1"), beside, inner, RESULTS[:1])
+
+    ours = transformed(Surfaces(A2UI(default_catalog_id="c"), "c", None), emitted)
+
+    assert drawn(ours) == {"a2ui-surface-c1": ["s1"]}
+    assert [event for event in ours if event.get("toolCallId") == "r1"] == []
+
+
+def test_no_render_call_is_inside_a_tool_of_the_page() -> None:
+    emitted = run(
+        call("c1", "paint", {}, parent="m1"), call("r1", "render_a2ui", SURFACE, parent="m2", result="ok")
+    )
+
+    ours = transformed(Surfaces(A2UI(default_catalog_id="c"), "c", None, {"paint"}), emitted)
+
+    assert drawn(ours) == {"a2ui-surface-r1": ["s1"]}
+    assert [event["type"] for event in ours if event.get("toolCallId") == "r1"] == [
+        event["type"] for event in emitted if event.get("toolCallId") == "r1"
+    ]
+
+
+def test_a_tool_that_gives_up_takes_its_own_surface_away_and_no_other() -> None:
+    exhausted = json.dumps({"error": "no", "code": "a2ui_recovery_exhausted", "attempts": []})
+    emitted = run(
+        call("c1", "generate_a2ui", {}, parent="m1"),
+        call("c2", "generate_a2ui", {}, parent="m1"),
+        call("r1", "render_a2ui", {"surfaceId": "s1", "components": COMPONENTS}, parent="m2"),
+        call("r2", "render_a2ui", {"surfaceId": "s2", "components": INVALID}, parent="m3"),
+        [events.tool_call_result("m-c1", "c1", exhausted)],
+    )
+
+    ours = activities(transformed(Surfaces(A2UI(default_catalog_id="c"), "c", None), emitted))
+
+    assert [event["messageId"] for event in ours if is_failure(event)] == ["a2ui-surface-c2"]

@@ -84,7 +84,8 @@ class GenerativeUI:
             a2ui = self._a2ui if isinstance(self._a2ui, A2UI) else A2UI()
             if a2ui.serves(agent_name):
                 tool = a2ui.tool_name(properties)
-                transforms.append(Surfaces(a2ui, a2ui.catalog_id(input.json), tool))
+                page_tools = [each["name"] for each in input.json.get("tools") or ()]
+                transforms.append(Surfaces(a2ui, a2ui.catalog_id(input.json), tool, page_tools))
                 input = prepare(a2ui, input)
                 if tool is not None:
                     tools.append(render_action(a2ui, tool))

@@ -6,7 +6,7 @@ All states of one call share one activity message, so that each replaces the one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -74,9 +74,12 @@ class Surfaces:
         a2ui: the configuration.
         catalog_id: the catalog of the surfaces.
         tool: the name under which the render tool was offered to the agent, if it was.
+        page_tools: the names of the page's tools, inside which no render call can be made.
     """
 
-    def __init__(self, a2ui: A2UI, catalog_id: str, tool: str | None) -> None:
+    def __init__(
+        self, a2ui: A2UI, catalog_id: str, tool: str | None, page_tools: Collection[str] = ()
+    ) -> None:
         self._a2ui = a2ui
         self._catalog = a2ui.catalog
         self._catalog_id = catalog_id
@@ -84,9 +87,9 @@ class Surfaces:
         self._renders: dict[str, _Render] = {}
         self._progress: dict[str, _Progress] = {}
         self._unanswered: dict[str, None] = {}
-        # The tool call in progress, and the message that it belongs to.
-        self._outer: str | None = None
-        self._outer_message: str | None = None
+        # The tool calls in progress, and the messages that they belong to.
+        self._open: dict[str, str | None] = {}
+        self._page_tools = {LOG_TOOL, *page_tools}
         self._drawn_surfaces: set[str] = set()
         # The rejected call that the agent's next one takes the place of.
         self._retried: str | None = None
@@ -135,13 +138,14 @@ class Surfaces:
     def _start(self, event: Event) -> Iterator[Event]:
         id, name, message = event["toolCallId"], event["toolCallName"], event.get("parentMessageId")
         if name not in self._tools:
-            if name != LOG_TOOL:
-                self._outer, self._outer_message = id, message
+            if name not in self._page_tools:
+                self._open[id] = message
             yield event
             return
         # Calls of one message are made side by side, not one inside the other.
-        nested = self._outer is not None and (message is None or message != self._outer_message)
-        key = self._outer if nested and self._outer is not None else self._retried or id
+        around = [call for call, its in self._open.items() if message is None or message != its]
+        nested = bool(around)
+        key = self._key_inside(around) if nested else self._retried or id
         self._retried = None
         self._renders[id] = _Render(key, nested)
         progress = self._progress.setdefault(key, _Progress())
@@ -152,6 +156,21 @@ class Surfaces:
         if not nested:
             self._unanswered[id] = None
             yield event
+
+    def _key_inside(self, around: list[str]) -> str:
+        """Returns the key of a render call that is made inside one of several calls.
+
+        It is one of the innermost calls. Nothing says which one of those that are made side by side, so each
+        gets one surface.
+        """
+        innermost = [call for call in around if self._open[call] == self._open[around[-1]]]
+        free = [call for call in innermost if call not in self._progress]
+        return self._retrying_inside() or (free or innermost)[0]
+
+    def _retrying_inside(self) -> str | None:
+        """Returns the key of a rejected surface that a tool is about to draw again, if there is one."""
+        renders = self._renders.values()
+        return next((each.key for each in renders if each.nested and self._progress[each.key].retrying), None)
 
     def _grow(self, render: _Render, event: Event) -> Iterator[Event]:
         render.length += len(event["delta"])
@@ -259,12 +278,11 @@ class Surfaces:
         render = self._renders.get(id)
         if render is None or not render.nested:
             yield event
-        key = self._outer or (render.key if render is not None else id)
+        self._open.pop(id, None)
+        key = id if render is None else render.key
         drawn = any(each.drawn and id in (call, each.key) for call, each in self._renders.items())
         if not drawn:
             yield from self._from_result(key, event["content"])
-        if self._outer == id:
-            self._outer = None
 
     def _from_result(self, key: str, content: Any) -> Iterator[Event]:
         found = _envelope(content)
@@ -291,6 +309,8 @@ class Surfaces:
                 "attempts": attempts,
                 "maxAttempts": most or self._a2ui.recovery.max_attempts,
             }
+            if key not in self._progress or not self._progress[key].retrying:
+                key = self._retrying_inside() or key
             if (progress := self._progress.get(key)) is not None:
                 progress.retrying = False
             yield self._status(key, failure)
