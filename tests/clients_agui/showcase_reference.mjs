@@ -5,15 +5,24 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { HttpAgent } from "@ag-ui/client";
-import { CopilotRuntime } from "@copilotkit/runtime/v2";
+import { CopilotRuntime, TranscriptionService } from "@copilotkit/runtime/v2";
 import { createCopilotNodeListener } from "@copilotkit/runtime/v2/node";
 
 const [page, base, cinema, ...names] = process.argv.slice(2);
+
+/** Hears what the showcase's own service hears. */
+class ScriptedTranscription extends TranscriptionService {
+  async transcribeFile() {
+    return "How far is the moon?";
+  }
+}
+
 const runtime = new CopilotRuntime({
   agents: Object.fromEntries(names.map((name) => [name, new HttpAgent({ url: `${base}${name}/run` })])),
   a2ui: { agents: ["a2ui_fixed", "a2ui_dynamic", "a2ui_recovery"] },
   openGenerativeUI: { agents: ["open_ui"] },
   mcpApps: { servers: [{ type: "http", url: cinema, serverId: "cinema", agentId: "mcp_apps" }] },
+  transcriptionService: new ScriptedTranscription(),
 });
 const listener = createCopilotNodeListener({ runtime, basePath: "/api/copilotkit", mode: "multi-route" });
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2" };

@@ -70,6 +70,11 @@ BOMBS = {
         None,
         "The components of a surface may have 10000 children at most.",
     ),
+    "missing children": (
+        [{"id": "root", "component": "Column", "children": ["gone"] * 10_001}],
+        None,
+        "The components of a surface may have 10000 children at most.",
+    ),
     "circles": ([node(n, children=["root", f"c{n + 1}"]) for n in range(900)], None, CIRCLES),
     "deep data": ([text("root")], {"a": deep(101)}, "The data is nested more than 100 levels deep."),
     "a deep component": (
@@ -152,6 +157,42 @@ async def test_a_bomb_in_the_result_of_a_tool_is_not_drawn(bomb: str) -> None:
     failure = {"status": "failed", "error": problem, "attempts": [], "maxAttempts": 1}
     assert shown(out) == [("a2ui-surface-c1", failure)]
     assert out[-1]["type"] == "RUN_FINISHED"
+
+
+async def test_a_result_draws_some_surfaces_and_not_thousands() -> None:
+    operations = [
+        {"version": "v0.9", "createSurface": {"surfaceId": f"s{n}", "catalogId": "c"}} for n in range(51)
+    ]
+
+    async def agent(input: Any) -> AsyncIterator[Event]:
+        for id, drawn in (("c1", operations[:50]), ("c2", operations)):
+            yield events.tool_call_start(id, "search")
+            yield events.tool_call_end(id)
+            yield events.tool_call_result(f"r-{id}", id, json.dumps({"a2ui_operations": drawn}))
+
+    out = await emitted(CopilotRuntime({"a": agent}, a2ui=True), asked())
+
+    *surfaces, failure = shown(out)
+    assert [id for id, _ in surfaces] == [f"a2ui-surface-s{n}-c1" for n in range(50)]
+    problem = "A result may draw 50 surfaces at most."
+    failed = {"status": "failed", "error": problem, "attempts": [], "maxAttempts": 1}
+    assert failure == ("a2ui-surface-c2", failed)
+
+
+@pytest.mark.parametrize(
+    ("height", "frame"),
+    [("260.5", 260.5), ("1e300", 10_000), ("9" * 30, 10_000), ("-5", None), ("0", None), ("true", None)],
+)
+async def test_a_document_has_a_height_that_a_page_can_show(height: str, frame: float | None) -> None:
+    async def agent(input: Any) -> AsyncIterator[Event]:
+        yield events.tool_call_start("c0", "generateSandboxedUi")
+        yield events.tool_call_args("c0", f'{{"initialHeight":{height},"html":"x"}}')
+        yield events.tool_call_end("c0")
+
+    out = await emitted(CopilotRuntime({"a": agent}, open_generative_ui=True), asked())
+
+    content = {"generating": True} if frame is None else {"initialHeight": frame, "generating": True}
+    assert shown(out) == [("c0-activity", content)]
 
 
 async def test_a_surface_whose_data_grows_beyond_a_bound_is_given_up() -> None:

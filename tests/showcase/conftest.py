@@ -82,14 +82,17 @@ def showcase(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 @pytest.fixture
 def open_tab(browser: Browser, showcase: str) -> Iterator[Open]:
-    """Opens features in tabs, each tab in a browser window of its own."""
+    """Opens features in tabs, each tab in a browser window of its own, and with a script that runs first."""
     expect.set_options(timeout=15_000)
     contexts = []
     tabs: list[Tab] = []
 
-    def open_tab(feature: str, thread_id: str | None = None, *, url: str = showcase, **options: Any) -> Tab:
+    def open_tab(
+        feature: str, thread_id: str | None = None, *, url: str = showcase, script: str = "", **options: Any
+    ) -> Tab:
         options = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"} | options
         contexts.append(browser.new_context(**options))
+        contexts[-1].add_init_script(script)
         tabs.append(Tab(contexts[-1].new_page(), url, feature, thread_id))
         return tabs[-1]
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from PIL import Image
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response, expect
 
 from tests.browser.chat import say
@@ -101,12 +102,13 @@ class Tab:
             name: its file's name without the ending.
             published: the documentation shows it; written to the folder that `PICTURES` names, if any.
         """
-        folders = [ARTIFACTS]
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        path = ARTIFACTS / f"{name}.png"
+        self.page.screenshot(path=path, animations="disabled")
         if published and (folder := os.environ.get("PICTURES")):
-            folders.append(Path(folder))
-        for folder_path in folders:
-            folder_path.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=folder_path / f"{name}.png", animations="disabled")
+            # A page has few colours, and the repository keeps every version of a picture.
+            with Image.open(path) as picture:
+                picture.quantize(128, dither=Image.Dither.NONE).save(Path(folder) / path.name, optimize=True)
 
 
 def _is_connection(response: Response) -> bool:

@@ -35,7 +35,7 @@ def test_a_surface_of_the_pages_components_grows_as_the_model_writes_it(open_tab
         expect(tab.get("metric")).to_have_text(["Revenue12.4 k€", "Orders318", "Returns9"])
         expect(tab.get("meter")).to_have_text("Orders of the plan 72 %")
         expect(tab.answers.last).to_contain_text("Revenue and orders are up")
-        tab.picture("a2ui_dynamic")
+        tab.picture("showcase-a2ui", published=True)
         tab.reload()
 
 
@@ -85,7 +85,7 @@ def test_a_document_runs_in_a_sandbox_and_calls_what_the_page_lets_it(open_tab: 
         expect(tab.answers.last).to_contain_text("Move the slider")
         document.get_by_label("Grams of coffee").fill("30")
         expect(document.locator("output")).to_have_text("4:30")
-        tab.picture("open_ui")
+        tab.picture("showcase-open-ui", published=True)
         document.get_by_role("button", name="Keep this recipe").click()
         expect(tab.get("kept")).to_have_text("30 g, 4:30 min")
         tab.reload()

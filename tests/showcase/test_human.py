@@ -28,11 +28,11 @@ def test_what_the_user_approves_is_the_result_of_the_tool(open_tab: Open) -> Non
 
 
 def test_a_question_that_is_open_at_a_reload_can_be_answered_then(open_tab: Open) -> None:
-    tab = open_tab("human_by_interrupt")
+    tab = open_tab("human_by_interrupt", color_scheme="dark")
     tab.press("A train to Munich")
     question = tab.page.get_by_role("alertdialog", name="Which train to Munich?")
     expect(question).to_be_visible()
-    tab.picture("human_by_interrupt")
+    tab.picture("showcase-interrupt", published=True)
     tab.reload()
     question.get_by_role("button", name="ICE 1105").click()
     for _ in range(2):

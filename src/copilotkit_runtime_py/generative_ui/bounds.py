@@ -13,6 +13,9 @@ MAX_CHARACTERS: Final = 512 * 1024
 """The longest arguments of a render call: a surface is validated and sent again each time it grows."""
 MAX_COMPONENTS: Final = 1_000
 MAX_REFERENCES: Final = 10_000
+"""The most children that components name, those that are missing included: each is an error of its own."""
+MAX_SURFACES: Final = 50
+"""The most surfaces that one result of a tool draws."""
 MAX_DEPTH: Final = 100
 """How deep components and data may be nested."""
 MAX_DRAWN: Final = 20_000
@@ -37,7 +40,7 @@ def excess(components: Any, data: Any = None) -> str | None:
     if _is_deep(components):
         return f"A component is nested more than {MAX_DEPTH} levels deep."
     children = _children(components, data)
-    if sum(map(len, children.values())) > MAX_REFERENCES:
+    if sum(map(len, children.values())) > MAX_REFERENCES or _named_children(components) > MAX_REFERENCES:
         return f"The components of a surface may have {MAX_REFERENCES} children at most."
     return _drawing_excess(children)
 
@@ -70,6 +73,11 @@ def _children(components: Sequence[Any], data: Any) -> dict[str, list[tuple[str,
         ]
         for id, component in known.items()
     }
+
+
+def _named_children(components: Sequence[Any]) -> int:
+    lists = (each.get("children") for each in components if isinstance(each, dict))
+    return sum(len(children) for children in lists if isinstance(children, list))
 
 
 def _references(value: Any, known: Mapping[str, Any], data: Any, longest: int) -> Iterator[tuple[str, int]]:

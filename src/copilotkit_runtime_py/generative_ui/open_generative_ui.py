@@ -21,6 +21,7 @@ ACTIVITY: Final = "open-generative-ui"
 # Documents and lists that are longer are shown as far as they are then.
 _MAX_CHARACTERS: Final = 1024 * 1024
 _MAX_ITEMS: Final = 1_000
+_MAX_PIXELS: Final = 10_000
 _STRINGS: Final = ("css", "jsFunctions")
 _LISTS: Final = ("placeholderMessages", "jsExpressions")
 
@@ -109,7 +110,7 @@ class _Document:
     def _shown(self, piece: Piece) -> Iterator[Event]:
         key = piece.path[0]
         if key == "initialHeight" and piece.kind == "value":
-            height = piece.value if isinstance(piece.value, int | float) else None
+            height = _height(piece.value)
             if not self._is_shown:
                 yield self._snapshot(height)
             elif height is not None:
@@ -153,3 +154,10 @@ class _Document:
 
     def _delta(self, path: str, value: Any) -> Event:
         return activity_delta(self._message_id, ACTIVITY, [{"op": "add", "path": path, "value": value}])
+
+
+def _height(value: Any) -> float | None:
+    """Returns the height of a frame in pixels, or None if a page could not show it."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        return None
+    return min(value, _MAX_PIXELS)

@@ -21,7 +21,7 @@ from ag_ui_a2ui_toolkit import (
 from ..agui.events import Event, activity_snapshot, as_text, tool_call_result
 from ..logs.records import get_logger
 from .a2ui import A2UI, LOG_TOOL, RECOVERY_EXHAUSTED, RENDER_TOOL, component_errors
-from .bounds import MAX_CHARACTERS, excess
+from .bounds import MAX_CHARACTERS, MAX_SURFACES, excess
 from .json_reader import JSONReader, MalformedJSONError, Piece
 
 logger = get_logger(__name__)
@@ -293,13 +293,16 @@ class Surfaces:
                     by_surface.setdefault(_surface_id(operation) or "", []).append(operation)
             for surface_id in self._drawn_surfaces:
                 by_surface.pop(surface_id, None)
+            if len(by_surface) > MAX_SURFACES:
+                problem = f"A result may draw {MAX_SURFACES} surfaces at most."
+                yield from self._undrawn(key, problem)
+                return
             for surface_id, operations in by_surface.items():
                 name = key if len(by_surface) == 1 else f"{surface_id or 'default'}-{key}"
-                drawn: dict[str, Any] = {A2UI_OPERATIONS_KEY: operations}
-                if (problem := _excess_of(operations)) is not None:
-                    logger.warning("the surface of a tool's result is not drawn: %s", problem)
-                    drawn = {"status": "failed", "error": problem, "attempts": [], "maxAttempts": 1}
-                yield activity_snapshot(_message_id(name), ACTIVITY, drawn)
+                if (excessive := _excess_of(operations)) is not None:
+                    yield from self._undrawn(name, excessive)
+                else:
+                    yield activity_snapshot(_message_id(name), ACTIVITY, {A2UI_OPERATIONS_KEY: operations})
         elif found.get("code") == RECOVERY_EXHAUSTED:
             attempts = found.get("attempts") or []
             most = len(attempts) if isinstance(attempts, list) and attempts else None
@@ -314,6 +317,12 @@ class Surfaces:
             if (progress := self._progress.get(key)) is not None:
                 progress.retrying = False
             yield self._status(key, failure)
+
+    def _undrawn(self, key: str, problem: str) -> Iterator[Event]:
+        """Yields that what a tool's result draws is too much."""
+        logger.warning("the surface of a tool's result is not drawn: %s", problem)
+        content = {"status": "failed", "error": problem, "attempts": [], "maxAttempts": 1}
+        yield activity_snapshot(_message_id(key), ACTIVITY, content)
 
     def _status(self, key: str, content: dict[str, Any]) -> Event:
         if (exposure := self._a2ui.recovery.debug_exposure) is not None:

@@ -6,6 +6,7 @@ The frame asks its server for tools and resources through the runtime: as a run 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -107,7 +108,7 @@ async def answer(servers: Iterable[AppServer], request: Mapping[str, Any]) -> An
             return await _call_tool(server, params)
         if method == "resources/read":
             resource = await server.read_resource(AnyUrl(str(params.get("uri"))))
-            return _bounded(isolated(_json(resource)))
+            return await asyncio.to_thread(_document, resource)
         if method == "ping":
             await server.ping()
             return {}
@@ -125,7 +126,11 @@ async def _call_tool(server: AppServer, params: Mapping[str, Any]) -> Any:
     if not any(tool.name == name for tool in await server.app_tools()):
         return {"error": f"Unknown tool: {_shown(name)}"}
     result = await server.call_raw(str(name), arguments if isinstance(arguments, dict) else {})
-    return _bounded(_json(result))
+    return await asyncio.to_thread(lambda: _bounded(_json(result)))
+
+
+def _document(resource: types.ReadResourceResult) -> Any:
+    return _bounded(isolated(_json(resource)))
 
 
 def _bounded(result: Any) -> Any:
