@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from copilotkit_runtime_py import CopilotRuntime, RequestContext
 from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.providers.base import AgentSnapshot, Provider
 from copilotkit_runtime_py.runs.thread_view import ThreadView
-from copilotkit_runtime_py.state_store.base import AgentState, RunLog, RunRecord
+from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, RunLog, RunRecord
 from copilotkit_runtime_py.state_store.memory import MemoryStateStore
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +82,31 @@ async def test_a_run_that_begins_while_a_reader_joins_is_followed_to_its_end() -
     assert ids(view) == ["r1"]
     assert view.run is not None
     assert (view.run.id, view.length) == ("r2", 1)
+    await runtime.aclose()
+
+
+async def test_a_reader_follows_the_newest_run_though_an_older_one_does_not_know_yet_that_it_was_ended() -> None:
+    store = MemoryStateStore()
+    go_on = asyncio.Event()
+
+    async def zombie(input: RunAgentInput) -> AsyncIterator[Any]:
+        await go_on.wait()
+        yield events.text_start("m")
+
+    runtime = CopilotRuntime({"a": zombie}, state_store=store)
+    run = await runtime.start("a", asked("r1"), ANN)
+    (lost,) = await store.read_runs("ann", "t1")
+    ended = [events.run_started("t1", "r1"), events.run_error("lost", events.INTERRUPTED)]
+    data = [events.encode(event) for event in ended]
+    await store.append(lost.run, 0, data, ending=RunEnding(state=AgentState(), compacted=data))
+    await store.begin_run(RunRecord(id="r2", thread_id="t1", agent_name="a", owner="ann"))
+
+    view = await runtime.connect("a", "t1", ANN, since=2)
+    assert ids(view) == []
+    assert view.run is not None
+    assert view.run.id == "r2"
+    go_on.set()
+    await run.wait()
     await runtime.aclose()
 
 

@@ -90,7 +90,10 @@ class ThreadLocks:
         # The second look sees how the run was ended, by this worker or by one that was faster.
         for _ in range(2):
             logs = await self._store.read_runs(owner, thread_id, since=-1, position=_BEYOND)
-            if not logs or logs[0].lease is None or logs[0].lease > 0 or self.here(owner, thread_id):
+            if not logs or logs[0].lease is None or logs[0].lease > 0:
+                break
+            here = self.here(owner, thread_id)
+            if here is not None and here.number >= logs[0].run.number:
                 break
             await recover_abandoned(self._store, owner, thread_id, self._abandon)
         return logs[-1] if logs else None

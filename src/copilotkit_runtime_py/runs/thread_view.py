@@ -72,6 +72,9 @@ class ThreadReader:
         if last is not None and not await agent.available.may_read(last.run.agent_name):
             return ThreadView(logs=[], snapshot=None, run=None)
         here = self._locks.here(owner, thread_id)
+        if here is not None and last is not None and last.run.number > here.number:
+            # Another worker has ended the run, which this one does not know yet, and another run has begun.
+            here = None
         if here is not None and not await agent.available.may_read(here.agent_name):
             return ThreadView(logs=[], snapshot=None, run=None)
         run: Run | RemoteRun | None = here
