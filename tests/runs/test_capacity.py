@@ -14,6 +14,8 @@ from copilotkit_runtime_py.agui import events
 from copilotkit_runtime_py.errors import RateLimitError, ThreadBusyError
 from copilotkit_runtime_py.runs.capacity import StartRate
 from copilotkit_runtime_py.runs.run import Run
+from copilotkit_runtime_py.state_store.base import RunRecord
+from copilotkit_runtime_py.state_store.memory import MemoryStateStore
 from tests.run_request import run_request
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +106,30 @@ async def test_the_next_run_may_begin_while_hooks_look_at_the_last_one() -> None
     runtime = CopilotRuntime({"a": hello}, limits=Limits(runs_per_owner=1), on_after_request=next_run)
     await (await start(runtime, "t1")).wait()
     await runs[0].wait()
+    await runtime.aclose()
+
+
+async def test_a_run_that_claims_its_thread_while_the_worker_ends_fails_instead_of_being_cut() -> None:
+    asked_for, may_begin = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryStateStore):
+        async def begin_run(self, run: RunRecord) -> RunRecord:
+            asked_for.set()
+            await may_begin.wait()
+            return await super().begin_run(run)
+
+    store = Slow()
+    runtime = CopilotRuntime({"a": Waiting()}, state_store=store)
+    starting = asyncio.create_task(start(runtime, "t1"))
+    await asked_for.wait()
+    await runtime.drain(0)
+    may_begin.set()
+    run = await starting
+    await run.wait()
+
+    (log,) = await store.read_runs("ann", "t1")
+    terminal = events.decode(log.events[-1])
+    assert (terminal["type"], terminal["code"]) == ("RUN_ERROR", "SHUTTING_DOWN")
     await runtime.aclose()
 
 

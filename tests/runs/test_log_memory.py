@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import subprocess
+import sys
 import weakref
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Final
 
 import pytest
 from ag_ui.core import RunAgentInput
@@ -28,6 +33,8 @@ pytestmark = pytest.mark.anyio
 
 ANN = RequestContext(owner="ann")
 SMALL = Limits(live_log_bytes=64 * 1024)
+ROOT: Final = Path(__file__).parents[2]
+MIB: Final = 1024 * 1024
 WORD = "x" * 1000
 WORDS = 300
 
@@ -236,3 +243,17 @@ async def test_a_run_that_is_over_is_freed_at_once() -> None:
         gc.enable()
     assert runtime._memory.held == 0
     await runtime.aclose()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of the process from /proc")
+def test_floods_that_nobody_reads_stay_within_twice_the_budget_and_give_it_back(tmp_path: Path) -> None:
+    budget = 32 * MIB
+    arguments = [str(budget), "16", "4000000", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.runs.floods", *arguments], capture_output=True, check=True, cwd=ROOT
+    )
+    held = json.loads(done.stdout)
+    # Modules, threads and connections of the database, whatever the floods say.
+    noise = 48 * MIB
+    assert held["peak"] - held["rest"] < 2 * budget + noise
+    assert held["after"] - held["rest"] < budget

@@ -85,7 +85,9 @@ async def test_a_run_that_begins_while_a_reader_joins_is_followed_to_its_end() -
     await runtime.aclose()
 
 
-async def test_a_reader_follows_the_newest_run_though_an_older_one_does_not_know_yet_that_it_was_ended() -> None:
+async def test_a_reader_follows_the_newest_run_though_an_older_one_does_not_know_yet_that_it_was_ended() -> (
+    None
+):
     store = MemoryStateStore()
     go_on = asyncio.Event()
 

@@ -42,6 +42,8 @@ class Capacity:
         self._starts = StartRate(limits.runs_per_minute_per_owner)
         self._tokens = StartRate(limits.tokens_per_minute_per_owner, "You may use {} tokens a minute.")
         self.closing = False
+        # The time of those in progress is over, too.
+        self._over = False
         self.watchdog = LoopWatchdog(lambda: bool(self._slots))
 
     @contextmanager
@@ -97,13 +99,14 @@ class Capacity:
         deadline = loop.time() + seconds
         for run in list(self._slots):
             await run.ends_within(deadline - loop.time())
+        self._over = True
         for run in list(self._slots):
             run.fail(ShuttingDownError())
         await self._wait()
 
     async def aclose(self) -> None:
         """Refuses new runs, and stops the others."""
-        self.closing = True
+        self.closing = self._over = True
         for run in list(self._slots):
             run.stop()
         await self._wait()
@@ -150,6 +153,9 @@ class Slot:
         run.meter.on_use = partial(self._capacity._count_tokens, self.owner)
         with self._trace.current():
             yield
+        if self._capacity._over:
+            # It has claimed its thread meanwhile. Stopped later, its answer would seem to be whole.
+            run.fail(ShuttingDownError())
 
     @contextmanager
     def given_back_by(self, run: Run) -> Iterator[None]:

@@ -16,6 +16,8 @@ _ENTRY: Final = 200
 _OBJECTS: Final = 400
 # How much a reader reads from the store at once, in bytes.
 _PIECE: Final = 1024 * 1024
+# How many events it reads first, before their length is known.
+_FIRST_PIECE: Final = 100
 # The encoder's buffers are some kB larger than their content. A larger event is held as JSON alone.
 _LARGE: Final = 256 * 1024
 
@@ -259,20 +261,22 @@ class EventLog:
         self.held -= weight
         self.memory.held -= weight
 
-    async def read_back(self, position: int, count: int | None = None) -> tuple[list[Entry], bool]:
-        """Returns entries that were dropped, from a place on, and whether they are the run's last ones.
+    @property
+    def piece(self) -> int:
+        """How many events are worth a call of the store, judged by those so far."""
+        return max(1, _PIECE * self.length // self.size) if self.size else _FIRST_PIECE
+
+    async def read_back(self, position: int) -> tuple[list[Entry], bool]:
+        """Returns some entries that were dropped, from a place on, and whether they are the run's last ones.
 
         Args:
             position: the place of the first.
-            count: how many; None for as many as are worth a call of the store.
 
         Raises:
             RunDataLostError: the store does not have them.
         """
         assert self.source is not None
-        if count is None:
-            count = max(1, _PIECE * self.length // max(self.size, 1))
-        return await self.source.read(position, min(count, self.dropped - position))
+        return await self.source.read(position, min(self.piece, self.dropped - position))
 
     async def whole(self) -> list[Entry]:
         """Returns all events so far, those that were dropped too.
@@ -282,7 +286,7 @@ class EventLog:
         """
         before: list[Entry] = []
         while len(before) < self.dropped:
-            entries, is_rest = await self.read_back(len(before), self.dropped)
+            entries, is_rest = await self.read_back(len(before))
             if is_rest:
                 raise RunDataLostError
             before += entries

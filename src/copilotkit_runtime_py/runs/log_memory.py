@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import math
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, Protocol
 from weakref import WeakSet
 
@@ -16,6 +17,11 @@ _LARGEST_SHARE: Final = 1 / 16
 # How many times its size a log needs while it is folded and stored.
 _FOLD: Final = 6
 _TRIM_SECONDS: Final = 1.0
+# The GNU C library keeps up to 64 MiB of freed memory for each thread, unless it is asked for another bound.
+_KEPT: Final = 1024 * 1024
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+_TUNED_BY_OPERATOR: Final = {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"}
 
 
 class Log(Protocol):
@@ -49,6 +55,8 @@ class LogMemory:
         self._tried_at = 0
         self._trimming: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        if math.isfinite(max_bytes):
+            _have_freed_memory_returned()
 
     def register(self, log: Log) -> None:
         """Counts a log for as long as it exists."""
@@ -110,11 +118,20 @@ class LogMemory:
         self.trim_soon()
 
 
-def _malloc_trim() -> Any:
-    """Returns the function of the GNU C library that releases free pages, or None."""
+def _c_function(name: str) -> Any:
+    """Returns a function of the C library, or None if it is not the GNU C library."""
     with suppress(OSError, AttributeError, TypeError):
-        return ctypes.CDLL(None).malloc_trim
+        return ctypes.CDLL(None)[name]
     return None
 
 
-_MALLOC_TRIM: Final = _malloc_trim()
+_MALLOC_TRIM: Final = _c_function("malloc_trim")
+
+
+@cache
+def _have_freed_memory_returned() -> None:
+    """Has large pieces of memory given back to the operating system as soon as they are freed."""
+    mallopt = _c_function("mallopt")
+    if _MALLOC_TRIM is not None and mallopt is not None and not _TUNED_BY_OPERATOR & os.environ.keys():
+        mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)

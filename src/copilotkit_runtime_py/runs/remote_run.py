@@ -112,7 +112,8 @@ class RemoteRun(EventLog):
     async def _read(self) -> float | None:
         """Reads new events, and ends the run if its worker died. Returns for how long it is leased."""
         self._news.clear()
-        log = await self._stored.find(self.length)
+        count = self.piece
+        log = await self._stored.find(self.length, count)
         if self.notice is not None:
             self.tell(None)
         if log is None:
@@ -125,7 +126,9 @@ class RemoteRun(EventLog):
             self.in_store += len(entries)
         for entry in entries:
             self.add(entry)
-        if log.ended:
+        if not log.compacted and len(entries) >= count:
+            self._news.set()  # there may be more
+        elif log.ended:
             self.end()
         self.show()
         self.memory.relieve()

@@ -36,11 +36,16 @@ class StoredLog:
         mine = self._run
         return (run.number, run.id, run.started_at) == (mine.number, mine.id, mine.started_at)
 
-    async def find(self, position: int) -> RunLog | None:
-        """Returns the log from a position on, or None if the run is gone."""
+    async def find(self, position: int, count: int) -> RunLog | None:
+        """Returns the log from a position on, or None if the run is gone.
+
+        Args:
+            position: how many events to skip.
+            count: the most events to return, unless only the compacted form is there.
+        """
         return self._of_run(
             await self._store.read_runs(
-                self._run.owner, self._run.thread_id, since=self._run.number, position=position
+                self._run.owner, self._run.thread_id, since=self._run.number, position=position, limit=count
             )
         )
 
@@ -57,15 +62,7 @@ class StoredLog:
         failures = 0
         while True:
             try:
-                log = self._of_run(
-                    await self._store.read_runs(
-                        self._run.owner,
-                        self._run.thread_id,
-                        since=self._run.number,
-                        position=position,
-                        limit=count,
-                    )
-                )
+                log = await self.find(position, count)
                 break
             except StoreUnavailableError:
                 await asyncio.sleep(pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
