@@ -27,7 +27,8 @@ WORD = "x" * 20_000
 
 async def flood(input: RunAgentInput) -> AsyncIterator[Event]:
     yield events.text_start(f"{input.run_id}-m")
-    for _ in range(input.state["bytes"] // len(WORD)):
+    state: dict[str, int] = input.state or {}
+    for _ in range(state["bytes"] // len(WORD)):
         yield events.text_content(f"{input.run_id}-m", WORD)
     yield events.text_end(f"{input.run_id}-m")
 
@@ -58,6 +59,7 @@ async def main(budget: int, count: int, size: int, directory: str) -> None:
         rest = process.memory_info().rss
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         await run_floods(runtime, "flood", count, size)
+        gc.collect()
         peak = max(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024
         after = process.memory_info().rss
         # What was freed goes back to the system after a moment, in a thread.
@@ -65,7 +67,6 @@ async def main(budget: int, count: int, size: int, directory: str) -> None:
             if after - rest < budget / 4:
                 break
             await asyncio.sleep(0.1)
-            gc.collect()
             after = min(after, process.memory_info().rss)
     finally:
         await runtime.aclose()
@@ -74,4 +75,5 @@ async def main(budget: int, count: int, size: int, directory: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*map(int, sys.argv[1:4]), sys.argv[4]))
+    budget, count, size = map(int, sys.argv[1:4])
+    asyncio.run(main(budget, count, size, sys.argv[4]))

@@ -24,7 +24,7 @@ logger = get_logger(__name__)
 # How long the end of a run waits until the store returns the run's log, in seconds.
 _READ_BACK: Final = 60.0
 # A log of this many bytes is folded while no other one is.
-_LARGE: Final = 4 * 1024 * 1024
+_LARGE: Final = 1024 * 1024
 
 
 class PersistedRun:
