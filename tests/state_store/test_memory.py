@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from copilotkit_runtime_py.errors import RunLostError, ThreadNotFoundError
+from copilotkit_runtime_py.state_store.attachments import AttachmentQuota, AttachmentRecord
 from copilotkit_runtime_py.state_store.base import AgentState, Retention, RunEnding, RunRecord
 from copilotkit_runtime_py.state_store.memory import MEMORY_RETENTION, MemoryStateStore
 
@@ -101,6 +102,67 @@ async def test_every_byte_is_counted_until_it_goes() -> None:
     assert store.size == 3 + 1 + EMPTY
     await store.delete_thread("ann", "t1")
     assert (store.size, len(store)) == (0, 0)
+
+
+async def test_a_run_that_goes_takes_its_bytes_along_compacted_or_not() -> None:
+    store = MemoryStateStore(retention=Retention(max_runs_per_thread=2))
+    for _ in range(4):
+        await run(store, record(), b"12", b"345", compacted=[b"6"])
+    assert store.size == (2 + 3 + 1) + 1 + EMPTY
+
+
+async def test_a_full_store_may_hold_exactly_its_bound() -> None:
+    store = MemoryStateStore(retention=Retention(max_bytes=2 * (3 + EMPTY)))
+    for thread_id in ("t1", "t2"):
+        await run(store, record(thread_id), b"123")
+    assert await ids(store) == ["t2", "t1"]
+    await run(store, record("t2"), b"")
+    assert await ids(store) == ["t2", "t1"]
+    await run(store, record("t2"), b"1234")
+    assert await ids(store) == ["t2"]
+
+
+async def test_an_owner_who_deletes_a_thread_has_so_much_less() -> None:
+    store = MemoryStateStore(retention=Retention(max_bytes=4 * EMPTY + 500))
+    await run(store, record("anns"), b"x" * 100)
+    await run(store, record("anns large one"), b"x" * 240)
+    await store.delete_thread("ann", "anns large one")
+    for owner, size in (("bob", 200), ("cecil", 150), ("diana", 100)):
+        await run(store, record(f"{owner}s", owner=owner), b"x" * size)
+    left = [await ids(store, owner) for owner in ("ann", "bob", "cecil", "diana")]
+    assert left == [["anns"], [], ["cecils"], ["dianas"]]
+
+
+async def test_all_runs_are_those_from_any_number_up_to_the_first_on() -> None:
+    store = MemoryStateStore()
+    for _ in range(3):
+        await run(store, record(), b"1")
+    read = {since: await store.read_runs("ann", "t1", since=since) for since in (-2, -1, 0, 1, 3)}
+    numbers = {since: [log.run.number for log in logs] for since, logs in read.items()}
+    assert numbers == {-2: [2, 3], -1: [3], 0: [1, 2, 3], 1: [1, 2, 3], 3: [3]}
+
+
+async def test_events_after_a_gap_are_refused_with_their_place() -> None:
+    store = MemoryStateStore()
+    begun = await store.begin_run(record())
+    await store.append(begun, 0, [b"1"])
+    with pytest.raises(ValueError, match="events for place 2 of a log of 1"):
+        await store.append(begun, 2, [b"3"])
+
+
+async def test_a_store_that_was_closed_bounds_files_as_before() -> None:
+    store = MemoryStateStore(retention=Retention(max_bytes=400))
+    await store.aclose()
+    now = datetime.now(UTC)
+    quota = AttachmentQuota(files=None, bytes=None)
+    for id in ("first", "second"):
+        file = AttachmentRecord(
+            id=id, owner="ann", media_type="text/plain", filename=None, size=60, created_at=now
+        )
+        assert await store.begin_attachment(file, quota=quota, unsent_since=now)
+        await store.write_attachment(id, 0, b"x" * 60)
+        await store.finish_attachment(id)
+    assert [found.id for found in await store.find_attachments(["first", "second"])] == ["second"]
 
 
 async def test_a_state_takes_the_place_of_the_one_before() -> None:
