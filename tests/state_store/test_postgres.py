@@ -186,7 +186,7 @@ async def test_where_signals_are_not_heard_that_is_logged_and_everybody_looks_of
         for _ in range(3):
             heard.times.clear()
             await heard.both()
-    told = [message for message in caplog.messages if "signals of other workers are not heard" in message]
+    told = [message for message in caplog.messages if "signals of other workers do not arrive" in message]
     assert len(told) == 1
 
 
@@ -266,7 +266,7 @@ async def test_a_user_who_may_make_no_tables_is_told(postgres_url: str) -> None:
             connection.execute(drop)
 
     assert str(raised.value) == (
-        "The state store's tables cannot be made: permission denied for schema public."
+        "The state store's tables cannot be created: permission denied for schema public."
     )
 
 

@@ -361,7 +361,7 @@ async def test_a_newer_layout_is_refused(redis_url: str) -> None:
                 await attempt
             assert str(caught.value) == (
                 "The Redis store has layout 2, and this version of copilotkit-runtime-py knows layout 1. "
-                "Please update it, or choose another prefix."
+                "Upgrade the package, or choose another prefix."
             )
 
 

@@ -280,7 +280,7 @@ async def test_a_run_is_over_though_nothing_could_be_deleted(
         assert not (await store.append(run, 0, [b"1"], ending=ending())).stop_requested
 
         assert (await store.read_runs("ann", "t"))[0].ended
-    assert "what exceeds the retention could not be deleted for now" in caplog.text
+    assert "data beyond the retention could not be deleted" in caplog.text
 
 
 async def test_many_threads_may_go_at_once(url: str) -> None:

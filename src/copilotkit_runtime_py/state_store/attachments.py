@@ -10,12 +10,12 @@ from typing import Final, Protocol, cast
 from .base import StateStore
 
 PART_BYTES: Final = 384 * 1024
-"""How many bytes each part of a file has, but for its last one. A multiple of three, as base64 needs it."""
+"""How many bytes each part of a file has, except the last. A multiple of three, as base64 needs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentRecord:
-    """A file as a store knows it.
+    """A file's record in a store.
 
     Attributes:
         id: the file's id, which cannot be guessed.
@@ -48,19 +48,19 @@ class AttachmentQuota:
 
 
 class AttachmentStore(StateStore, Protocol):
-    """A store that also stores files, which is optional: without it, pages cannot upload.
+    """A store that also stores files. This is optional: without it, pages cannot upload.
 
-    A file is written part by part, belongs to a thread from the first message on that brings it, and is
+    A file is written part by part, belongs to a thread from the first message with it on, and is
     deleted with that thread. Reading needs the id alone: the runtime checks the owner.
     """
 
     async def attachment_key(self) -> bytes:
-        """Returns 32 secret bytes, which are the same for every process and at every time."""
+        """Returns 32 secret bytes, which are the same in every process and never change."""
 
     async def begin_attachment(
         self, attachment: AttachmentRecord, *, quota: AttachmentQuota, unsent_since: datetime
     ) -> bool:
-        """Makes room for a file. It cannot be found before `finish_attachment`.
+        """Creates a file. It cannot be found before `finish_attachment`.
 
         Files that belong to no thread and are older than `unsent_since` are deleted first, of all owners: at
         least a hundred of them, if there are so many.
@@ -79,22 +79,22 @@ class AttachmentStore(StateStore, Protocol):
         """
 
     async def finish_attachment(self, id: str) -> None:
-        """Lets a file be found, after all its parts were written."""
+        """Makes a file available, after all its parts were written."""
 
     async def discard_attachment(self, id: str) -> None:
         """Deletes a file, which may be incomplete or missing."""
 
     async def find_attachments(self, ids: Iterable[str]) -> list[AttachmentRecord]:
-        """Returns those of the files that are there completely, in any order."""
+        """Returns the records of those files that are complete, in any order."""
 
     async def read_attachment(self, id: str, place: int) -> bytes | None:
         """Returns one part of a file, or None if there is no such part."""
 
     async def send_attachments(self, owner: str, thread_id: str, ids: Sequence[str]) -> None:
-        """Has an owner's files belong to a thread of theirs, unless they belong to one already.
+        """Assigns an owner's files to one of the owner's threads, unless they belong to one already.
 
         They count as data of the thread in `Retention.max_bytes`. Files and threads of other owners, and
-        those that are missing, are left as they are.
+        missing ones, do not change.
         """
 
 

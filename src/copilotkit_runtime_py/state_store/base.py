@@ -40,14 +40,14 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnding:
-    """What a run leaves when it is over.
+    """The final state of a run.
 
     Attributes:
-        state: what the agent's next run and readers of its state find.
-        compacted: the run's log with the deltas of each message joined, as lines that mean nothing to the
+        state: the agent's state for its next run and for readers.
+        compacted: the run's log with the deltas of each message joined, as lines that are opaque to the
             store. It replaces the log once the thread's next run is over.
-        changed_at: when the thread last changed, in UTC, if that is not now: it is imported. Stores that end
-            with their process need not obey.
+        changed_at: when the thread last changed, in UTC, if that is not now because it is imported. Stores
+            that end with their process may ignore it.
         title: the name for a thread that has none; or None.
     """
 
@@ -64,10 +64,10 @@ class RunLog:
     Attributes:
         run: the run.
         events: its events, each as JSON; or the lines of its compacted form.
-        compacted: there is only the compacted form.
-        lease: for a run that is not over, the seconds for which its producer still holds it: not positive if
-            the producer has not renewed it in time, and minus infinity if it is known to be gone. None for a
-            run that is over.
+        compacted: only the compacted form is left.
+        lease: for a run in progress, the seconds for which its producer still holds it: not positive if
+            the producer has not renewed it in time, and minus infinity if the producer is known to be gone.
+            None for a run that is over.
     """
 
     run: RunRecord
@@ -83,7 +83,7 @@ class RunLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppendResult:
-    """What a producer learns from a write to its run's log.
+    """The result of a write to a run's log.
 
     Attributes:
         stop_requested: someone asked the run to stop.
@@ -94,7 +94,7 @@ class AppendResult:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What a producer adds to the log of its run: the arguments of `StateStore.append`."""
+    """A write to the log of a run: the arguments of `StateStore.append`."""
 
     run: RunRecord
     position: int
@@ -104,7 +104,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadRecord:
-    """A thread as its owner sees it in a list.
+    """A thread in its owner's list.
 
     Attributes:
         id: the thread's id.
@@ -127,13 +127,13 @@ class ThreadRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How much a store keeps; None stands for no bound.
+    """How much a store keeps. None stands for no bound.
 
-    What exceeds a bound goes when a run ends: the oldest runs of its thread, and the threads that changed
-    longest ago. A thread with a run in progress stays.
+    The end of a run deletes data beyond a bound: the oldest runs of its thread, and the threads that changed
+    longest ago. A thread with a run in progress is kept.
 
     Attributes:
-        max_age: how long a thread stays after it last changed.
+        max_age: how long a thread is kept after its last change.
         max_threads: the most threads.
         max_runs_per_thread: the most runs of one thread.
         max_bytes: the most bytes of events and states, over all threads.
@@ -146,29 +146,29 @@ class Retention:
 
 
 class Signal(enum.Enum):
-    """What a store signals to the watchers of a thread."""
+    """The signals of a store to the watchers of a thread."""
 
     EVENTS = "events"
-    """The log of the thread's run has grown, or the run is over, or gone with its thread."""
+    """The log of the thread's run has grown, or the run is over, or was deleted with its thread."""
     STOP = "stop"
-    """Somebody asks the thread's run to stop."""
+    """The thread's run was asked to stop."""
 
 
 class StateStore(Protocol):
-    """Keeps threads: the log of their runs, and each agent's last state.
+    """Stores threads: the logs of their runs, and each agent's last state.
 
-    Every call names the owner. A thread of another owner does not exist for the caller.
+    Every call names the owner. For the caller, threads of other owners do not exist.
 
     Any number of processes may use one store. Exactly one of them produces a run: it holds a lease on the
-    run, which it renews by writing. When it stops doing so, any process may end the run in its place.
+    run, which each write renews. Once the lease has expired, any process may end the run.
 
     Attributes:
-        lease_seconds: how long a producer holds a run after it last wrote, in seconds. None if the store ends
+        lease_seconds: how long each write leases a run to its producer, in seconds. None if the store ends
             with the process, so that no other process can take over a run.
-        url: where the store is, for frameworks that keep a memory of their own in the same place; or None.
+        url: where the store is, for frameworks that store their own memory in the same place; or None.
 
     Raises:
-        StoreUnavailableError: by every method, where the store cannot be reached.
+        StoreUnavailableError: by every method, if the store cannot be reached.
     """
 
     @property
@@ -188,7 +188,7 @@ class StateStore(Protocol):
             The run with its number.
 
         Raises:
-            ThreadBusyError: the thread has a run that is not over, be its lease at an end or not.
+            ThreadBusyError: the thread has a run that is not over, even if its lease has expired.
             ThreadNotFoundError: the thread belongs to another owner.
         """
 
@@ -198,20 +198,20 @@ class StateStore(Protocol):
         """Adds events to the log of a run that is not over, and renews its lease.
 
         Idempotent: events at positions that are already written are skipped, and a run that the same
-        producer ended already is left as it is. Another producer than the run's own takes the run over, if
-        the lease has run out.
+        producer ended already does not change. Another producer takes the run over, if
+        the lease has expired.
 
         Args:
             run: the run, as `begin_run` returned it or as `read_runs` did; in the latter case with
                 a producer of its own.
-            position: the place of the first event in the log, from 0; at most the log's length.
+            position: the position of the first event in the log, from 0; at most the log's length.
             events: the events, each as JSON, which may be none: that renews the lease only.
-            ending: ends the run, all in one step, and frees the thread. The logs of the runs before it give
-                way to their compacted forms.
+            ending: ends the run, in the same step, and frees the thread. Compacted forms replace the logs of
+                the runs before it.
 
         Raises:
-            RunLostError: the run is over, its thread is deleted, or another producer holds it.
-            RunDataLostError: in its place, if the store knows that it has lost the run.
+            RunLostError: the run is over, its thread was deleted, or another producer holds it.
+            RunDataLostError: instead, if the store knows that it has lost the run.
             ValueError: `position` is beyond the end of the log.
         """
 
@@ -225,30 +225,30 @@ class StateStore(Protocol):
         """
 
     def watch(self, thread_id: str, listener: Callable[[Signal], None]) -> AbstractAsyncContextManager[None]:
-        """Has `listener` called, on the running loop, of what happens to a thread while the context is open.
+        """Calls `listener`, on the running loop, for each signal of a thread while the context is open.
 
-        A signal may come late, twice or for no reason, and may stand for several; after a lost connection
-        each is given once. It must not be missed for what happens after the context was entered.
+        A signal may come late, twice or for no reason, and may stand for several. After a lost connection,
+        each kind is sent once. No signal after the start of the context may be missed.
         """
 
     async def read_runs(
         self, owner: str, thread_id: str, *, since: int = 1, position: int = 0, limit: int | None = None
     ) -> list[RunLog]:
-        """Returns the thread's runs in order. Old ones may be gone.
+        """Returns the thread's runs in order. Old ones may have been deleted.
 
-        Of the last run and the last one that is over, the whole log is there.
+        The last run, and the last one that is over, have their whole log.
 
         Args:
-            owner: the reader. There are none for a reader who does not own the thread.
+            owner: the reader. A reader who does not own the thread gets none.
             thread_id: the thread.
             since: the number of the first run to read; below 0 it counts from the end, so that -1 is the last
                 run.
-            position: how many events of that run to leave out, if its whole log is there.
-            limit: read that run only, and at most so many of its events, if its whole log is there.
+            position: how many events of that run to leave out, if it has its whole log.
+            limit: read that run only, and at most this many of its events, if it has its whole log.
         """
 
     async def load_state(self, owner: str, thread_id: str, agent_name: str) -> AgentState | None:
-        """Returns what the agent's last run left on the thread, or None.
+        """Returns the agent's state on the thread after its last run, or None.
 
         Raises:
             ThreadNotFoundError: the thread belongs to another owner.
@@ -269,8 +269,8 @@ class StateStore(Protocol):
             owner: the owner of the threads.
             agent_name: only those on which this agent ran last.
             include_archived: archived ones, too.
-            limit: the most to return.
-            after: the id of the thread after which to go on; if the owner has no such thread, none follow.
+            limit: how many to return at most.
+            after: the id of the thread after which to continue; if the owner has no such thread, none follow.
         """
 
     async def update_thread(
@@ -290,43 +290,43 @@ class StateStore(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Releases what the store holds."""
+        """Releases the store's resources."""
 
 
 class BatchStateStore(StateStore, Protocol):
-    """A store that serves the runs of a process together, which is optional: it saves most of their cost.
+    """A store that writes for many runs at once. This is optional, and saves most of the cost of a write.
 
-    The stores of this package do. For another store, the runtime calls `append` for each run, and `watch` for
-    each thread with a run.
+    The stores of this package do so. For another store, the runtime calls `append` for each run, and `watch`
+    for each thread with a run.
     """
 
     async def append_many(self, appends: Sequence[Append]) -> Sequence[AppendResult | Exception]:
-        """Does what `append` does, for many runs at once. Those of one call are for different runs.
+        """Does what `append` does, for many runs at once. Each append of a call is for a different run.
 
         Returns:
             For each, what `append` would return, or the exception that it would raise. An error of one does
-            not touch the others.
+            not affect the others.
         """
 
     def watch_stops(self, listener: Callable[[str | None], None]) -> AbstractAsyncContextManager[None]:
         """Calls `listener`, on the running loop, for requests to stop a run, while the context is open.
 
-        It gets the run's producer, or None where requests may have been missed: any run may have been asked
+        It gets the run's producer, or None if requests may have been missed: any run may have been asked
         to stop. A call may come late, twice or for no reason. Requests for runs that other processes produce
         may come, too.
         """
 
     async def check(self) -> None:
-        """Raises a `StoreUnavailableError` if the store takes no writes, as with a full disk."""
+        """Raises a `StoreUnavailableError` if the store refuses writes, as with a full disk."""
 
     def reopen(self) -> BatchStateStore:
         """Returns another store on the same data, for use on another event loop."""
 
 
 def batching(store: StateStore) -> BatchStateStore | None:
-    """Returns the store if it serves runs together.
+    """Returns the store if it writes for many runs at once.
 
-    A class that has an `append` of its own, such as a wrapper's or a subclass's, expects it to be called.
+    A class with an `append` of its own, such as a wrapper or a subclass, expects calls of that method.
     """
     for cls in type(store).__mro__:
         if "append_many" in vars(cls):

@@ -1,4 +1,4 @@
-"""How stores write down logs and states."""
+"""How stores encode logs and states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SEPARATOR = b"\n"
 
 
 def join(events: Iterable[bytes]) -> bytes:
-    """Returns events, each as JSON, as one text. Encoded JSON holds no line end."""
+    """Returns events, each as JSON, as lines of one value. Encoded JSON holds no line end."""
     return _SEPARATOR.join(events)
 
 

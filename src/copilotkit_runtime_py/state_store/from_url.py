@@ -22,8 +22,8 @@ def open_state_store(
         url: `memory`, `sqlite:///file.db` (with four slashes: an absolute path),
             `postgresql://user:password@host/database`, or `redis://host:6379/0` (over TLS: `rediss://`).
         retention: how much is stored. By default the store in memory is bounded, and the others are not.
-        lease_seconds: how long a run is its worker's after the worker last wrote, in seconds: a worker that
-            dies blocks a thread for so long. Of no meaning in memory.
+        lease_seconds: how long each write leases a run to its worker, in seconds: a worker that
+            dies blocks a thread for this long. Ignored in memory.
 
     Raises:
         ConfigurationError: there is no store for such a URL, the package for it is missing, or a SQLite file
@@ -52,7 +52,7 @@ def open_state_store(
 
 
 def scheme_of(url: str) -> str:
-    """Returns the kind of store that a URL names, under one name for each: `memory`, `sqlite` and so on."""
+    """Returns the kind of store that a URL names: `memory`, `sqlite` and so on."""
     scheme = url.partition(":")[0].partition("+")[0].lower()
     return {"postgres": "postgresql", "rediss": "redis"}.get(scheme, scheme)
 
@@ -79,7 +79,7 @@ def _check_directory(url: str) -> None:
 def _check_package(package: str, extra: str) -> None:
     try:
         importlib.import_module(package)
-    except ImportError as error:  # psycopg itself may be there without the library that it needs
+    except ImportError as error:  # psycopg may be installed without the C library that it needs
         problem = " ".join(str(error).split())
         raise ConfigurationError(
             f"The store needs the package {package}, which cannot be imported ({problem}): "

@@ -18,11 +18,11 @@ _CLOSING_SECONDS: Final = 5.0
 
 
 class GroupCommit(Generic[T]):
-    """Writes what many ask for together: while some of it is being written, the next collects.
+    """Writes for many callers together: while a batch is being written, the next one collects.
 
     Args:
         write: writes and returns the result of each write, or its exception.
-        at_once: how many writes it gets at most, unless one asks for more.
+        at_once: how many writes a batch has at most, unless one call has more.
         seconds: how long it may take.
     """
 
@@ -38,13 +38,14 @@ class GroupCommit(Generic[T]):
         self._seconds = seconds
         self._waiting: deque[_Job[T]] = deque()
         self._task: asyncio.Task[Sequence[Any]] | None = None
-        # Those that were given up, and have not let go yet.
+        # Tasks that were abandoned, and have not ended yet.
         self._late: set[asyncio.Task[Sequence[Any]]] = set()
 
     def submit(self, writes: Sequence[T]) -> asyncio.Future[list[Any]]:
-        """Has writes done, whether or not the future is awaited. It gets their results, in their order.
+        """Queues writes, and returns a future of their results, in order.
 
-        What `write` raises, and a `TimeoutError`, is raised by the future.
+        They are written even if nothing awaits the future. It raises the exception of `write`, or a
+        `TimeoutError`.
         """
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._waiting.append((writes, future))
@@ -53,7 +54,7 @@ class GroupCommit(Generic[T]):
         return future
 
     async def aclose(self) -> None:
-        """Waits for what is being written, but not for long."""
+        """Waits for writes in progress, for a bounded time."""
         while self._task is not None:
             await asyncio.wait({self._task}, timeout=_CLOSING_SECONDS)
             if self._task is not None and not self._task.done():
@@ -92,7 +93,7 @@ class GroupCommit(Generic[T]):
                 future.set_result(list(islice(results, len(writes))))
 
     def _give_up(self, task: asyncio.Task[Sequence[Any]], jobs: Sequence[_Job[T]]) -> None:
-        """Waits no longer: a driver that is cancelled may take as long again to let go."""
+        """Stops waiting: a cancelled driver may take as long again to end."""
         for _, future in jobs:
             if not future.done():
                 future.set_exception(TimeoutError(f"no answer within {self._seconds:g} s"))

@@ -1,4 +1,4 @@
-"""The store for one process: bounded, and gone when the process is."""
+"""The store for one process: bounded, and lost with the process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .memory_attachments import MemoryAttachments
 from .signals import SignalBoard
 
 MEMORY_RETENTION: Final = Retention(max_threads=1000, max_runs_per_thread=100, max_bytes=512 * 1024 * 1024)
-"""What `MemoryStateStore` stores by default."""
+"""How much `MemoryStateStore` stores by default."""
 
 
 class _Run:
@@ -62,7 +62,7 @@ class _Thread:
         )
 
     def run(self, number: int) -> _Run | None:
-        """Returns the run of that number, if it is stored. The numbers of stored runs have no gaps."""
+        """Returns the run with that number, if it is stored. The numbers of stored runs have no gaps."""
         if not self.runs:
             return None
         index = number - self.runs[0].record.number
@@ -70,7 +70,7 @@ class _Thread:
 
 
 class _Owner:
-    """An owner's threads by their last runs, and those that may go by their last changes."""
+    """An owner's threads by their last runs, and those that may be deleted by their last changes."""
 
     def __init__(self) -> None:
         self.threads: OrderedDict[str, _Thread] = OrderedDict()
@@ -83,10 +83,10 @@ class _Owner:
 
 
 class MemoryStateStore:
-    """Keeps threads in the process, up to a bound.
+    """Stores threads in the process, up to a bound.
 
-    The bounds on threads and on bytes hold while a run grows, too. Of the threads that may go, that of the
-    owner with the most data goes first, so that no owner can evict the threads of all others.
+    The bounds on threads and on bytes also hold while a run grows. Of the threads that may be deleted, one of
+    the owner with the most data is deleted first, so that no owner can evict the threads of all others.
 
     Args:
         retention: how much is stored. Defaults to 1,000 threads, 100 runs of each, and 512 MiB.
@@ -108,7 +108,7 @@ class MemoryStateStore:
 
     @property
     def url(self) -> None:
-        """See `StateStore`. The store is nowhere else."""
+        """See `StateStore`. A store in memory has none."""
         return None
 
     @property
@@ -152,7 +152,7 @@ class MemoryStateStore:
             return AppendResult(stop_requested=kept.stop_requested)
         length = len(kept.events)
         if not 0 <= position <= length:
-            raise ValueError(f"events for place {position} of a log of {length}")
+            raise ValueError(f"events for position {position} of a log of {length}")
         state = None if ending is None else encode_state(ending.state)
         new = events[length - position :]
         kept.events.extend(new)
@@ -387,7 +387,7 @@ class MemoryStateStore:
             self._remove(next(iter(owner.idle.values())))
 
     def _who_keeps_most(self, amount: Callable[[_Owner], int]) -> _Owner | None:
-        """Returns the owner with the greatest amount among those of whom something may go."""
+        """Returns the owner with the most data among those who have data that may be deleted."""
         return max(
             (owner for owner in self._owners.values() if owner.idle),
             key=lambda owner: (amount(owner), -owner.oldest_place),

@@ -9,7 +9,7 @@ from typing import Final
 
 from .attachments import AttachmentQuota, AttachmentRecord
 
-# Files that belong to no thread may take this fraction (1/n) of a store's bytes, so that they cannot crowd
+# Files that belong to no thread may use this fraction (1/n) of a store's bytes, so that they cannot crowd
 # out threads.
 _UNSENT_SHARE: Final = 4
 
@@ -43,7 +43,7 @@ class MemoryAttachments:
         self._of_thread: dict[str, list[str]] = {}
 
     def begin(self, record: AttachmentRecord, quota: AttachmentQuota, unsent_since: datetime) -> bool:
-        """Makes room for a file, and returns whether the quota allows it."""
+        """Creates a file, and returns whether the quota allows it."""
         for file in list(self._unsent.values()):
             if file.record.created_at < unsent_since:
                 self.discard(file.record.id)
@@ -66,7 +66,7 @@ class MemoryAttachments:
             self._files[id].parts[place] = part
 
     def finish(self, id: str) -> None:
-        """Lets a file be found."""
+        """Makes a file available."""
         if id in self._files:
             self._files[id].complete = True
 
@@ -76,7 +76,7 @@ class MemoryAttachments:
         self._unsent.pop(id, None)
 
     def find(self, ids: Iterable[str]) -> list[AttachmentRecord]:
-        """Returns the files that are complete."""
+        """Returns the records of complete files."""
         found = (self._files[id] for id in dict.fromkeys(ids) if id in self._files)
         return [file.record for file in found if file.complete]
 
@@ -85,7 +85,7 @@ class MemoryAttachments:
         return self._files[id].parts.get(place) if id in self._files else None
 
     def send(self, owner: str, thread_id: str, ids: Sequence[str]) -> int:
-        """Has files belong to a thread of the owner, and returns their bytes."""
+        """Assigns files to a thread of the owner, and returns their bytes."""
         grown = 0
         for id in ids:
             file = self._unsent.get(id)

@@ -1,4 +1,4 @@
-"""The log of a store's outages: one record when it goes out of reach, one when it is back."""
+"""The log of a store's outages: one record when it becomes unavailable, one when it is back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ logger = get_logger(__name__)
 
 
 class OutageLog:
-    """Logs the beginning and the end of each outage, and makes the errors that callers get.
+    """Logs the beginning and the end of each outage, and creates the errors for callers.
 
     Attributes:
         is_out: the last use of the store failed.

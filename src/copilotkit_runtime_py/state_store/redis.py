@@ -69,18 +69,18 @@ _SCRIPTS: Final = (
     *("attachment_begin", "attachment_write", "attachment_finish", "attachment_discard"),
     *("attachment_find", "attachment_read", "attachment_send"),
 )
-# How long what a check writes stays, in seconds.
+# How long the key that a check writes stays, in seconds.
 _CHECKED_SECONDS: Final = 60
 
 
 class RedisStateStore:
-    """Keeps threads on a Redis server (6.2 or newer, or Valkey).
+    """Stores threads on a Redis server (6.2 or newer, or Valkey).
 
-    Every step is one script, so no other worker sees it half done. What is to be written at the same time
-    takes one round trip. What happens to a thread is published, and each process is notified of the threads
+    Every step is one script, so no other worker sees it half done. Simultaneous writes
+    share one round trip. Changes of a thread are published, and each process is notified of the threads
     that it watches on one connection.
 
-    Redis is as durable as it is set up to be: with `appendonly yes`, and a `maxmemory-policy` that evicts
+    Redis is durable if it is configured to be: with `appendonly yes`, and a `maxmemory-policy` that evicts
     nothing.
 
     Redis Cluster is not supported: a script changes a thread and its owner's list in one step, and the two
@@ -91,13 +91,13 @@ class RedisStateStore:
 
     Args:
         url: where the server is, as redis-py takes it: `redis://`, `rediss://` or `unix://`.
-        lease_seconds: how long a producer holds a run after it last wrote.
+        lease_seconds: how long each write leases a run to its producer.
         retention: how much is stored. Defaults to everything.
-        prefix: what the names of all keys begin with. Stores with different ones know nothing of each other.
+        prefix: the prefix of all keys. Stores with different prefixes are independent.
 
     Raises:
-        ConfigurationError: the URL is not one.
-        StoreUnusableError: by the other methods, where a newer version of this package wrote the data.
+        ConfigurationError: the URL is malformed.
+        StoreUnusableError: by the other methods, if a newer version of this package wrote the data.
     """
 
     def __init__(
@@ -133,8 +133,8 @@ class RedisStateStore:
         self._commits: GroupCommit[RunRecord | Append] = GroupCommit(
             self._write, at_once=_AT_ONCE, seconds=2 * _TIMEOUT
         )
-        # The runs that this process produces, by their producers, and the server where they began: if they
-        # are missing on another one, as after a restart, the server has lost them.
+        # The runs that this process produces, by their producers, and the server where they began. If they
+        # are missing on another server, as after a restart, that server has lost them.
         self._produced: dict[str, tuple[RunRecord, str]] = {}
         self._server = ""
         self._checked = False
@@ -389,7 +389,7 @@ class RedisStateStore:
                     self._produced.pop(append.run.producer, None)
                 return AppendResult(stop_requested=bool(stop))
             case [b"gap", length]:
-                return ValueError(f"events for place {append.position} of a log of {length}")
+                return ValueError(f"events for position {append.position} of a log of {length}")
         produced, server = self._produced.pop(append.run.producer, (None, ""))
         match answer:
             case [b"missing", has_data] if produced == append.run and not (
@@ -400,7 +400,7 @@ class RedisStateStore:
         return RunLostError()
 
     async def _call(self, script: str, name: str, *arguments: Any) -> Any:
-        """Runs a script on what is about the thread or owner of that name."""
+        """Runs a script on the keys of the thread or owner with that name."""
         (answer,) = await self._call_all([(script, name, arguments)])
         if isinstance(answer, Exception):
             raise self._outage(_cause(answer))
@@ -418,7 +418,7 @@ class RedisStateStore:
                     await self._check_version()
                 answers = await self._execute(calls)
                 if any(isinstance(answer, NoScriptError) for answer in answers):
-                    await self._load_scripts()  # the server was restarted; what was done is skipped
+                    await self._load_scripts()  # the server was restarted; steps that are done are skipped
                     answers = await self._execute(calls)
         except (RedisError, OSError) as error:
             raise self._outage(_cause(error)) from error
@@ -436,13 +436,13 @@ class RedisStateStore:
         return await pipeline.execute(raise_on_error=False)
 
     def _outage(self, cause: str) -> StoreUnavailableError:
-        self._checked = False  # it may be another server, or one without its data, when it is back
+        self._checked = False  # after an outage it may be another server, or one without its data
         return self._outages.unreachable(cause)
 
     def _wrong_version(self, version: bytes) -> StoreUnusableError:
         error = StoreUnusableError(
             f"The Redis store has layout {version.decode(errors='replace')}, and this version of "
-            f"copilotkit-runtime-py knows layout {_VERSION}. Please update it, or choose another prefix."
+            f"copilotkit-runtime-py knows layout {_VERSION}. Upgrade the package, or choose another prefix."
         )
         return self._outages.unusable(error)
 

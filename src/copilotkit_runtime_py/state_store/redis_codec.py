@@ -39,7 +39,7 @@ def log_of(owner: str, thread_id: str, run: list[Any], position: int, limit: int
 def thread_of(fields: list[Any]) -> ThreadRecord:
     """Returns a thread from a script's answer."""
     id, agent_name, name, archived, created_at, updated_at, ran_at = fields
-    # The first is by a worker's clock, the others by the server's.
+    # The first time is by a worker's clock, the others are by the server's.
     created = time_of(created_at)
     return ThreadRecord(
         id=decode(id),
@@ -83,7 +83,7 @@ def decode(text: bytes) -> str:
 
 
 def digest(text: str) -> str:
-    """Returns a short name for an id or an owner, which may be of any length."""
+    """Returns a short name for an id or an owner of any length."""
     return hashlib.blake2b(encode(text), digest_size=20).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Signals about threads, by way of Redis."""
+"""Signals about threads, over Redis channels."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _SIGNALS: Final = {b"e": Signal.EVENTS, b"s": Signal.STOP}
 
 
 class RedisSignals:
-    """Subscribes to the channels that somebody in this process watches, all on one connection.
+    """Subscribes to the channels that this process watches, all on one connection.
 
-    redis-py's own `PubSub` connects again by itself, and does not report that messages may have been
-    missed. Here the loss of the connection is seen: once the channels are subscribed to again, every signal
-    is given.
+    redis-py's own `PubSub` reconnects silently, and does not report that messages may have been
+    missed. This class notices the lost connection: once it has subscribed again, it sends every signal
+    once.
 
     Args:
         pool: where the connection comes from.
@@ -45,8 +45,8 @@ class RedisSignals:
         self._stops = stops
         self._board = SignalBoard()
         self._watchers: Counter[str] = Counter()
-        # Commands for the current connection. Only its own task writes, since a watcher may be
-        # cancelled at any moment, which must not break a command off.
+        # Commands for the current connection. Only one task writes them, since a watcher may be
+        # cancelled at any moment, which must not interrupt a command.
         self._commands: asyncio.Queue[tuple[str, ...]] | None = None
         # What the server still has to confirm, in how many answers, and the waiters.
         self._unconfirmed: Counter[str] = Counter()
@@ -57,7 +57,7 @@ class RedisSignals:
 
     @contextlib.asynccontextmanager
     async def watch(self, channel: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
-        """Has `listener` called with the signals of a channel in the context.
+        """Calls `listener` with the signals of a channel while the context is open.
 
         Raises:
             StoreUnavailableError: the server cannot be reached.
@@ -107,7 +107,7 @@ class RedisSignals:
             raise StoreUnavailableError from error
 
     def _tell(self, *command: str) -> None:
-        """Sends a command, if there is a connection: a new one subscribes to what is watched by itself."""
+        """Sends a command, if there is a connection. A new one subscribes to every watched channel anyway."""
         if self._commands is not None:
             if command[0] == "SUBSCRIBE":
                 self._unconfirmed.update(command[1:])
@@ -166,7 +166,7 @@ class RedisSignals:
             await asyncio.wait({writing})
 
     async def _write(self, connection: AbstractConnection, commands: asyncio.Queue[tuple[str, ...]]) -> None:
-        # Where this fails, reading fails too.
+        # If this fails, reading fails too.
         with contextlib.suppress(RedisError, OSError):
             while (command := await commands.get()) and self._commands is commands:
                 await connection.send_command(*command, check_health=False)
@@ -190,7 +190,7 @@ class RedisSignals:
                 self._recover()
 
     def _recover(self) -> None:
-        """Gives the signals that may have been missed, once all channels are subscribed to again."""
+        """Sends the signals that may have been missed, once all channels are subscribed to again."""
         if self._missed and not self._unconfirmed:
             self._missed = False
             logger.warning("signals from Redis arrive again")

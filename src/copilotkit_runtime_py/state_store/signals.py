@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class _Watcher(Generic[T]):
-    """A listener with the loop that it is called on. A signal that waits for its turn is not given twice."""
+    """A listener with the loop that it is called on. A signal that is still pending is not queued twice."""
 
     def __init__(self, listener: Callable[[T], None]) -> None:
         self._listener: Callable[[T], None] | None = listener
@@ -54,7 +54,7 @@ class SignalBoard:
 
     @asynccontextmanager
     async def watch(self, key: str, listener: Callable[[Signal], None]) -> AsyncIterator[None]:
-        """Has `listener` called, on the running loop, with the signals for `key` in the context."""
+        """Calls `listener`, on the running loop, with the signals for `key` while the context is open."""
         watcher = _Watcher(listener)
         with self._lock:
             self._watchers[key] = (*self._watchers.get(key, ()), watcher)
@@ -83,22 +83,22 @@ class SignalBoard:
                 self._stop_watchers = tuple(other for other in self._stop_watchers if other is not watcher)
 
     def watched(self) -> list[str]:
-        """Returns the keys that somebody watches."""
+        """Returns the keys that have watchers."""
         with self._lock:
             return list(self._watchers)
 
     def give(self, key: str, signal: Signal) -> None:
-        """Gives a signal to the watchers of `key`."""
+        """Sends a signal to the watchers of `key`."""
         for watcher in self._watchers.get(key, ()):
             watcher.give(signal)
 
     def give_stop(self, producer: str | None) -> None:
-        """Gives a request to stop a run to its watchers; None stands for requests that were missed."""
+        """Sends a request to stop a run to its watchers; None stands for requests that were missed."""
         for watcher in self._stop_watchers:
             watcher.give(producer)
 
     def give_all(self) -> None:
-        """Gives every signal to everybody, for what may have been missed."""
+        """Sends every signal to every watcher, since some may have been missed."""
         self.give_stop(None)
         for key in self.watched():
             for signal in Signal:

@@ -40,7 +40,7 @@ def sqlite_path(url: str) -> str:
 
 
 def hide_password(url: str) -> str:
-    """Returns a URL that may be shown."""
+    """Returns a URL without its password."""
     return _PASSWORD.sub("***", url)
 
 

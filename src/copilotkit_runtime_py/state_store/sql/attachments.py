@@ -13,7 +13,7 @@ from .statement import Statement, Steps, escape, unescape
 
 _KEY_NAME: Final = "attachments"
 _KEY_BYTES: Final = 32
-# What a bound may be in both databases.
+# The largest number of both databases.
 _UNBOUNDED: Final = 2**62
 
 _MAKE_KEY = Statement("INSERT INTO copilotkit_keys (name, data) VALUES (:name, :key) ON CONFLICT DO NOTHING")
@@ -27,13 +27,13 @@ def key() -> Steps[bytes]:
     return bytes(data)
 
 
-# What one upload deletes is bounded, for others wait meanwhile.
+# One upload deletes a bounded amount, since others wait meanwhile.
 _EXPIRE = Statement("""
     DELETE FROM copilotkit_attachments WHERE id IN (
         SELECT id FROM copilotkit_attachments WHERE thread_id IS NULL AND created_at < :since LIMIT 100
     )
 """)
-# Uploads of one owner count each other.
+# Uploads of one owner take turns, so that each counts the others.
 _TAKE_TURNS = Statement("SELECT {lock_name}")
 _BEGIN = Statement("""
     INSERT INTO copilotkit_attachments (id, owner, media_type, filename, bytes, created_at, complete)

@@ -14,16 +14,16 @@ from .statement import Steps
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# PostgreSQL's index takes no longer ids.
+# PostgreSQL's index refuses longer ids.
 _LIMIT_EXCEEDED: Final = "54000"
 
 
 class Database(Protocol):
-    """Runs the transactions of a store. It is opened, and its tables are made, when it is first used.
+    """Runs the transactions of a store. The first use opens it and creates its tables.
 
     Raises:
-        StoreUnavailableError: by every method, where the database cannot be reached.
-        StoreUnusableError: by every method, where the operator has to mend something first.
+        StoreUnavailableError: by every method, if the database cannot be reached.
+        StoreUnusableError: by every method, if the operator has to fix something first.
     """
 
     async def begin(self, run: RunRecord) -> RunRecord:
@@ -33,13 +33,13 @@ class Database(Protocol):
         """See `BatchStateStore.append_many`."""
 
     async def read(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Returns what the steps read. Each of their statements may see another moment."""
+        """Returns the result of steps that read. Each statement may see a different moment."""
 
     async def write(self, work: Callable[P, Steps[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the steps in a transaction."""
 
     def give(self, thread_id: str, signal: Signal, producer: str = "") -> None:
-        """Gives a signal to the watchers of a thread, soon.
+        """Queues a signal for the watchers of a thread.
 
         Args:
             thread_id: the thread.

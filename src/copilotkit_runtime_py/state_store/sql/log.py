@@ -1,4 +1,4 @@
-"""Runs and their logs: what is read of them, and why a write was refused."""
+"""Runs and their logs: reading them, and finding out why a write was refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HOLDER = Statement("""
 
 
 def explain_refusal(run: RunRecord) -> Steps[RunRecord]:
-    """Says why a thread was not claimed for a run, or returns the run if its producer claimed it before.
+    """Raises the reason why a thread was not claimed, or returns a run whose producer claimed it before.
 
     Raises:
         ThreadNotFoundError: the thread belongs to another owner.
@@ -50,13 +50,13 @@ _TAKE_OVER = Statement("""
 
 
 def reconcile(append: Append) -> Steps[Append | AppendResult]:
-    """Compares a write that does not go right at the end of its producer's own log with what is there.
+    """Compares a write that does not extend its producer's own log with the stored log.
 
-    The thread is locked before the run, as where a thread is deleted, to rule out a deadlock.
+    The thread is locked before the run, as for a deletion, to rule out a deadlock.
 
     Returns:
-        What is still to be written, in the same transaction; or the result of a run that is over, where
-        there is nothing to do.
+        The part that is still to be written, in the same transaction; or the result of a run that is over,
+        for which nothing is left to do.
 
     Raises:
         RunLostError: see `StateStore.append`.
@@ -70,7 +70,7 @@ def reconcile(append: Append) -> Steps[Append | AppendResult]:
         raise RunLostError
     producer, id, started_at, ended, stop_requested, length, lease = runs[0]
     if producer != escape(run.producer):
-        # A thread that was deleted may be there again, with another run of that number.
+        # A deleted thread may exist again, with another run of that number.
         same = (id, started_at) == (escape(run.id), run.started_at.timestamp())
         if ended or lease > 0 or not same:
             raise RunLostError
@@ -78,7 +78,7 @@ def reconcile(append: Append) -> Steps[Append | AppendResult]:
     elif ended:
         return AppendResult(stop_requested=bool(stop_requested))
     if not 0 <= append.position <= length:
-        raise ValueError(f"events for place {append.position} of a log of {length}")
+        raise ValueError(f"events for position {append.position} of a log of {length}")
     return replace(append, position=length, events=append.events[length - append.position :])
 
 
@@ -105,8 +105,8 @@ def request_stop(owner: str, thread_id: str, run_id: str | None) -> Steps[str | 
     return next((unescape(producer) for lease, producer in rows if lease > 0), None)
 
 
-# One statement, so that what is read is of one moment. The batch with the first place to read is found by the
-# index, past all before it.
+# One statement, so that everything is of one moment. The batch with the first position to read is found by
+# the index, without a look at earlier ones.
 _READ = Statement("""
     WITH wanted AS {materialized} (
         SELECT id AS thread_id, CASE WHEN :since < 0 THEN last_number + 1 + :since ELSE :since END AS number
@@ -137,13 +137,13 @@ _ABANDON = Statement("""
 
 
 def abandon() -> Steps[None]:
-    """Notes that no run has a producer any more."""
+    """Records that the producers of all runs are gone."""
     yield _ABANDON, {}
 
 
 def read(owner: str, thread_id: str, since: int, position: int, limit: int | None) -> Steps[list[RunLog]]:
     """See `StateStore.read_runs`."""
-    # The numbers may come from a client's cursor.
+    # A client's cursor may have any numbers.
     since, position = max(min(since, _LARGEST), -_LARGEST), min(position, _LARGEST)
     rows = yield (
         _READ,

@@ -1,4 +1,4 @@
-"""PostgreSQL, which any number of workers share."""
+"""PostgreSQL, for any number of workers."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ T = TypeVar("T")
 # How many connections there are besides the one that listens.
 _CONNECTIONS: Final = 10
 _CONNECT_SECONDS: Final = 5
-# How long the caller waits for a transaction, the wait for a connection among it.
+# How long the caller waits for a transaction, including the wait for a connection.
 _SECONDS: Final = 10.0
 # How many writes share a connection at most.
 _AT_ONCE: Final = 500
-# How many statements a connection remembers, in the server: more than there are.
+# How many prepared statements a connection has in the server: more than there are statements.
 _PREPARED: Final = 200
 
-# Any number that no other user of the database takes.
+# Any number that no other program uses in the database.
 _ADVISORY_LOCK: Final = 7_265_104_881_023_511
 
-# A server that became a standby takes no writes.
+# A server that became a standby refuses writes.
 _READ_ONLY: Final = "25006"
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 
@@ -50,7 +50,7 @@ _INSUFFICIENT_PRIVILEGE: Final = "42501"
 class PostgresDatabase:
     """A PostgreSQL database.
 
-    What is to be written at the same time is written in one round trip.
+    Simultaneous writes share one round trip.
 
     Args:
         url: `postgresql://…`, with libpq's parameters in the query.
@@ -155,8 +155,8 @@ class PostgresDatabase:
     async def _write(self, writes: Sequence[RunRecord | Append]) -> list[Any]:
         """Returns the result of each write.
 
-        What is refused, and all but the first write to a thread, is written in a transaction of its own. If a
-        statement fails, so is everything: an error of one write does not touch the others.
+        Refused writes, and all but the first write to a thread, get a transaction of their own. If a
+        statement fails, every write gets one: an error of one does not affect the others.
         """
         together: dict[str, int] = {}
         for place, write in enumerate(writes):
@@ -217,7 +217,7 @@ class PostgresDatabase:
     async def _write_alone(
         self, connection: AsyncConnection[Any], write: RunRecord | Append
     ) -> RunRecord | AppendResult:
-        """Writes what could not be written together, or raises the reason."""
+        """Writes one write alone that failed in the batch, or raises the reason."""
         async with connection.transaction():
             if isinstance(write, Append):
                 return await self._append_alone(connection, write)
@@ -238,8 +238,8 @@ class PostgresDatabase:
         try:
             await self._connected(self._evict_surplus)
         except self._driver.Error as error:
-            # The runs are over all the same, and the end of the next one makes up for it.
-            logger.warning("what exceeds the retention could not be deleted for now: %s", error)
+            # The runs have ended nevertheless, and the end of the next run tries again.
+            logger.warning("data beyond the retention could not be deleted: %s", error)
 
     async def _evict_surplus(self, connection: AsyncConnection[Any]) -> None:
         async with connection.transaction():
@@ -265,8 +265,8 @@ class PostgresDatabase:
                 except self._driver.OperationalError:
                     if not connection.broken:
                         raise
-                    # It was cut while it lay idle, as most likely the others were. What the store does can be
-                    # done twice.
+                    # The idle connection was closed, as the others most likely were. Every step of the store
+                    # can be repeated.
                     await self._close_idle()
             return await self._work_on(await self._connect(), work)
 
@@ -293,9 +293,9 @@ class PostgresDatabase:
             await self._idle.pop().close()
 
     async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
-        """Awaits work, but neither for long nor until it has let go when it or the caller is cancelled.
+        """Awaits work for a bounded time, and returns at once when the work or the caller is cancelled.
 
-        The driver first asks the server to stop, which takes as long again where the server hangs.
+        The driver first asks the server to stop, which takes as long again if the server hangs.
         """
         task = self._start(work)
         try:
@@ -318,7 +318,7 @@ class PostgresDatabase:
             task.exception()  # it was reported, or has no waiter any more
 
     async def _migrated(self) -> None:
-        """Brings the tables up to date, which may take longer than its callers wait."""
+        """Migrates the tables, which may take longer than its callers wait."""
         if self._migration is None or (
             self._migration.done() and (self._migration.cancelled() or self._migration.exception())
         ):
@@ -336,7 +336,7 @@ class PostgresDatabase:
         except self._driver.Error as error:
             if error.sqlstate == _INSUFFICIENT_PRIVILEGE:
                 cause = str(error).partition("\n")[0]
-                raise StoreUnusableError(f"The state store's tables cannot be made: {cause}.") from error
+                raise StoreUnusableError(f"The state store's tables cannot be created: {cause}.") from error
             raise
         finally:
             await connection.close()

@@ -1,7 +1,7 @@
-"""What many runs write to PostgreSQL, in one statement of each kind.
+"""Batched writes to PostgreSQL: one statement of each kind for many runs.
 
-A statement takes one row for each thread. It answers with the places of the rows that went right at the end
-of their producer's own log; the others have changed nothing.
+A statement takes one row for each thread. It returns the places of the rows that extend their producer's
+own log; the others have changed nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _COLUMNS: Final = {
     "end": f"{_ADDED_COLUMNS} agent_name:text title:text compacted:bytea state:bytea at:float8 max_runs:int",
 }
 
-# The order of the threads is the same in all workers, so that none wait for each other in a circle.
+# The order of the threads is the same in all workers, which rules out deadlocks.
 _BEGIN: Final = """
 WITH {new}, claimed AS (
     INSERT INTO copilotkit_threads AS t (
@@ -132,7 +132,7 @@ _STATEMENTS: Final = {"begin": _BEGIN, "extend": _EXTEND, "end": _END}
 
 
 def begin(runs: Sequence[RunRecord], lease_seconds: float) -> tuple[str, list[Any]]:
-    """Returns the statement that claims threads for runs. It answers with places and the runs' numbers."""
+    """Returns the statement that claims threads for runs. It returns places and the runs' numbers."""
     now = time.time()
     values: list[Any] = []
     for place, run in enumerate(runs):
@@ -153,7 +153,7 @@ def begin(runs: Sequence[RunRecord], lease_seconds: float) -> tuple[str, list[An
 
 
 def extend(appends: Sequence[Append], lease_seconds: float) -> tuple[str, list[Any]]:
-    """Returns the statement that adds events. It answers with places and whether a stop was requested."""
+    """Returns the statement that adds events. It returns places and whether a stop was requested."""
     values: list[Any] = []
     for place, append in enumerate(appends):
         values += _added(place, append, lease_seconds)
@@ -161,7 +161,7 @@ def extend(appends: Sequence[Append], lease_seconds: float) -> tuple[str, list[A
 
 
 def end(appends: Sequence[Append], lease_seconds: float, max_runs: int | None) -> tuple[str, list[Any]]:
-    """Returns the statement that adds last events and endings. It answers as that of `extend` does."""
+    """Returns the statement that adds last events and endings. It returns what `extend` does."""
     now = time.time()
     values: list[Any] = []
     for place, append in enumerate(appends):

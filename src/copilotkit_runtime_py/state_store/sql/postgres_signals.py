@@ -1,4 +1,4 @@
-"""The signals that PostgreSQL passes from worker to worker."""
+"""Signals between workers, by PostgreSQL notifications."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ logger = get_logger(__name__)
 
 CHANNEL: Final = "copilotkit"
 
-# How long signals are collected after the first ones went out, in seconds.
+# How long signals are collected after the first ones were sent, in seconds.
 _INTERVAL: Final = 0.01
 _CLOSING_SECONDS: Final = 1.0
 
-# How long to wait before connecting or sending is tried again, in seconds: the first time, and at most.
+# How long to wait before connecting or sending is retried, in seconds: the first time, and at most.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 
-# How often a worker says what it watches, and how long others remember it, in seconds.
+# How often a worker announces what it watches, and how long others remember it, in seconds.
 _ANNOUNCEMENT: Final = 20.0
 _MEMORY: Final = 60.0
 # How long a worker waits to hear itself and the others after it has connected, in seconds.
 _ECHO: Final = 3.0
-# How often watchers poll where notifications do not arrive, in seconds.
+# How often watchers poll if notifications do not arrive, in seconds.
 _POLL: Final = 1.0
-# The most threads with signals that were not sent because they had no watcher.
+# How many unsent signals of threads without watchers are remembered.
 _UNSENT: Final = 10_000
 
 # A connection that only listens learns from these probes, in seconds, that the server's machine is gone.
@@ -49,11 +49,11 @@ _WHO: Final = "who"
 
 
 class SignalSender:
-    """Gives signals to all workers, those of a short while together.
+    """Sends signals to all workers, in small batches.
 
-    Not within the transactions that they are about: those that notify are committed one by one, and each has
-    its own wait for the disk. A signal that is lost with the process is made up for by the lease, at the end
-    of which everybody looks again.
+    They are not part of the transactions that cause them: PostgreSQL commits transactions that notify one by
+    one, and each waits for the disk. If a signal is lost with its process, the lease makes up for it: when it
+    expires, every watcher looks again.
 
     Args:
         send: notifies of payloads.
@@ -61,7 +61,7 @@ class SignalSender:
 
     def __init__(self, send: Callable[[list[str]], Awaitable[None]]) -> None:
         self._send = send
-        # A dictionary, as a set that keeps the order.
+        # A dictionary serves as an ordered set.
         self._payloads: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -72,7 +72,7 @@ class SignalSender:
             self._task = asyncio.create_task(self._work(), name="sender of signals")
 
     async def aclose(self) -> None:
-        """Sends what is left, if that is possible at once."""
+        """Sends the rest, if that is possible at once."""
         if self._task is not None:
             _, late = await asyncio.wait({self._task}, timeout=_CLOSING_SECONDS)
             for task in late:
@@ -91,7 +91,7 @@ class SignalSender:
                     await asyncio.sleep(_INTERVAL)
                 except Exception as error:
                     if failures == 0:
-                        logger.warning("signals cannot be given to other workers for now: %r", error)
+                        logger.warning("signals cannot be sent to other workers at the moment: %r", error)
                     self._payloads = payloads | self._payloads
                     await asyncio.sleep(pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
                     failures += 1
@@ -100,10 +100,10 @@ class SignalSender:
 
 
 class PostgresSignals:
-    """Gives signals, and listens for them on a connection of its own.
+    """Sends signals, and listens for them on a connection of its own.
 
-    Most runs are read on their own worker only, and a notification costs as much as a write. So workers say
-    which threads they watch, and others hear that a log has grown only of those.
+    Most runs are read on their own worker only, and a notification costs as much as a write. So workers
+    announce which threads they watch, and others notify them only about these.
 
     Args:
         url: the server.
@@ -115,18 +115,18 @@ class PostgresSignals:
         self._url = url
         self._sender = SignalSender(send)
         self._id = uuid.uuid4().hex
-        # Until when others are known to watch a thread, by the loop's clock; and the signals that were not
+        # Until when others watch a thread, by the loop's clock; and the signals that were not
         # sent.
         self._watched: dict[str, float] = {}
         self._unsent: dict[str, None] = {}
-        # Since when signals of others are heard.
+        # Since when signals of others arrive.
         self._hearing_since: float | None = None
         self._is_deaf = False
         self._listening: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     def give(self, key: str, signal: Signal, producer: str = "") -> None:
-        """Gives a signal to the watchers of `key`, soon.
+        """Queues a signal for the watchers of `key`.
 
         Args:
             key: stands for the thread.
@@ -142,7 +142,7 @@ class PostgresSignals:
                 del self._unsent[next(iter(self._unsent))]
 
     async def listen(self, key: str | None = None) -> None:
-        """Waits until signals are heard, for `key` if one is given.
+        """Waits until signals arrive, for `key` if one is given.
 
         Raises:
             ConnectionError: the server cannot be reached.
@@ -169,7 +169,7 @@ class PostgresSignals:
         self._unsent.clear()
 
     def _may_be_watched(self, key: str) -> bool:
-        """Whether another worker may watch a thread; one that does answers soon."""
+        """Whether another worker may watch a thread."""
         now, since = asyncio.get_running_loop().time(), self._hearing_since
         return since is None or self._is_deaf or now < since + _ECHO or self._watched.get(key, now) > now
 
@@ -191,7 +191,7 @@ class PostgresSignals:
                     await connection.close()
             except (psycopg.Error, OSError) as error:
                 if failures == 0:
-                    logger.warning("signals of other workers are not heard for now: %s", _line(error))
+                    logger.warning("signals of other workers do not arrive at the moment: %s", _line(error))
                 failures += 1
                 self._fail(_line(error))
             pause = pause_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
@@ -206,11 +206,11 @@ class PostgresSignals:
                 heard_itself = self._hear(notice.payload) or heard_itself
             if not heard_itself and not self._is_deaf:
                 logger.error(
-                    "signals of other workers are not heard, so runs are read every second: if a pooler such "
+                    "signals of other workers do not arrive, so runs are read every second: if a pooler such "
                     "as PgBouncer shares connections by transaction, give the address of the server itself"
                 )
             elif heard_itself and self._is_deaf:
-                logger.warning("signals of other workers are heard again")
+                logger.warning("signals of other workers arrive again")
             self._is_deaf = not heard_itself
             if self._is_deaf:
                 self.board.give_all()
@@ -235,7 +235,7 @@ class PostgresSignals:
         self._listening.exception()  # there may be no waiter
 
     def _hear(self, payload: str) -> bool:
-        """Does what a payload says, and returns whether it asks which workers watch."""
+        """Handles a payload, and returns whether it asks which workers watch."""
         what, _, rest = payload.partition(" ")
         key, _, who = rest.partition(" ")
         if what == _WHO:
@@ -249,7 +249,7 @@ class PostgresSignals:
                     del self._unsent[key]
                     self._sender.send(f"{Signal.EVENTS.value} {key}")
             return False
-        with suppress(ValueError):  # another program's
+        with suppress(ValueError):  # from another program
             self._receive(key, Signal(what), who)
         return False
 

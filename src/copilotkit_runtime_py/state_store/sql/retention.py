@@ -1,4 +1,4 @@
-"""What is deleted when a store holds too much."""
+"""Deletion of threads beyond the retention."""
 
 from __future__ import annotations
 

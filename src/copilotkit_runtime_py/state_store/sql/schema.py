@@ -1,4 +1,4 @@
-"""The schema's version: migrations apply by themselves, one worker at a time."""
+"""The schema's version. Migrations are applied automatically, by one worker at a time."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _SET_VERSION: Final = Statement("INSERT INTO copilotkit_schema (version_num) VAL
 
 
 def is_current() -> Steps[bool]:
-    """Returns whether the tables are as this release needs them.
+    """Returns whether the tables have the schema of this release.
 
     Raises:
-        StoreUnusableError: a newer release made them.
+        StoreUnusableError: a newer release created them.
     """
     return (yield from _version()) == MIGRATIONS[-1]
 
 
 def migrate() -> Steps[None]:
-    """Brings the tables up to date. The transaction has to keep other workers from doing the same.
+    """Migrates the tables. The transaction must keep other workers from doing the same.
 
     Raises:
-        StoreUnusableError: a newer release made the tables.
+        StoreUnusableError: a newer release created the tables.
     """
     found = yield from _version()
     if found == MIGRATIONS[-1]:
@@ -52,7 +52,7 @@ def migrate() -> Steps[None]:
 
 
 def touch() -> Steps[None]:
-    """Writes what is there already, to see whether the database takes writes."""
+    """Writes an unchanged value, to check that the database takes writes."""
     yield _TOUCH_VERSION, {}
 
 

@@ -37,17 +37,17 @@ _BUSY_SECONDS: Final = 5.0
 _READERS: Final = 4
 # How many writes share a transaction at most.
 _AT_ONCE: Final = 500
-# After so many bytes, about, the write-ahead log is copied into the file.
+# After about this many bytes, the write-ahead log is copied into the file.
 _CHECKPOINT: Final = 4 * 1024 * 1024
-# What a write adds to the log besides its data.
+# How many bytes a write adds to the log besides its data.
 _OVERHEAD: Final = 8 * 1024
-# A log of more pages than this is brought to its end, for which writers wait; a larger one's file is cut.
+# A log of more pages than this is copied to its end while writers wait; a larger one's file is truncated.
 _LONGEST_LOG: Final = 16_000
 _LARGEST_LOG_FILE: Final = 16 * 1024 * 1024
 # RETURNING came with this version.
 _OLDEST: Final = (3, 35)
 
-# What makes a file unusable in the long run, and not just for the moment.
+# Errors that make a file unusable permanently, and not just for the moment.
 _UNUSABLE: Final = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
@@ -56,14 +56,14 @@ _UNUSABLE: Final = {
     sqlite3.SQLITE_AUTH,
 }
 
-# Stores of the same file in this process hear each other.
+# Stores of the same file in this process share their signals.
 _boards: WeakValueDictionary[str, SignalBoard] = WeakValueDictionary()
 
 
 class SQLiteDatabase:
     """A SQLite file. Statements run in threads: one that writes, and a few that read.
 
-    What is to be written at the same time is written in one transaction, and often in one statement.
+    Simultaneous writes share one transaction, and often one statement.
 
     Args:
         path: the file, by its absolute path.
@@ -110,7 +110,7 @@ class SQLiteDatabase:
         return self._outages.reported_all(results)
 
     def _count(self, written: int) -> None:
-        """Has the write-ahead log copied when it has grown by enough."""
+        """Copies the write-ahead log once it has grown enough."""
         self._unchecked += written
         if self._unchecked > _CHECKPOINT and self._checkpoints is not None:
             self._unchecked = 0
@@ -170,7 +170,7 @@ class SQLiteDatabase:
             return self._opened
 
     def _prepare(self) -> None:
-        """Makes the file and its tables."""
+        """Creates the file and its tables."""
         try:
             connection = self._connect()
             try:
@@ -226,20 +226,20 @@ class _Reader:
 class _Checkpointer:
     """Copies the write-ahead log into the file, while others write and read.
 
-    SQLite would do so at the end of a transaction, and have it wait for the disk twice.
+    SQLite would do so at the end of a transaction, which would then wait for the disk twice.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def work(self, items: Sequence[None]) -> list[None]:
-        """Does it once, for all that asked."""
+        """Copies it once, for all items."""
         try:
             ((_, pages, _),) = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             if pages > _LONGEST_LOG:
                 self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
         except sqlite3.Error as error:
-            logger.warning("the write-ahead log could not be copied for now: %s", error)
+            logger.warning("the write-ahead log could not be copied: %s", error)
         return [None] * len(items)
 
     def close(self) -> None:
@@ -248,11 +248,11 @@ class _Checkpointer:
 
 
 class _Writer:
-    """Does the work of the thread that writes: what waits is written in one transaction.
+    """Does the work of the thread that writes: waiting writes share one transaction.
 
-    Each write either goes right at the end of its producer's own log, or changes nothing in that transaction
-    and is looked at afterwards, in a transaction of its own. If the common transaction fails, each write gets
-    one of its own, so that an error of one does not touch the others.
+    A write that does not extend its producer's own log changes nothing in that transaction
+    and is retried afterwards, in a transaction of its own. If the shared transaction fails, each write gets
+    one of its own, so that an error of one does not affect the others.
     """
 
     def __init__(self, connection: sqlite3.Connection, lease_seconds: float, retention: Retention) -> None:
@@ -262,7 +262,7 @@ class _Writer:
         batches.prepare(connection)
 
     def work(self, items: Sequence[RunRecord | Sequence[Append] | Steps[Any]]) -> list[Any]:
-        """Returns a run that has begun for each run, the results of appends, and what steps return."""
+        """Returns the result of each item: a run that began, or what an append or steps return."""
         writes: list[RunRecord | Append] = []
         for item in items:
             if isinstance(item, RunRecord):
@@ -303,7 +303,7 @@ class _Writer:
         return results
 
     def _write_together(self, writes: Sequence[RunRecord | Append]) -> list[Any]:
-        """Returns what the statements answer for each write."""
+        """Returns the result of the statements for each write."""
         kinds: dict[Callable[..., list[Any]], list[int]] = {}
         for place, write in enumerate(writes):
             kinds.setdefault(self._kind(write), []).append(place)
@@ -330,7 +330,7 @@ class _Writer:
         return batches.end(self._connection, appends, self._lease_seconds, bound)
 
     def _write_alone(self, write: RunRecord | Append) -> RunRecord | AppendResult:
-        """Writes what was refused, or raises the reason."""
+        """Writes a refused write alone, or raises the reason."""
         with _transaction(self._connection):
             if isinstance(write, RunRecord):
                 return _run(self._connection, explain_refusal(write))
@@ -345,8 +345,8 @@ class _Writer:
         try:
             _transact(self._connection, evict(self._retention))
         except sqlite3.Error as error:
-            # The run is over all the same, and the end of the next one makes up for it.
-            logger.warning("what exceeds the retention could not be deleted for now: %s", error)
+            # The run has ended nevertheless, and the end of the next run tries again.
+            logger.warning("data beyond the retention could not be deleted: %s", error)
 
 
 def _result(write: RunRecord | Append, answer: Any) -> RunRecord | AppendResult:
@@ -397,7 +397,7 @@ def _transaction(connection: sqlite3.Connection, *, several: bool = True) -> Ite
 
 
 def _configure(connection: sqlite3.Connection) -> None:
-    # With a write-ahead log, nothing is lost when the process dies; a power cut may take the last writes.
+    # With a write-ahead log, nothing is lost when the process dies; a power cut may lose the last writes.
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA wal_autocheckpoint=0")  # see `_Checkpointer`
@@ -405,9 +405,9 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Has readers and the writer not wait for each other; the file keeps this.
+    """Turns on the write-ahead log, so that readers and the writer do not wait for each other.
 
-    SQLite itself does not wait for others that do the same at the same time.
+    The file keeps the setting. SQLite itself does not wait for other processes that do the same.
     """
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
@@ -421,7 +421,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _is_outage(error: BaseException) -> bool:
-    """Whether the file cannot serve: all but wrong SQL and violated constraints."""
+    """Whether the error is one of the file: every error but wrong SQL and violated constraints."""
     return isinstance(error, sqlite3.DatabaseError) and _code(error) not in (
         sqlite3.SQLITE_ERROR,
         sqlite3.SQLITE_CONSTRAINT,

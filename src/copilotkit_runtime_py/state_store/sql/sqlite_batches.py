@@ -1,9 +1,9 @@
-"""What many runs write to SQLite, in one statement of each kind.
+"""Batched writes to SQLite: one statement of each kind for many runs.
 
-Python's interpreter lock is released and taken again around every call into SQLite, and on a busy event loop
+Every call into SQLite releases the interpreter lock and takes it again, and beside a busy event loop
 each time may cost a switch interval of 5 ms. So a whole batch is one call: views of the connection, which
-hold nothing, take the rows, and their triggers do the work. What a statement returns for a row is null where
-the row did not go right at the end of its producer's own log; such rows have changed nothing.
+hold no rows, take the rows, and their triggers do the work. A statement returns null for a row that does
+not extend its producer's own log; such rows have changed nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BEGIN: Final = "copilotkit_begin"
 _APPEND: Final = "copilotkit_append"
 _END: Final = "copilotkit_end"
 
-# A statement that was given more bytes is told to let go of them.
+# A statement that got more bytes than this releases them afterwards.
 _HELD: Final = 1024 * 1024
 _ADDED: Final = "place thread_id owner number producer position count size data lease_until"
 _COLUMNS: Final = {
@@ -79,7 +79,7 @@ _TRIGGERS: Final = {
             WHERE thread_id = NEW.thread_id AND number = NEW.number;
         END
     """,
-    # The sizes are summed up before what they are the sizes of is changed.
+    # The sizes are added up before the data changes.
     _END: f"""
         {_WHEN_OWN}
         BEGIN
@@ -121,7 +121,7 @@ _TRIGGERS: Final = {
         END
     """,
 }
-# The lease says whether it is this write that the run has, and not one like it.
+# The lease tells this write from a similar one.
 _RETURNS: Final = {
     _BEGIN: """
         SELECT r.number FROM copilotkit_threads t
@@ -142,7 +142,7 @@ _RETURNS: Final = {
 
 
 def prepare(connection: Connection) -> None:
-    """Makes the views and triggers, which belong to the connection."""
+    """Creates the views and triggers, which belong to the connection."""
     for view, columns in _COLUMNS.items():
         nulls = ", ".join(f"NULL AS {column}" for column in columns.split())
         connection.execute(f"CREATE TEMP VIEW {view} AS SELECT {nulls}")
@@ -227,7 +227,8 @@ def _insert(
         for place, result in connection.execute(statement, values).fetchall():
             results[place] = result
         if sum(len(value) for value in values if isinstance(value, bytes)) > _HELD:
-            # A statement that is cached holds a copy of what it was given last. This changes nothing.
+            # A cached statement holds a copy of its last parameters. This call replaces them, and changes
+            # nothing else.
             connection.execute(statement, [None] * len(values)).fetchall()
     return results
 

@@ -1,4 +1,4 @@
-"""Which processes use a SQLite file, as far as the operating system knows."""
+"""A lock that shows whether other processes use a SQLite file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ except ImportError:  # pragma: no cover - Windows
 
 
 class FileUsers:
-    """A lock that every process holds which uses a file, and which ends with the process, however it ends.
+    """A lock that every process holds while it uses a file. It ends with the process, however that ends.
 
     So a process that finds it free knows that the earlier ones have ended. It is a file next to the database.
 
@@ -29,11 +29,11 @@ class FileUsers:
         """Takes the lock. Blocks while another process does so.
 
         Args:
-            if_first: called if no other process uses the file. None can begin to meanwhile.
+            if_first: called if no other process uses the file. None can start to use it meanwhile.
         """
         if fcntl is None:
             return
-        with suppress(OSError):  # a file system without locks: leases run out by themselves
+        with suppress(OSError):  # a file system without locks: leases expire
             while self._descriptor is None:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
                 try:
@@ -53,7 +53,7 @@ class FileUsers:
                         os.close(descriptor)
 
     def leave(self) -> None:
-        """Gives the lock back, and removes its file if no other process holds it."""
+        """Releases the lock, and removes its file if no other process holds it."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with suppress(OSError):

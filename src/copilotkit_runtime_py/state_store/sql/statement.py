@@ -1,4 +1,4 @@
-"""SQL for both databases, and the transactions that are made of it."""
+"""SQL for both databases, and transactions of such statements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SPELLINGS: Final = {
     "{lock}": ("", "FOR UPDATE"),
     "{lock_free}": ("", "FOR UPDATE SKIP LOCKED"),
     "{materialized}": ("", "MATERIALIZED"),
-    # Others who lock the name of the parameter `name` wait for the end of the transaction.
+    # Other transactions that lock the same `name` wait for the end of this one.
     "{lock_name}": ("1", "pg_advisory_xact_lock(hashtextextended(:name, 0))"),
     "{has_version}": (
         "EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'copilotkit_schema')",
@@ -64,7 +64,7 @@ So the same code runs in a thread on SQLite and on the event loop on PostgreSQL.
 
 
 def escape(name: str) -> str:
-    """Returns a string that someone else chose in a form that every database stores.
+    """Returns a string from outside in a form that every database stores.
 
     The null character and halves of surrogate pairs are written with a backslash.
     """

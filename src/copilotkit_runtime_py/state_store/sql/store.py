@@ -25,21 +25,21 @@ from .schema import touch
 
 
 class SQLStateStore:
-    """Keeps threads in a SQLite file or a PostgreSQL database. The tables are made at the first use.
+    """Stores threads in a SQLite file or a PostgreSQL database. The first use creates the tables.
 
     Any number of processes may use one database. On PostgreSQL, runs are followed and stopped live across
     all of them. On SQLite, live signals stay within a process: elsewhere a producer notices a request to
-    stop when it next writes, at the latest when it renews its lease.
+    stop with its next write, at the latest when it renews its lease.
 
     Args:
         url: `sqlite:///file.db`, with four slashes for an absolute path, or `postgresql://user@host/database`.
             A process opens up to 11 connections to PostgreSQL; one of them listens, so it must not go through
             a pooler that shares connections by transaction.
-        lease_seconds: how long a producer holds a run after it last wrote, in seconds.
+        lease_seconds: how long each write leases a run to its producer, in seconds.
         retention: how much is stored. Defaults to everything.
 
     Raises:
-        ConfigurationError: the URL names neither, or what it takes is not installed.
+        ConfigurationError: the URL names neither, or a package that it needs is not installed.
     """
 
     def __init__(self, url: str, *, lease_seconds: float = 15.0, retention: Retention | None = None) -> None:

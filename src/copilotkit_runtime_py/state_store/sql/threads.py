@@ -43,7 +43,7 @@ _NEXT = Statement(f"""
         )
     ORDER BY {_RAN_AT} DESC, id DESC LIMIT :limit
 """)
-# What a LIMIT may be in both databases.
+# The largest LIMIT of both databases.
 _ALL = 2**62
 
 

@@ -1,4 +1,4 @@
-"""Threads that do what an event loop gives them."""
+"""Threads that work on items for an event loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Worker(Protocol[T_contra]):
-    """Works in one thread, in which it is made and closed."""
+    """Works in one thread, which also creates and closes it."""
 
     def work(self, items: Sequence[T_contra]) -> Sequence[Any]:
         """Returns the result of each item, or its exception."""
@@ -24,12 +24,12 @@ class Worker(Protocol[T_contra]):
 
 
 class WorkerThreads(Generic[T]):
-    """Threads that share a queue. Results that are there together reach the event loop together.
+    """Threads that share a queue. Results that are ready together reach the event loop together.
 
     Args:
         count: how many threads.
-        at_once: how many items a worker gets at most, of those that wait.
-        make: makes the worker of a thread. If it fails, so do the items, and it is called again.
+        at_once: how many waiting items a worker gets at most.
+        make: creates the worker of a thread. If it fails, the items fail, and it is called again.
         name: the threads' name.
     """
 
@@ -37,19 +37,19 @@ class WorkerThreads(Generic[T]):
         self._at_once = at_once
         self._make = make
         self._queue: SimpleQueue[tuple[T, asyncio.Future[Any]] | None] = SimpleQueue()
-        # What is cut off by the end of the process has not been reported as done.
+        # Daemons: work that the end of the process interrupts was not reported as done.
         self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for _ in range(count)]
         for thread in self._threads:
             thread.start()
 
     def submit(self, item: T) -> asyncio.Future[Any]:
-        """Has an item worked on, whether or not its future is awaited, and returns its future."""
+        """Queues an item, and returns its future. The item is worked on even if nothing awaits that."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._queue.put((item, future))
         return future
 
     def close(self) -> None:
-        """Waits until everything is done, and ends the threads. Blocks."""
+        """Blocks until every item is done, and ends the threads."""
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
