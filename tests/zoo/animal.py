@@ -21,12 +21,14 @@ class Turn:
         answer: the answer.
         state: what the page changes in the shared state before.
         shows: a text that the page must show afterwards.
+        edits: the text replaces that of this message of the user's, counted from 1, and all that follows it.
     """
 
     text: str | None = None
     answer: Any = None
     state: Mapping[str, Any] = field(default_factory=dict)
     shows: str = ""
+    edits: int | None = None
 
 
 def say(text: str, shows: str = "", **state: Any) -> Turn:
@@ -39,12 +41,17 @@ def answer(value: Any, shows: str = "", **state: Any) -> Turn:
     return Turn(answer=value, shows=shows, state=state)
 
 
+def edit(number: int, text: str, shows: str = "") -> Turn:
+    """Other words in one of the user's messages. What followed it is gone from the page."""
+    return Turn(text=text, shows=shows, edits=number)
+
+
 @dataclass(frozen=True)
 class Animal:
     """An agent, and what is known of it. See `tests.zoo`."""
 
     name: str
-    agent: Callable[[], Any]
+    agent: Callable[..., Any]
     graph: Callable[[], Any]
     options: Mapping[str, Any]
     chat: list[Turn]
@@ -55,6 +62,7 @@ class Animal:
     once: Collection[str]
     silent: bool
     marks: Collection[Any]
+    fixture: str | None
 
     @classmethod
     def of(cls, module: ModuleType) -> Animal:
@@ -75,6 +83,7 @@ class Animal:
             once=get("once", ()),
             silent=get("silent", False),
             marks=get("marks", ()),
+            fixture=get("fixture", None),
         )
 
 

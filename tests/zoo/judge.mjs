@@ -16,6 +16,11 @@ const send = (message) => write.call(process.stdout, JSON.stringify(message) + "
 // Every page has an address of its own, by which its requests are known.
 globalThis.fetch = (url, init) => pages.get(new URL(url).hostname).fetch(init);
 
+const upToUser = (messages, isUsers, before) => {
+  const places = messages.flatMap((message, place) => (isUsers(message) ? [place] : []));
+  return messages.slice(0, before ? places[before - 1] : places.at(-1) + 1);
+};
+
 class Page {
   constructor(id) {
     this.url = `http://${id}/`;
@@ -62,10 +67,9 @@ class AGUIPage extends Page {
     await this.agent.runAgent(parameters, { onRunErrorEvent: failed });
   }
 
-  /** Goes back to the user's last message. */
-  rewind() {
-    const { messages } = this.agent;
-    this.agent.setMessages(messages.slice(0, messages.findLastIndex(({ role }) => role === "user") + 1));
+  /** Goes back to the user's last message, or before one of the user's. */
+  rewind({ before }) {
+    this.agent.setMessages(upToUser(this.agent.messages, ({ role }) => role === "user", before));
     this.agent.pendingInterrupts = [];
     return this.view();
   }
@@ -136,9 +140,10 @@ class GraphQLPage extends Page {
     return super.answer(response);
   }
 
-  rewind() {
+  rewind({ before }) {
     const isUsers = (message) => message.isTextMessage() && message.role === this.library.MessageRole.User;
-    this.messages = this.messages.slice(0, this.messages.findLastIndex(isUsers) + 1);
+    this.messages = upToUser(this.messages, isUsers, before);
+    this.question = null;
     return this.view();
   }
 

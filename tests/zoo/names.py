@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-ELSEWHERE = ("checkpointer_in_sqlite", "made_for_each_run")
+ELSEWHERE = (
+    "checkpointer_in_postgres",
+    "checkpointer_in_redis",
+    "checkpointer_in_sqlite",
+    "made_for_each_run",
+)
 """Animals that are no graphs, but functions of the request."""
 
 

@@ -99,9 +99,13 @@ class Page(ABC):
         """Does what a user does, and what the page does by itself then: it runs its tools."""
         if turn.text is None and self.question is None:
             return  # several questions were answered together
+        id = self.new_id("user")
+        if turn.edits is not None:
+            id = [each.id for each in self.shown() if each.kind == "user"][turn.edits - 1]
+            self._rewind(before=turn.edits)
         messages: list[dict[str, Any]] = []
         if turn.text is not None:
-            messages = [{"id": self.new_id("user"), "role": "user", "content": turn.text}]
+            messages = [{"id": id, "role": "user", "content": turn.text}]
         await self.run(messages, turn)
         for _ in range(MAX_ROUNDS):
             results = [
@@ -136,10 +140,13 @@ class Page(ABC):
 
     async def regenerate(self) -> None:
         """Has the last message answered again."""
-        for page in self.pages():
-            self.view = self.judge.do("rewind", page)
-        self.question = None
+        self._rewind()
         await self.run([], Turn(text=""))
+
+    def _rewind(self, **options: Any) -> None:
+        for page in self.pages():
+            self.view = self.judge.do("rewind", page, **options)
+        self.question = None
 
     def new_id(self, kind: str) -> str:
         return f"{self.thread}-{kind}-{next(self._numbers)}"

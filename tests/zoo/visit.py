@@ -32,6 +32,8 @@ async def visit(animal: Animal, contract: str, judge: Judge) -> None:
             chunks = []
             for turn in animal.chat:
                 await page.play(turn)
+                if turn.edits is not None:
+                    laws.forget()
                 laws.hold()
                 texts = [str(each.content) for each in page.shown()] + [str(page.question)]
                 assert turn.shows in "\n".join(texts)
