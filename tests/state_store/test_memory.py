@@ -146,7 +146,7 @@ async def test_events_after_a_gap_are_refused_with_their_place() -> None:
     store = MemoryStateStore()
     begun = await store.begin_run(record())
     await store.append(begun, 0, [b"1"])
-    with pytest.raises(ValueError, match="events for place 2 of a log of 1"):
+    with pytest.raises(ValueError, match="events for position 2 of a log of 1"):
         await store.append(begun, 2, [b"3"])
 
 
