@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ag_ui.core import RunAgentInput
+from fastapi import FastAPI
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -17,14 +18,24 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from copilotkit_runtime_py import AgentError, CopilotRuntime, Limits, RequestContext, telemetry
+from copilotkit_runtime_py import (
+    AgentError,
+    CopilotRuntime,
+    Limits,
+    RequestContext,
+    create_router,
+    telemetry,
+)
 from copilotkit_runtime_py.agui import events
+from copilotkit_runtime_py.hooks import AfterRequest
 from copilotkit_runtime_py.logs.records import owner_hash
 from copilotkit_runtime_py.runs.run import Run
 from tests import scripted_agent
 from tests.attacks import graphql
-from tests.protocols.agui.served import run_body, serve
+from tests.protocols.agui.served import PATH, Served, run_body, serve
+from tests.providers.parity.contracts import CONTRACTS
 from tests.scripted_agent import ScriptedAgent
+from tests.test_usage import USED_BY_TEAM, team
 
 pytestmark = pytest.mark.anyio
 
@@ -294,6 +305,42 @@ async def test_the_tokens_of_a_run_are_counted_by_model(
         for point in measured(reader, "copilotkit.tokens", "counted")
     }
     assert counts == {("small", "input"): 10, ("small", "output"): 5, ("large", "input"): 1}
+    await runtime.aclose()
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_two_models_and_a_subagent_are_counted_on_both_contracts(
+    contract: str, reader: InMemoryMetricReader, spans: InMemorySpanExporter
+) -> None:
+    name, told, started = f"team_{contract}", list[AfterRequest](), list[Run]()
+    limits = Limits(tokens_per_minute_per_owner=60)
+    runtime = CopilotRuntime({name: team()}, on_after_request=told.append, limits=limits)
+    runtime.observe(started.append)
+    app = FastAPI()
+    app.include_router(create_router(runtime, path=PATH, identify=lambda: "ann"))
+    chat = CONTRACTS[contract](Served(runtime, app=app), name)
+
+    first = await chat.say("Hi")
+    await started[0].wait()
+    async with chat.exchange() as exchange:
+        refused = b"".join([chunk async for chunk in exchange.chunks()])
+
+    assert (first.texts[-1], first.failure) == ("ok", None)
+    assert b"You may use 60 tokens a minute" in refused
+    assert [after.usage for after in told] == [USED_BY_TEAM]
+    run = attributes(spans, "copilotkit.run")
+    assert (run["gen_ai.usage.input_tokens"], run["gen_ai.usage.output_tokens"]) == (50, 19)
+    counts = {
+        (point.attributes["gen_ai.request.model"], point.attributes["gen_ai.token.type"]): point.value
+        for point in measured(reader, "copilotkit.tokens", name)
+    }
+    assert counts == {
+        ("large", "input"): 40,
+        ("large", "output"): 14,
+        ("small", "input"): 10,
+        ("small", "output"): 5,
+    }
     await runtime.aclose()
 
 
