@@ -109,6 +109,18 @@ def test_a_next_page_has_its_rewrites_and_no_vite(client: str, directory: Path) 
     assert not any("@requirement@" in text or "@port@" in text for text in written.values())
 
 
+def test_the_example_is_the_next_page_for_the_agent_of_the_demo(directory: Path) -> None:
+    run("init", str(directory), "--page", "next")
+
+    example = Path(__file__).parents[1] / "examples" / "next"
+    written = {
+        name.removeprefix("web/"): text.replace('"assistant"', '"demo"')
+        for name, text in files(directory).items()
+        if name.startswith("web/")
+    }
+    assert {name: (example / name).read_text() for name in written} == written
+
+
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
