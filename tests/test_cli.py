@@ -302,11 +302,11 @@ SERVE = ("serve", "--port", "0", "--agent", "a=http://127.0.0.1:1/")
 @pytest.mark.parametrize(
     ("store", "told"),
     [
-        ((), "Threads are stored in {directory}/.copilotkit/threads.db; with --store memory they are not."),
+        ((), "Threads are stored in {directory}/.copilotkit/threads.db. Use --store memory to store none."),
         (("--store", "memory"), "Threads are stored in memory: they are lost when the server stops."),
         (
             ("--store", "sqlite:///own.db"),
-            "Threads are stored in {directory}/own.db; with --store memory they are not.",
+            "Threads are stored in {directory}/own.db. Use --store memory to store none.",
         ),
         (
             ("--store", "postgresql://me:s3cret@127.0.0.1:1/threads?sslmode=require"),

@@ -25,7 +25,7 @@ def store_url(given: str | None) -> str:
     except OSError as error:
         raise ConfigurationError(
             f"Threads cannot be stored in {directory}: {error.strerror or error}. Say where with --store "
-            "sqlite:////another/place.db, or keep them nowhere with --store memory."
+            "sqlite:////another/place.db, or store none with --store memory."
         ) from error
     return DEFAULT_STORE
 
@@ -35,7 +35,7 @@ def stored(store: str) -> str:
     if store == MEMORY:
         return "Threads are stored in memory: they are lost when the server stops."
     if scheme_of(store) == "sqlite":
-        return f"Threads are stored in {sqlite_path(store)}; with --store memory they are not."
+        return f"Threads are stored in {sqlite_path(store)}. Use --store memory to store none."
     return f"Threads are stored at {place_of(store)}."
 
 
