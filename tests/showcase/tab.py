@@ -108,7 +108,10 @@ class Tab:
         if published and (folder := os.environ.get("PICTURES")):
             # A page has few colours, and the repository keeps every version of a picture.
             with Image.open(path) as picture:
-                picture.quantize(128, dither=Image.Dither.NONE).save(Path(folder) / path.name, optimize=True)
+                reduced = picture.convert("RGB").quantize(
+                    128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+                )
+                reduced.save(Path(folder) / path.name, optimize=True)
 
 
 def _is_connection(response: Response) -> bool:

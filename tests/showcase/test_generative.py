@@ -85,7 +85,7 @@ def test_a_document_runs_in_a_sandbox_and_calls_what_the_page_lets_it(open_tab: 
         expect(tab.answers.last).to_contain_text("Move the slider")
         document.get_by_label("Grams of coffee").fill("30")
         expect(document.locator("output")).to_have_text("4:30")
-        tab.picture("showcase-open-ui", published=True)
         document.get_by_role("button", name="Keep this recipe").click()
         expect(tab.get("kept")).to_have_text("30 g, 4:30 min")
+        tab.picture("showcase-open-ui", published=True)
         tab.reload()

@@ -31,6 +31,7 @@ def test_the_code_of_a_feature_is_what_runs(open_tab: Open) -> None:
     ):
         figure = tab.get("code").locator("figure", has_text=name)
         expect(figure.locator("pre")).to_have_text(path.read_text(encoding="utf-8").strip())
+        assert figure.evaluate("figure => figure.scrollHeight - figure.clientHeight") <= 0
     tab.picture("code")
 
 
