@@ -107,8 +107,8 @@ async def answer(servers: Iterable[AppServer], request: Mapping[str, Any]) -> An
         if method == "tools/call":
             return await _call_tool(server, params)
         if method == "resources/read":
-            resource = await server.read_resource(AnyUrl(str(params.get("uri"))))
-            return await asyncio.to_thread(_document, resource)
+            uri = AnyUrl(str(params.get("uri")))
+            return await asyncio.to_thread(_document, await server.read_resource(uri), str(uri))
         if method == "ping":
             await server.ping()
             return {}
@@ -129,8 +129,8 @@ async def _call_tool(server: AppServer, params: Mapping[str, Any]) -> Any:
     return await asyncio.to_thread(lambda: _bounded(_json(result)))
 
 
-def _document(resource: types.ReadResourceResult) -> Any:
-    return _bounded(isolated(_json(resource)))
+def _document(resource: types.ReadResourceResult, uri: str) -> Any:
+    return _bounded(isolated(_json(resource), uri))
 
 
 def _bounded(result: Any) -> Any:

@@ -37,20 +37,31 @@ if (frameElement) {
 """
 
 
-def isolated(result: dict[str, Any]) -> dict[str, Any]:
+def isolated(result: dict[str, Any], asked: str) -> dict[str, Any]:
     """Returns what a server answers to `resources/read` as a page may show it.
 
     Args:
         result: the answer in JSON form. Documents in it run without the page's origin, and domains that a
             content security policy cannot name are left out.
+        asked: the URI that was asked for. A page shows what it gets for a user interface as a document,
+            whatever the server says that it is.
     """
-    return {**result, "contents": [_isolated(content) for content in result.get("contents") or ()]}
+    is_interface = asked.lower().startswith(UI_SCHEME)
+    contents = result.get("contents") or ()
+    return {
+        **result,
+        "contents": [
+            _isolated(content) if is_interface or _is_document(content) else content for content in contents
+        ],
+    }
+
+
+def _is_document(content: dict[str, Any]) -> bool:
+    media_type = str(content.get("mimeType") or "").partition(";")[0].strip().lower()
+    return media_type in _HTML or str(content.get("uri")).lower().startswith(UI_SCHEME)
 
 
 def _isolated(content: dict[str, Any]) -> dict[str, Any]:
-    media_type = str(content.get("mimeType") or "").partition(";")[0].strip().lower()
-    if media_type not in _HTML and not str(content.get("uri")).lower().startswith(UI_SCHEME):
-        return content
     others = {name: value for name, value in content.items() if name not in ("text", "blob", "_meta")}
     meta = _with_host_sources(content["_meta"]) if "_meta" in content else None
     return {**others, "text": _loaded(_text_of(content))} | ({} if meta is None else {"_meta": meta})
