@@ -77,11 +77,12 @@ def test_ci_calls_the_targets_and_fails_with_them(tmp_path: Path) -> None:
         (tmp_path / "calls").write_text("")
         environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "FAILS": fails}
         done = subprocess.run(["bash", str(ROOT / ".ci" / "run")], cwd=tmp_path, env=environment, check=False)
-        return done.returncode == 0, (tmp_path / "calls").read_text().split()
+        return done.returncode == 0, (tmp_path / "calls").read_text().splitlines()
 
-    assert run(fails="") == (True, ["check", "test"])
-    assert run(fails="check") == (False, ["check"])
-    assert run(fails="test") == (False, ["check", "test"])
+    calls = ["check", "test", "next ARGS=-k newest"]
+    assert run(fails="") == (True, calls)
+    for place, call in enumerate(calls):
+        assert run(fails=call.split()[0]) == (False, calls[: place + 1])
 
 
 @pytest.mark.parametrize("name", ["ci", "compatibility", "docs"])
