@@ -33,6 +33,23 @@ async def _add(state: Shared) -> dict[str, Any]:
     return {"items": items, "messages": [await model(words(f"Now {len(items)}.")).ainvoke("?")]}
 
 
+async def _chat(state: Shared) -> dict[str, Any]:
+    """Calls the tool that the page offers."""
+    last = state["messages"][-1]
+    if isinstance(last, ToolMessage):
+        return {"messages": [await model(words(f"{last.text} That is all.")).ainvoke("?")]}
+    (tool,) = state["tools"]
+    poem = tool["name"] == "showHaiku"
+    arguments: dict[str, Any] = {"lines": ["old pond", "a frog", "splash"]} if poem else {"color": "green"}
+    script = call(tool["name"], **arguments)
+    return {"messages": [await model(script).ainvoke("?")]}
+
+
+async def _look(state: Shared) -> dict[str, Any]:
+    blocks = state["messages"][-1].content_blocks
+    return {"messages": [await model(words(f"I see {blocks[-1]['type']}.")).ainvoke("?")]}
+
+
 async def _progress(state: Shared, config: RunnableConfig) -> dict[str, Any]:
     for done in (["dig"], ["dig", "plant"]):
         await adispatch_custom_event("manually_emit_state", {"items": done}, config=config)
@@ -55,5 +72,7 @@ undemanding = page_without_tools.agent()
 reasons = reasoning.agent()
 travel = subgraphs.agent()
 shared = _graph(_add)
+chats = _graph(_chat)
+sees = _graph(_look)
 progress = _graph(_progress)
 foresees = _graph(_foresee, destinations=("node", END))

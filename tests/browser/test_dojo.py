@@ -9,11 +9,12 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.newest_chat import V2Chat
 from tests.browser.server import serving
+from tests.browser.test_attachments import png
 
 # The first test also installs and builds the pages.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-AGENTS = ("backend", "undemanding", "reasons", "travel", "shared", "progress", "foresees")
+AGENTS = ("chats", "backend", "undemanding", "reasons", "travel", "shared", "progress", "foresees", "sees")
 Open = Callable[..., V2Chat]
 
 
@@ -26,11 +27,13 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def open_page(browser: Browser, newest_site: str, url: str) -> Iterator[Open]:
-    """Opens the page with an agent. It offers no tools."""
+    """Opens the page with an agent. It offers no tools, unless a setting asks for one."""
     context = browser.new_context(viewport={"width": 1100, "height": 700})
 
-    def open_page(agent: str, **settings: str) -> V2Chat:
-        return V2Chat(context.new_page(), newest_site, url, agent, **{"noTools": "", **settings})
+    def open_page(agent: str, *settings: str) -> V2Chat:
+        return V2Chat(
+            context.new_page(), newest_site, url, agent, **dict.fromkeys(settings or ("noTools",), "")
+        )
 
     yield open_page
     context.close()
@@ -62,6 +65,45 @@ def test_an_agent_answers_a_page_without_tools(
         chat.send(text)
         chat.expect_last_answer(answer)
     chat.picture(f"dojo-{agent}")
+    expect_the_same_after_a_reload(chat)
+
+
+def test_an_agent_changes_the_page(open_page: Open) -> None:
+    chat = open_page("chats", "colorful")
+    chat.send("Paint it")
+    chat.expect_background("rgb(0, 128, 0)")
+    chat.expect_last_answer("The background is now green. That is all.")
+    expect_the_same_after_a_reload(chat)
+
+
+def test_the_user_decides_about_a_call(open_page: Open) -> None:
+    chat = open_page("chats", "asksFirst")
+    chat.send("Paint it")
+    expect(chat.question).to_contain_text("Paint the page green?")
+    chat.answer("No")
+    chat.expect_last_answer("The user keeps the background as it is. That is all.")
+    expect_the_same_after_a_reload(chat)
+
+
+def test_the_chat_shows_what_the_agent_calls(open_page: Open) -> None:
+    chat = open_page("chats", "noTools", "showsHaiku")
+    chat.send("A haiku")
+    card = chat.tab.get_by_test_id("haiku")
+    expect(card).to_have_text("old pond / a frog / splash")
+    chat.expect_last_answer("Shown: old pond That is all.")
+    chat.picture("dojo-haiku")
+    expect_the_same_after_a_reload(chat)
+    expect(card).to_have_text("old pond / a frog / splash")
+
+
+def test_an_agent_sees_a_picture(open_page: Open) -> None:
+    chat = open_page("sees")
+    with chat.tab.expect_response("**/attachments"):
+        chat.tab.locator("input[type=file]").set_input_files(
+            {"name": "plan.png", "mimeType": "image/png", "buffer": png(40, 30)}
+        )
+    chat.send("What is this?")
+    chat.expect_last_answer("I see image.")
     expect_the_same_after_a_reload(chat)
 
 

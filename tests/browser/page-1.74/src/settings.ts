@@ -11,6 +11,8 @@ export const settings = {
   asksFirst: query.has("asksFirst"),
   /** The page offers the agent no tool (v2 only). */
   noTools: query.has("noTools"),
+  /** The page offers the agent a tool that shows a haiku in the chat (v2 only). */
+  showsHaiku: query.has("showsHaiku"),
   headers: { Authorization: "Bearer page-token", "X-Tenant": "acme" },
   properties: { plan: "gold" },
 };

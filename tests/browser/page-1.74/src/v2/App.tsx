@@ -4,6 +4,7 @@ import { useState } from "react";
 import { Frame } from "../Frame";
 import { settings } from "../settings";
 import { useAskBeforeColor, useColor } from "./color";
+import { useHaiku } from "./haiku";
 import { Interrupts } from "./Interrupts";
 import { onUpload } from "./upload";
 
@@ -31,6 +32,7 @@ export function App() {
 }
 
 const withTools = settings.asksFirst ? useAskBeforeColor : useColor;
+const useHaikuTool = settings.showsHaiku ? useHaiku : () => undefined;
 const useColorTool = settings.noTools ? () => undefined : withTools;
 
 function Page({ onError }: { onError: (message: string) => void }) {
@@ -39,6 +41,7 @@ function Page({ onError }: { onError: (message: string) => void }) {
   const shared = useAgent({ agentId: agent }).agent;
   const items: string[] = shared.state.items ?? [];
   useColorTool(setBackground);
+  useHaikuTool();
   return (
     <Frame
       background={background}
