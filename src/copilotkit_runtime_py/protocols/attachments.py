@@ -51,7 +51,7 @@ class AttachmentEndpoint:
         Args:
             request: the request.
             body: its body, of a bounded size.
-            context: who uploads.
+            context: the caller.
         """
         try:
             if _is_unasked(request):
@@ -66,7 +66,7 @@ class AttachmentEndpoint:
         return await _received(body, response)
 
     async def refuse(self, body: AsyncIterator[bytes], error: CopilotKitError) -> Response:
-        """Answers an upload of somebody who may not come in."""
+        """Answers a refused upload."""
         return await _received(body, _refusal(error))
 
     async def download(self, request: Request, id: str) -> Response:
@@ -111,8 +111,8 @@ class AttachmentEndpoint:
 class _FileResponse(Response):
     """Sends a file in pieces, so that memory does not grow with it.
 
-    The file is a user's, and what it may do to who opens it is bounded: a browser takes it for what the
-    runtime says, runs no script in it, and shows only what cannot have any.
+    The file is a user's, and must not harm whoever opens it: a browser treats it as the type that the
+    runtime states, runs no script in it, and shows only types without scripts.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class _FileResponse(Response):
             "cross-origin-resource-policy": "cross-origin",
             "accept-ranges": "bytes",
             "cache-control": "private, max-age=3600, immutable",
-            # What a browser stored for an <img> has no CORS headers, so it will not do for a fetch.
+            # A browser's cached response for an <img> has no CORS headers, so a fetch cannot use it.
             "vary": "Origin",
         }
         if self.status_code == 206:
@@ -157,13 +157,13 @@ class _FileResponse(Response):
                 )
                 if self._has_body and not await self._sent_file(send, deadline):
                     logger.warning("stopped sending a file that was deleted meanwhile")
-                    return  # the server closes the connection, which says that the answer is incomplete
+                    return  # the server closes the connection, which marks the response as incomplete
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except CopilotKitError as error:
             logger.warning("stopped sending a file: %s", error)
         except OSError:
             if deadline.expired():
-                logger.warning("left a client that read nothing for %g seconds", self._reader_seconds)
+                logger.warning("disconnected a client that read nothing for %g seconds", self._reader_seconds)
             else:
                 logger.debug("the client left")
 
@@ -187,7 +187,7 @@ def _refusal(error: CopilotKitError) -> Response:
 
 
 async def _received(body: AsyncIterator[bytes], response: Response) -> Response:
-    """Receives what is left of a body: a browser that is still sending may not see an answer before."""
+    """Receives the rest of a body: a browser may not read a response while it is still sending."""
     async for _ in body:
         pass
     return response
@@ -207,7 +207,7 @@ def _range(header: str, size: int) -> tuple[int, int, int]:
 
 
 def _is_unasked(request: Request) -> bool:
-    """Whether a page of another origin may have sent this form, cookies and all, unasked.
+    """Whether a page of another origin may have sent this form, with cookies and without a preflight.
 
     Before a page sends one of these two headers to another origin, the browser asks the server. Other
     credentials than bearer tokens, such as those of HTTP Basic, a browser adds by itself.
@@ -219,7 +219,7 @@ def _is_unasked(request: Request) -> bool:
 
 
 def _bare_name(filename: str | None) -> str | None:
-    """Returns the last part of a file name, or None where it is none that a file could have."""
+    """Returns the last part of a file name, or None if no file could have that name."""
     name = re.split(r"[/\\]", filename)[-1] if filename else ""
     plain = "".join(char for char in name if char.isprintable()).strip(". ")
     return plain[-_MAX_FILENAME:] or None

@@ -14,7 +14,7 @@ FIELD_BYTES: Final = 64 * 1024
 """What a field may have that is not the file."""
 
 _MAX_FIELDS: Final = 10
-# What RFC 2046 allows, but for a space.
+# What RFC 2046 allows, except a space.
 _BOUNDARY: Final = re.compile(rb"[0-9A-Za-z'()+_,./:=?-]{1,70}")
 
 
@@ -31,7 +31,7 @@ async def read_form(
     Args:
         content_type: the content type of the body.
         body: the body, of a bounded size.
-        spool_bytes: up to which size the file stays in memory; by default what Starlette says.
+        spool_bytes: up to which size the file stays in memory; Starlette's default if not set.
 
     Raises:
         MultiPartException: the form is malformed.

@@ -1,4 +1,4 @@
-"""Work on long conversations, apart from the event loop."""
+"""Work on long conversations, outside of the event loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONG: Final = 200
 
 
 async def off_loop_if_long(messages: int, function: Callable[..., T], *arguments: Any) -> T:
-    """Calls a function that takes time for each message, in a thread if there are many.
+    """Calls a function whose cost grows with the messages, in a thread if there are many.
 
     Args:
         messages: the number of messages.

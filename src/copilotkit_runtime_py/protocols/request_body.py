@@ -25,7 +25,7 @@ class RequestBody:
 
     @classmethod
     async def parse(cls, data: bytes | bytearray, limits: Limits) -> Self:
-        """Returns a body whose bytes are parsed as JSON. What is wrong with them is raised by `json`."""
+        """Returns a body whose bytes are parsed as JSON. `json` raises their errors."""
         body = cls(data)
         try:
             body._value = await RequestJSON(limits).read(data)
@@ -35,14 +35,14 @@ class RequestBody:
 
     @classmethod
     def of(cls, value: Any) -> Self:
-        """Returns the body that an envelope holds."""
+        """Returns the body in an envelope."""
         body = cls()
         body._value = value
         return body
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was sent."""
+        """Whether the body is empty."""
         return not self.data and self._value is None
 
     def json(self) -> Any:

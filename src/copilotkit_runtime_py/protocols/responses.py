@@ -1,4 +1,4 @@
-"""Answers in JSON, and the errors that become one."""
+"""JSON responses, and errors that become one."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class HTTPError(Exception):
 
 
 def invalid_request(message: str, status_code: int = 400) -> HTTPError:
-    """Returns the error for a request that is not what it should be."""
+    """Returns the error for an invalid request."""
     return HTTPError(status_code, {"error": "invalid_request", "message": message})
 
 
 def not_found(message: str | None = None) -> HTTPError:
-    """Returns the error for a path that leads nowhere."""
+    """Returns the error for an unknown path."""
     return HTTPError(404, {"error": "Not found"} | ({"message": message} if message else {}))
 
 
 def json_response(body: Any, status_code: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Returns an answer in JSON, which no cache keeps."""
+    """Returns a JSON response that no cache stores."""
     return Response(
         encode(body),
         status_code=status_code,
@@ -50,7 +50,7 @@ def json_response(body: Any, status_code: int = 200, headers: dict[str, str] | N
 
 
 def error_body(error: CopilotKitError, requested_agent: str | None = None) -> dict[str, Any]:
-    """Returns the JSON of an error, in the words of CopilotRuntime 1.75 where it has some."""
+    """Returns the JSON of an error, in the words of CopilotRuntime 1.75 if it has the error."""
     if isinstance(error, AgentNotFoundError):
         return {"error": "Agent not found", "message": f"Agent '{requested_agent}' does not exist"}
     return {"error": error.message, "message": error.message, "code": error.code}

@@ -1,4 +1,4 @@
-"""Answers that are sent piece by piece, while they come into being."""
+"""Streaming responses."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ EVENT_STREAM_HEADERS: Final = {
 
 
 class ResponseFeed(Protocol):
-    """What an answer sends."""
+    """The content of a streaming response."""
 
     def take(self) -> bytes:
-        """Returns what is ready to be sent, or nothing. Called again until there is nothing more."""
+        """Returns bytes that are ready to be sent, or nothing. Called again until nothing is left."""
 
     def heartbeat(self) -> bytes:
         """Returns a chunk without content that keeps the stream open, or nothing if none can be sent yet."""
@@ -39,11 +39,11 @@ class ResponseFeed(Protocol):
 
 
 class StreamResponse(Response):
-    """Sends a feed: what became ready together leaves together.
+    """Sends a feed: bytes that become ready together are sent together.
 
-    The headers leave at once. A heartbeat breaks every silence. Nothing depends on what the ASGI server does
-    when the client leaves: the answer notices that itself, and leaves the feed. A client that stays and reads
-    nothing holds no more than the server's buffer, and is left after a while.
+    The headers are sent at once. A heartbeat ends every silence. Nothing depends on what the ASGI server does
+    when the client leaves: the response notices that itself, and closes the feed. A client that stays and
+    reads nothing holds no more than the server's buffer, and is disconnected after a while.
 
     Args:
         open_feed: makes the feed; it is given the function to call when there may be something to take.
@@ -85,7 +85,7 @@ class StreamResponse(Response):
                 await self._send(send, feed)
         except OSError:
             if deadline.expired():
-                logger.warning("left a client that read nothing for %g seconds", self._reader_seconds)
+                logger.warning("disconnected a client that read nothing for %g seconds", self._reader_seconds)
             else:
                 logger.debug("the client left")
         finally:

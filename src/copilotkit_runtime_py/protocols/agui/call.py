@@ -1,4 +1,4 @@
-"""One request, whichever way it came."""
+"""One request, by a REST path or in an envelope."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Call:
     """An operation that a client asks for, by a REST path or in a single-route envelope.
 
     Attributes:
-        operation: what is asked for, as the envelope names it (`agent/run`, `threads/list`, ...).
-        params: what the path or the envelope names: `agentId`, `threadId`.
+        operation: the operation, as the envelope names it (`agent/run`, `threads/list`, ...).
+        params: the names in the path or the envelope: `agentId`, `threadId`.
         query: the query string of the path.
         body: the body of the request, or what the envelope has as its body.
         request: the HTTP request.
-        context: what else the request contains.
+        context: the caller, and other facts of the HTTP request.
     """
 
     operation: str
@@ -47,7 +47,7 @@ class Call:
         return self.params["threadId"]
 
     def check_names(self, limits: Limits) -> None:
-        """Refuses what the path, the envelope or the query string names and no store could hold.
+        """Refuses names, in the path, the envelope or the query string, that no store can hold.
 
         Raises:
             HTTPError: there is such a name.
@@ -59,7 +59,7 @@ class Call:
             raise invalid_request(error.message) from None
 
     def json(self) -> Any:
-        """Returns the body's value. The content type is not looked at, as by CopilotRuntime.
+        """Returns the body's value. The content type is ignored, as by CopilotRuntime.
 
         Raises:
             HTTPError: the body is not JSON, or exceeds the limits of it.

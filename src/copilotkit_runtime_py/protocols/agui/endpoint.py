@@ -92,7 +92,7 @@ class AGUIEndpoint:
             request: the request.
             path: the path, still percent-encoded.
             body: the request's body.
-            context: the caller, and what else the request contains.
+            context: the caller, and other facts of the HTTP request.
         """
         try:
             operation, params = match(path, request.method)
@@ -127,7 +127,7 @@ class AGUIEndpoint:
         return await self._answer(call)
 
     def refuse_path(self, request: Request, path: str, error: CopilotKitError) -> Response:
-        """Answers a request to a path below the endpoint that may not come in."""
+        """Answers a refused request to a path below the endpoint."""
         try:
             operation = match(path, request.method).operation
         except HTTPError:
@@ -135,7 +135,7 @@ class AGUIEndpoint:
         return _refused(request, operation, error)
 
     def refuse_envelope(self, request: Request, envelope: Any, error: CopilotKitError) -> Response:
-        """Answers a single-route request that may not come in."""
+        """Answers a refused single-route request."""
         return _refused(request, envelope.get("method"), error)
 
     async def _answer(self, call: Call) -> Response:
@@ -185,9 +185,9 @@ class AGUIEndpoint:
         return self._followed((), run, knows_subagents=request.input.protocol_version is not None)
 
     async def _resume_run(self, call: Call, request: RunRequest) -> Response | None:
-        """Answers a client that sends the request for a run again after its stream was cut.
+        """Answers a client that repeats the request for a run after its stream was cut.
 
-        Such a client (TanStack AI) knows no `connect`. It gets what it lacks of the run, and of no other run.
+        Such a client (TanStack AI) has no `connect`. It gets the rest of the run, and of no other run.
         Returns None if the thread has no such run.
         """
         after = parse_event_id(call.request.headers["last-event-id"])
@@ -227,7 +227,7 @@ class AGUIEndpoint:
         since = after.run if after is not None else 1
         view = await self._runtime.connect(agent, thread_id, call.context, since=since)
         if after is not None and not await knows(view, after):
-            # An id that this thread has not sent, such as one of a deleted thread of the same name.
+            # This thread has not sent the id. It may be of a deleted thread of the same name.
             after = None
             view = await self._runtime.connect(agent, thread_id, call.context)
         run, position = view.run, 0
@@ -271,7 +271,7 @@ class AGUIEndpoint:
         *,
         knows_subagents: bool,
     ) -> Response:
-        """Answers with the frames of a thread's past, and those of a run as it goes on."""
+        """Answers with the frames of a thread's past, and those of a run in progress."""
         return self._stream(
             lambda wake: RunFeed(
                 past,
@@ -293,9 +293,9 @@ class AGUIEndpoint:
 
 
 def _is_unasked(request: Request) -> bool:
-    """Whether a page of another origin may have sent this, cookies and all, without the browser asking first.
+    """Whether a page of another origin may have sent this, with cookies and without a preflight.
 
-    Frontends send JSON, for which a browser asks; transcription takes forms, and changes nothing.
+    Frontends send JSON, which needs a preflight; transcription accepts forms, and changes nothing.
     """
     origin = request.headers.get("origin")
     if request.method != "POST" or origin is None:
@@ -318,7 +318,7 @@ def _run_to_stop(call: Call) -> str | None:
 
 
 def _refused_run(error: CopilotKitError) -> Response:
-    """Answers a request for a run that the runtime or a hook refuses with the stream that was asked for.
+    """Answers a request for a run that the runtime or a hook refuses with a stream, as requested.
 
     Of any other status than 200 the frontend shows `HTTP 409: {"error":...}`, JSON and all, and twice; of a
     RUN_ERROR it shows the message, once (`@copilotkit/core` 1.74). The chat can be used after either.
@@ -328,7 +328,7 @@ def _refused_run(error: CopilotKitError) -> Response:
 
 
 def _refused(request: Request, operation: object, error: CopilotKitError) -> Response:
-    """Answers a request that may not come in, in the form in which this operation's errors are read."""
+    """Answers a refused request, in the form in which clients read this operation's errors."""
     if operation == "agent/run" and _MEDIA_TYPE in request.headers.get("accept", ""):
         return _refused_run(error)
     if operation == "transcribe" and isinstance(error, AuthenticationError):

@@ -1,4 +1,4 @@
-"""Where in a thread a reader is: the ids of the server-sent events."""
+"""The position of a reader in a thread: the ids of the server-sent events."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _PATTERN: Final = re.compile(r"(\d{1,9})(?::(\d{1,9}))?(?:/(\d{1,9}))?")
 
 @dataclass(frozen=True, slots=True)
 class EventId:
-    """The place of an event in its thread.
+    """The position of an event in its thread.
 
-    As text it is `3:17` for event 17 of the third run as it happened, and `3/4` for event 4 of the third run
-    in its compacted form, which a reader that came later gets. A reader that came back gets `3:17/4`: up to
+    Its string form is `3:17` for event 17 of the third run as it happened, and `3/4` for event 4 of the third
+    run in its compacted form, which a later reader gets. A reader that resumes gets `3:17/4`: up to
     event 17 it saw the run as it happened, and of the compacted form what was left of the first four events.
 
     Attributes:
@@ -28,14 +28,14 @@ class EventId:
     compacted: int = -1
 
     def __str__(self) -> str:
-        """Returns the id as it is sent."""
+        """Returns the id in its string form."""
         index = f":{self.index}" if self.index >= 0 else ""
         compacted = f"/{self.compacted}" if self.compacted >= 0 else ""
         return f"{self.run}{index}{compacted}"
 
 
 def parse_event_id(text: str | None) -> EventId | None:
-    """Returns the place that an id names, or None if it is none of ours."""
+    """Returns the position that an id names, or None if this runtime has not sent it."""
     match = _PATTERN.fullmatch(text or "")
     if match is None or (match[2] is None and match[3] is None):
         return None

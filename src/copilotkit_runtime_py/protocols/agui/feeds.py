@@ -1,4 +1,4 @@
-"""What is sent of runs, as server-sent events."""
+"""Runs as server-sent events."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _PIECE: Final = 64 * 1024
 
 
 class RunFeed:
-    """The frames of a thread: those of its past, then those of a run as it goes on.
+    """The frames of a thread: those of its past, then those of a run in progress.
 
     Args:
         history: frames that are ready.
         run: the run to follow, or None.
         wake: called when the run may have news.
         position: the first event of the run to send.
-        numbered: the frames carry ids, with which a reader can come back.
+        numbered: the frames carry ids, with which a reader can resume.
         knows_subagents: the reader declares AG-UI 1.0.
         stops_run: the run is stopped when its last reader leaves.
     """
@@ -105,12 +105,12 @@ class RunFeed:
 async def history(view: ThreadView, after: EventId | None, input: RunInput) -> Iterable[bytes]:
     """Returns the frames of a thread's past.
 
-    A run that the reader saw in part goes on where the reader was, in the form in which the reader saw it.
+    A run that the reader saw in part continues at the reader's position, in the form that the reader saw.
 
     Args:
         view: the thread.
         after: the last event that the reader has.
-        input: what the reader sent: the thread, the id under which an agent's own memory is told, and the
+        input: the reader's request: the thread, the run id under which an agent's own memory is sent, and the
             version of AG-UI that the reader declares.
     """
     frames = _history(view, after, input)
@@ -120,7 +120,7 @@ async def history(view: ThreadView, after: EventId | None, input: RunInput) -> I
 
 
 async def knows(view: ThreadView, after: EventId) -> bool:
-    """Whether an event id is one that the thread has sent, of a run that is still there event by event.
+    """Whether the thread has sent this event id, and still has the whole log of its run.
 
     Args:
         view: the thread, from the run that the id names on.
@@ -155,7 +155,7 @@ def _history(view: ThreadView, after: EventId | None, input: RunInput) -> Iterat
 
 
 def _past(log: RunLog, after: EventId | None, *, pending: bool) -> Iterator[tuple[bytes, bytes]]:
-    """Yields what a reader lacks of a run that is over: the ids of events, and the events as JSON."""
+    """Yields the events that a reader lacks of a run that is over: their ids, and the events as JSON."""
     number = log.run.number
     seen = after if after is not None and after.run == number else EventId(number)
     if seen.index >= 0 and seen.compacted < 0 and not log.compacted:

@@ -1,4 +1,4 @@
-"""What the runtime says of itself: the first thing that a frontend asks."""
+"""Information about the runtime, which a frontend requests first."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _THREAD_ENDPOINTS: Final = {"list": True, "inspect": True, "mutations": True, "r
 
 
 async def runtime_info(runtime: CopilotRuntime, context: RequestContext) -> dict[str, Any]:
-    """Returns what a caller's frontend needs to know of a runtime.
+    """Returns what a caller's frontend needs to know about a runtime.
 
-    Nothing is said of a licence, nor of what needs one: any status but a missing one puts a banner on the
+    It has no licence status, and no feature that needs a licence: every status puts a banner on the
     page. Fields that only frontends of one transport read are sent to all.
     """
     return {

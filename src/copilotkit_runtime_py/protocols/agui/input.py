@@ -1,4 +1,4 @@
-"""From a request's body to the input of a run."""
+"""The input of a run, read from a request's body."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SUGGESTION_TOOL: Final = "copilotkitSuggest"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ConnectRequest:
-    """What a client sends to see a thread.
+    """A request to see a thread.
 
     Attributes:
         input: the thread, the id under which an agent's own memory is shown, and the version of AG-UI that

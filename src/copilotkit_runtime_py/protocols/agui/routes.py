@@ -9,7 +9,7 @@ from ..responses import HTTPError, not_found
 
 
 class Match(NamedTuple):
-    """The operation that a path and a method ask for, and what the path names."""
+    """The operation of a path and a method, and the names in the path."""
 
     operation: str
     params: dict[str, str]
@@ -45,15 +45,15 @@ _BY_LENGTH: Final[dict[int, list[tuple[tuple[str, ...], dict[str, str]]]]] = {
     for length in range(max(map(len, _ROUTES)), 0, -1)
 }
 
-# What a client may ask for by path in a `resource/request` envelope.
+# The operations that a `resource/request` envelope may name by path.
 _RESOURCES: Final = ("threads/", "annotate")
 
 
 def match(path: str, method: str) -> Match:
-    """Returns what a path asks for.
+    """Returns the operation of a path.
 
-    The last segments decide, so any prefix will do. They are percent-decoded one by one; a slash at the end
-    or a double one means nothing.
+    The last segments decide, so any prefix works. They are percent-decoded one by one; a slash at the end
+    or a double one is ignored.
 
     Args:
         path: the path as it was sent, still encoded, without the query string.
@@ -80,7 +80,7 @@ def match(path: str, method: str) -> Match:
 
 
 def match_resource(path: str, method: str) -> Match:
-    """Returns what the path of a `resource/request` envelope asks for.
+    """Returns the operation of the path in a `resource/request` envelope.
 
     Raises:
         HTTPError: there is no such resource, or it does not take the method.

@@ -23,7 +23,7 @@ _METHODS: Final[dict[str, tuple[tuple[str, ...], bool]]] = {
 
 
 class Envelope(NamedTuple):
-    """What an envelope asks for; its body is a JSON value."""
+    """The content of an envelope; its body is a JSON value."""
 
     operation: str
     params: dict[str, str]
@@ -35,10 +35,10 @@ def read_envelope(envelope: Any, content_type: str) -> Envelope:
     """Reads an envelope.
 
     Raises:
-        HTTPError: the envelope is malformed, or asks for what there is not. The messages are those of
+        HTTPError: the envelope is malformed, or names an unknown operation. The messages are those of
             CopilotRuntime 1.75.
     """
-    # The essence alone: `text/plain; application/json` can be sent by any page without a preflight.
+    # Compare the essence alone: any page can send `text/plain; application/json` without a preflight.
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise invalid_request("Single-route endpoint expects JSON payloads", 415)
     method = envelope.get("method") if isinstance(envelope, Mapping) else None

@@ -27,7 +27,7 @@ _FLAT: Final = ("id", "role", "content", "toolCallId")
 
 
 class ThreadOperations:
-    """Answers what a frontend asks of threads. Each caller has to do with their own threads only.
+    """Answers requests about threads. Callers see their own threads only.
 
     Args:
         runtime: the runtime.
@@ -63,7 +63,7 @@ class ThreadOperations:
             after=call.query.get("cursor") or None,
         )
         page = records[:limit]
-        await agents.all()  # a rule that fails must not pass for an empty list
+        await agents.all()  # a rule that fails must not look like an empty list
         return json_response(
             {
                 "threads": [_row(record) for record in page if await agents.may_read(record.agent_name)],
@@ -90,7 +90,7 @@ class ThreadOperations:
         return json_response({"events": replay(logs)})
 
     async def _load(self, call: Call) -> AgentState | None:
-        """Returns what the agent of the last run knows of the thread, if the caller may use that agent."""
+        """Returns the thread's state of the agent of the last run, if the caller may use that agent."""
         name = await self._runtime.last_agent(call.thread_id, call.context)
         if name is None:
             return None
@@ -166,7 +166,7 @@ def _timestamp(time: datetime) -> str:
 
 
 def _flat(message: dict[str, Any]) -> dict[str, Any]:
-    """Returns a message as the inspector reads it: of a tool call only id, name and arguments."""
+    """Returns a message as the inspector reads it: a tool call has only id, name and arguments."""
     flat: dict[str, Any] = {
         name: message[name]
         for name in ("id", "role", "activityType", "content", "toolCallId")

@@ -46,7 +46,7 @@ _PIECE: Final = 256 * 1024
 
 
 async def transcribe(call: Call, service: TranscriptionService | None) -> Response:
-    """Answers with what is said in the recording that a request brings, as a form or as JSON."""
+    """Answers with the transcript of the recording in a request, which is a form or JSON."""
     try:
         if service is None:
             raise TranscriptionError(
@@ -65,7 +65,7 @@ async def transcribe(call: Call, service: TranscriptionService | None) -> Respon
 
 
 def refused_transcription(error: CopilotKitError) -> Response:
-    """Answers a caller that may not come in, or asks too often."""
+    """Answers a caller that is refused, or asks too often."""
     often = isinstance(error, RateLimitError)
     problem = TranscriptionProblem.RATE_LIMITED if often else TranscriptionProblem.AUTH_FAILED
     body = {"error": problem, "message": error.message, "retryable": problem in _RETRYABLE}
@@ -108,7 +108,7 @@ async def _from_form(content_type: str, body: bytes | bytearray) -> Recording:
             await asyncio.sleep(0)
 
     try:
-        # The body is in memory already: a temporary file would only keep the event loop waiting.
+        # The body is in memory already: a temporary file would only delay the event loop.
         form = await read_form(content_type, stream(), spool_bytes=len(body) + 1)
     except MultiPartException as error:
         raise _invalid(error.message) from None
@@ -155,7 +155,7 @@ async def _decoded(text: str, start: int) -> bytes:
 
 
 def _bare_name(filename: Any) -> str:
-    """Returns the last part of a file name, or a name of ours where it is none that a file could have."""
+    """Returns the last part of a file name, or a default name if no file could have that name."""
     name = re.split(r"[/\\]", filename)[-1] if isinstance(filename, str) else ""
     plain = "".join(char for char in name if char.isprintable()).strip(". ")
     return plain[-_MAX_FILENAME:] or _DEFAULT_FILENAME

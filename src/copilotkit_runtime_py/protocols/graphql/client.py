@@ -13,7 +13,7 @@ from .executor.document import GraphQLRequestError
 _CLIENT_VERSION: Final = "x-copilotkit-runtime-client-gql-version"
 _RUNTIME_VERSION: Final = "x-copilotkit-runtime-version"
 _API_KEY: Final = "x-copilotcloud-public-api-key"
-# `use-chat` of `@copilotkit/react-core` looks at the status of an answer without messages from here on.
+# From this version on, `use-chat` of `@copilotkit/react-core` reads the status of an answer without messages.
 _SHOWS_FAILURES: Final = (1, 9, 2)
 
 
@@ -35,14 +35,14 @@ class Client(NamedTuple):
 
     @property
     def shows_failures(self) -> bool:
-        """Whether its page shows that an answer failed or was denied. Otherwise a message has to say it."""
+        """Whether its page shows that an answer failed or was denied. Otherwise, a message has to say so."""
         numbers = re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", self.version or "")
         return numbers is None or tuple(map(int, numbers.groups())) >= _SHOWS_FAILURES
 
     def headers(self) -> dict[str, str]:
         """Returns the version header of an answer: the client's own version, or none.
 
-        A client raises a false alarm over any other value, and checks nothing where the header is missing
+        A client shows a false warning for any other value, and checks nothing if the header is missing
         (`@copilotkit/runtime-client-gql`).
         """
         return {_RUNTIME_VERSION: self.version} if self.version else {}

@@ -37,7 +37,7 @@ async def run_input(
     limits: Limits,
     interrupts: Sequence[Json] = (),
 ) -> RunInput:
-    """Returns what the agent is asked to do.
+    """Returns the agent's input.
 
     The run id is always the server's own. Image messages of the user become content parts, agent-state
     messages are left out, and an action that the client sent twice counts once, the first time (what
@@ -51,7 +51,7 @@ async def run_input(
         interrupts: the AG-UI interrupts that wait for an answer on the thread, if any are known.
 
     Raises:
-        InvalidRequestError: an action's parameters are no JSON schema, or something exceeds a limit.
+        InvalidRequestError: an action's parameters are not a JSON schema, or something exceeds a limit.
     """
     session = data.agent_session or None
     thread_id = data.thread_id or (session.thread_id if session else None) or f"ck-{uuid.uuid4()}"
@@ -182,7 +182,7 @@ def flat_messages(messages: Iterable[Json]) -> list[Json]:
 
 
 def without_instructions(messages: Iterable[Json]) -> Iterable[Json]:
-    """Leaves out the system messages at the start.
+    """Returns the messages without the system messages at the start.
 
     `@copilotkit/react-core` writes its instructions anew before every request, so a page that got them back
     with the conversation would send them twice, and once more after every reload.
@@ -191,7 +191,7 @@ def without_instructions(messages: Iterable[Json]) -> Iterable[Json]:
 
 
 def _arguments(text: str | None) -> Any:
-    """Returns the arguments of a call that an agent made; an empty object where they are not JSON."""
+    """Returns the arguments of an agent's call; an empty object if they are not JSON."""
     try:
         return parse_json(text or "")
     except ValueError:
@@ -281,7 +281,7 @@ async def _resume(
 
 
 async def _read(texts: RequestJSON, text: str, default: Any) -> Any:
-    """Returns the value of a string that the client sent, or `default` where it is not JSON."""
+    """Returns the value of a JSON string that the client sent, or `default` if it is not JSON."""
     try:
         return await texts.read(text.encode())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is sent of the execution of one operation."""
+"""The payloads of one operation, as they are sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ExecutionFeed:
     Args:
         runtime: the runtime.
         operation: the operation.
-        context: who asks, and what the request says besides.
+        context: the caller, and other facts of the HTTP request.
         client: the client.
         encoder: makes the bytes.
     """
@@ -51,7 +51,7 @@ class ExecutionFeed:
         self._ended = False
 
     async def start(self) -> Payload | None:
-        """Calls the root resolvers. Returns the answer if it is complete then, which ends the feed."""
+        """Calls the root resolvers. Returns the answer, and ends the feed, if it is complete then."""
         first = await self._execution.start()
         if first is not None and self._execution.done:
             self._ended = True
@@ -61,12 +61,12 @@ class ExecutionFeed:
         return None
 
     def open(self, wake: Callable[[], None]) -> ExecutionFeed:
-        """Has `wake` called when there may be something to take."""
+        """Calls `wake` when there may be something to take."""
         self._wake = wake
         return self
 
     def take(self) -> bytes:
-        """Returns what became ready since the last call, as one part."""
+        """Returns the payloads since the last call, as one part."""
         if self._ended:
             return _NOTHING
         execution = self._execution
@@ -88,7 +88,7 @@ class ExecutionFeed:
         return out
 
     def heartbeat(self) -> bytes:
-        """Returns what keeps the stream open; clients accept it once the first payload is out."""
+        """Returns a part that keeps the stream open; clients accept it after the first payload."""
         return self._encoder.heartbeat() if self._first_is_out else _NOTHING
 
     @property
@@ -97,7 +97,7 @@ class ExecutionFeed:
         return self._ended
 
     def close(self) -> None:
-        """Leaves the runs. A client that leaves before the end stops them: it cannot say it otherwise."""
+        """Leaves the runs. A client that leaves before the end stops them: it has no other way."""
         self._resolvers.close(stop=not self._ended)
 
     def _add_first(self, payload: Payload) -> None:

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: one request in, one answer or a stream of parts out."""
+"""GraphQL over HTTP: each request gets one response, or a stream of parts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class GraphQLEndpoint:
         Args:
             request: the request.
             body: its body.
-            context: the caller, and what else the request contains.
+            context: the caller, and other facts of the HTTP request.
             introspection: the caller may ask for the schema.
         """
         accept = request.headers.get("accept")
@@ -89,7 +89,7 @@ class GraphQLEndpoint:
         return await self._execute(operation, request, context, client, form)
 
     def refuse(self, request: Request, error: CopilotKitError) -> Response:
-        """Answers a request that may not come in, whatever it asks.
+        """Answers a refused request, whatever its operation.
 
         CopilotKit's clients show the text of a response only if its status is 200.
         All other clients get the error's own status.
@@ -139,7 +139,7 @@ class GraphQLEndpoint:
 
 
 def refuse_mutation(request: GraphQLRequest, max_tokens: int) -> None:
-    """Refuses a mutation that came by GET, whether it is valid or not.
+    """Refuses a mutation by GET, whether it is valid or not.
 
     Raises:
         GraphQLHTTPError: the operation is a mutation.
@@ -170,7 +170,7 @@ def _single(payload: dict[str, Any], accept: str | None, headers: Mapping[str, s
     """Answers with errors.
 
     The status is 200, because CopilotKit's clients show no text of any other answer. A client that asks for
-    GraphQL over HTTP and nothing of theirs gets the 400 which that specification wants.
+    GraphQL over HTTP, and not for their format, gets the 400 that the specification requires.
     """
     form = negotiate(accept, incremental=False)
     if form is None:
@@ -182,7 +182,7 @@ def _single(payload: dict[str, Any], accept: str | None, headers: Mapping[str, s
 
 
 def _is_copilotkit(accept: str | None) -> bool:
-    """Whether a client of CopilotKit asks: they accept the answer in parts."""
+    """Whether this is a client of CopilotKit: they accept the response in parts."""
     return "multipart/mixed" in (accept or "")
 
 

@@ -1,7 +1,7 @@
 """Bounds on what a document may select, checked before it is validated.
 
-A fragment counts at each of its spreads, so that a short document cannot stand for a long one. It is looked
-at once, so that the check costs no more than the document is long.
+A fragment counts at each of its spreads, so that a short document cannot stand for a long one. It is measured
+once, so that the cost of the check is linear in the document's length.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def check_document(ast: DocumentNode, limits: Limits) -> None:
     """Refuses a document that selects too much.
 
     Raises:
-        GraphQLError: it does.
+        GraphQLError: it exceeds a limit.
     """
     meter = _DocumentMeter(ast, limits.query_depth)
     cost = _Cost()
@@ -38,7 +38,7 @@ def check_document(ast: DocumentNode, limits: Limits) -> None:
             cost.directives += sum(len(v.directives or ()) for v in definition.variable_definitions or ())
             cost.add(meter.measure(definition.selection_set, 1))
         elif isinstance(definition, FragmentDefinitionNode):
-            # Those that are spread nowhere are looked at, too.
+            # Unused fragments are measured, too.
             cost.directives += len(definition.directives or ())
             meter.fragment(definition.name.value, 0)
     for count, most, what in (
@@ -64,7 +64,7 @@ class _Cost:
         self.depth = max(self.depth, other.depth)
 
 
-# Of a fragment that is being looked at, or that there is not: validation has the words for both.
+# A fragment that contains itself, or an unknown one: validation reports both.
 _NOTHING: Final = _Cost()
 
 
@@ -79,7 +79,7 @@ class _DocumentMeter:
         self._fragments: dict[str, _Cost] = {}
 
     def measure(self, selection_set: SelectionSetNode, depth: int) -> _Cost:
-        """Returns what a selection set costs that is so deep in the document."""
+        """Returns the cost of a selection set at a depth of the document."""
         self._check_depth(depth)
         cost = _Cost(depth=1)
         for node in selection_set.selections:
@@ -93,7 +93,7 @@ class _DocumentMeter:
         return cost
 
     def fragment(self, name: str, depth: int) -> _Cost:
-        """Returns what a fragment costs that is spread so deep in the document."""
+        """Returns the cost of a fragment that is spread at a depth of the document."""
         known = self._fragments.get(name)
         if known is None:
             definition = self._definitions.get(name)

@@ -25,16 +25,16 @@ class Encoder(Protocol):
     media_type: str
 
     def start(self) -> bytes:
-        """What goes out before the first payload."""
+        """Returns what precedes the first payload."""
 
     def part(self, payload: object) -> bytes:
         """A payload."""
 
     def heartbeat(self) -> bytes:
-        """What keeps the stream open between two payloads, and changes nothing."""
+        """Returns what keeps the stream open between two payloads, and changes nothing."""
 
     def end(self) -> bytes:
-        """What goes out after the last payload."""
+        """Returns what follows the last payload."""
 
 
 class MultipartEncoder:

@@ -1,4 +1,4 @@
-"""Which form an answer takes: the client's `Accept` against what the operation needs."""
+"""The media type of a response: the client's `Accept` header, and what the operation needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WILDCARDS = {
 
 
 def negotiate(accept: str | None, *, incremental: bool) -> Form | None:
-    """Returns the form of the answer, or None where the client accepts none that would do.
+    """Returns the form of the answer, or None if the client accepts none of the possible ones.
 
     An incremental answer is multipart wherever that is accepted, whatever the order, else SSE. Any other
     answer takes the first form that the client names (both as CopilotRuntime 1.10.6).

@@ -107,7 +107,7 @@ MessageChange: TypeAlias = (
     | Fail
 )
 
-# What the messages about changes of the state may amount to in one response.
+# How many bytes the messages about changes of the state may have in one response.
 _MAX_STATE_BYTES: Final = 16 * 1024 * 1024
 
 TEXT: Final = "text"
@@ -158,7 +158,7 @@ class Projection:
         }
 
     def project(self, entries: Iterable[Entry]) -> list[MessageChange]:
-        """Returns what a batch of events amounts to.
+        """Returns the message changes of a batch of events.
 
         Deltas of one message that follow each other are joined: a client sees no difference, and each item
         costs it a copy of the whole list.

@@ -1,4 +1,4 @@
-"""From an HTTP request to a GraphQL request."""
+"""Reading a GraphQL request from an HTTP request."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ async def from_query_string(query_string: bytes, limits: Limits) -> GraphQLReque
 def from_body(content_type: str | None, body: RequestBody) -> GraphQLRequest:
     """Reads a POST request.
 
-    Form-encoded bodies and plain text are refused: a foreign page could send them without asking first.
+    Form-encoded bodies and plain text are refused: a page of another origin can send them without a
+    preflight.
 
     Raises:
         GraphQLHTTPError: the content type is not JSON, or the body is not a GraphQL request.

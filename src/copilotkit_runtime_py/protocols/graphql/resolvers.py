@@ -1,4 +1,4 @@
-"""What answers the root fields of one GraphQL request: the bridge to the runtime."""
+"""Resolvers of the root fields of one GraphQL request: the bridge to the runtime."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RunResponse:
 
     Args:
         run: the run.
-        input: what the client sent along.
+        input: the client's input.
         client: the client.
         wake: called when the run may have news.
     """
@@ -87,7 +87,7 @@ class RequestResolvers:
         self._responses: list[RunResponse] = []
 
     def advance(self) -> None:
-        """Brings the responses up to date with their runs."""
+        """Updates the responses from their runs."""
         for response in self._responses:
             response.advance()
 
@@ -97,7 +97,7 @@ class RequestResolvers:
             response.close(stop=stop)
 
     async def hello(self) -> str:
-        """Says that the server is there."""
+        """Says that the server is available."""
         return "Hello World"
 
     async def available_agents(self) -> AgentsResponse:
@@ -196,7 +196,7 @@ class RequestResolvers:
 
 
 def _is_conversation(data: GenerateCopilotResponseInput) -> bool:
-    """Whether the request may be followed by others on its thread. Tasks and suggestions name no thread."""
+    """Whether other requests may follow on the thread. Tasks and suggestions name no thread."""
     session = data.agent_session
     if data.thread_id or (session and session.thread_id):
         return True
@@ -204,7 +204,7 @@ def _is_conversation(data: GenerateCopilotResponseInput) -> bool:
 
 
 def _agent_tools(data: GenerateCopilotResponseInput) -> frozenset[str]:
-    """Returns the actions that are not for a plain model: `remote` ones, where the request names no agent."""
+    """Returns the actions that are not for a plain model: `remote` ones, if the request names no agent."""
     if data.agent_session:
         return frozenset()
     remote = ActionInputAvailability.remote

@@ -71,7 +71,7 @@ def _parse_object(value: object) -> dict[str, Any]:
 
 
 def _parse_json(value: object) -> object:
-    """Passes a JSON value on; numbers that JSON cannot say are refused."""
+    """Returns a JSON value; numbers without a JSON form are refused."""
     if isinstance(value, float) and not math.isfinite(value):
         return Undefined
     return value

@@ -62,7 +62,7 @@ class Operation:
     Attributes:
         node: its definition.
         is_mutation: whether it is a mutation (else it is a query).
-        is_incremental: whether an active `@defer` or `@stream` stands in it.
+        is_incremental: whether it has an active `@defer` or `@stream`.
         variables: the coerced variables.
     """
 
@@ -76,7 +76,7 @@ class Operation:
         self.is_incremental = self._plan.is_incremental
 
     def root_selection(self) -> SelectionPlan:
-        """What the operation selects of its root type.
+        """The selection of the operation on its root type.
 
         Raises:
             GraphQLError: a directive's arguments are wrong.
@@ -85,7 +85,7 @@ class Operation:
 
 
 class _OperationPlan:
-    """What an operation selects, for one set of directive arguments."""
+    """The selection of an operation, for one set of directive arguments."""
 
     def __init__(self, planner: Planner, root_type: GraphQLObjectType, node: OperationDefinitionNode) -> None:
         self.is_incremental = planner.is_incremental(node.selection_set, set())
@@ -163,7 +163,7 @@ class Document:
 
 
 class DocumentCache:
-    """Parses and validates documents, and keeps those that it saw last.
+    """Parses and validates documents, and caches the latest.
 
     Args:
         schema: what documents are validated against.
@@ -259,7 +259,7 @@ class _VariableFinder(Visitor):
 
 
 def _directive_variables(ast: DocumentNode) -> list[str]:
-    """The variables that stand in directives: all that a plan depends on, besides the document."""
+    """The variables in directives: besides the document, a plan depends on nothing else."""
     finder = _VariableFinder()
     visit(ast, finder)
     return sorted(finder.names)

@@ -165,7 +165,7 @@ class IncrementalExecution:
         return definition.resolve(source, info, **arguments)
 
     def add_changed(self, blocker: Blocker) -> None:
-        """Notes that what a payload waits for has changed."""
+        """Records that a source of a waiting payload has changed."""
         self.changed.append(blocker)
 
     def finish_entry(self, entry: Entry, label: str | None, payload: Payload, out: list[Entry]) -> None:
@@ -281,7 +281,7 @@ class Stream:
         return not payload.failed
 
     def complete(self, out: list[Entry]) -> None:
-        """Goes on after the item that held the stream back."""
+        """Continues after the item that blocked the stream."""
         payload, self.payload = self.payload, None
         assert payload is not None
         if self._add(payload, out):

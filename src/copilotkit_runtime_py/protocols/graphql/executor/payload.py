@@ -76,7 +76,7 @@ class Sources(Protocol):
         """Returns the value of a field that has a resolver."""
 
     def add_changed(self, blocker: Blocker) -> None:
-        """Notes that what a payload waits for has changed."""
+        """Records that a source of a waiting payload has changed."""
 
 
 class Owner(Protocol):
@@ -117,7 +117,7 @@ class Payload:
         return self._holder[0]
 
     def take_parts(self) -> list[StreamPart | FragmentPart]:
-        """Takes what may follow once the payload has left."""
+        """Collects what may follow once the payload was sent."""
         parts, self._parts = self._parts, []
         return parts
 
@@ -259,7 +259,7 @@ class Payload:
 
 
 class Blocker:
-    """A value that is not there yet and that a payload waits for."""
+    """A value that a payload waits for."""
 
     __slots__ = ("changed", "field", "payload", "plan", "position", "source")
 
@@ -280,13 +280,13 @@ class Blocker:
         source.watch(self.touch)
 
     def touch(self) -> None:
-        """Notes that the source has changed."""
+        """Records that the source has changed."""
         if not self.changed:
             self.changed = True
             self.payload.sources.add_changed(self)
 
     def advance(self, out: list[Entry]) -> None:
-        """Lets the payload go on if the source has what is needed."""
+        """Continues the payload if the source has the value."""
         self.changed = False
         payload = self.payload
         if self in payload.blockers and self._is_ready():

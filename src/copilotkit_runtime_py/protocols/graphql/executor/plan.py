@@ -1,7 +1,7 @@
-"""Selection plans: what a document selects, worked out once for each runtime type that it meets.
+"""Selection plans: what a document selects, computed once for each runtime type.
 
-A plan is made lazily, for the types that really occur, and cached with its document: executing the document
-again only reads attributes. A plan depends on the variables that stand in directives, and on no others.
+A plan is computed lazily, for the types that occur, and cached with its document: executing the document
+again only reads attributes. A plan depends on the variables in directives, and on no others.
 """
 
 from __future__ import annotations
