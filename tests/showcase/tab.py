@@ -108,10 +108,10 @@ class Tab:
         if published and (folder := os.environ.get("PICTURES")):
             # A page has few colours, and the repository keeps every version of a picture.
             with Image.open(path) as picture:
-                reduced = picture.convert("RGB").quantize(
-                    128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+                colours = picture.convert("RGB").quantize(
+                    256, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE
                 )
-                reduced.save(Path(folder) / path.name, optimize=True)
+                colours.save(Path(folder) / path.name, optimize=True)
 
 
 def _is_connection(response: Response) -> bool:
