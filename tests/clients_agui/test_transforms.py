@@ -270,6 +270,21 @@ def test_no_render_call_is_inside_a_tool_of_the_page() -> None:
     ]
 
 
+def test_a_call_whose_result_only_the_messages_have_is_over() -> None:
+    snapshot = {
+        "type": "MESSAGES_SNAPSHOT",
+        "messages": [{"id": "m-c1", "role": "tool", "toolCallId": "c1", "content": "sunny"}],
+    }
+    emitted = run(
+        call("c1", "weather", {}, parent="m1"), [snapshot], call("r1", "render_a2ui", SURFACE, parent="m2")
+    )
+
+    ours = transformed(Surfaces(A2UI(default_catalog_id="c"), "c", None), emitted)
+
+    assert drawn(ours) == {"a2ui-surface-r1": ["s1"]}
+    assert [event["type"] for event in ours if event.get("toolCallId") == "r1"][-1] == "TOOL_CALL_RESULT"
+
+
 def test_a_tool_that_gives_up_takes_its_own_surface_away_and_no_other() -> None:
     exhausted = json.dumps({"error": "no", "code": "a2ui_recovery_exhausted", "attempts": []})
     emitted = run(

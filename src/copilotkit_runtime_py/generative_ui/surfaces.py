@@ -110,6 +110,7 @@ class Surfaces:
             if kind == "MESSAGES_SNAPSHOT":
                 for message in event["messages"]:
                     self._unanswered.pop(message.get("toolCallId"), None)
+                    self._open.pop(message.get("toolCallId") or "", None)
                 event["messages"] = self._without_nested(event["messages"])
             yield event
 
