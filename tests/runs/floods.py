@@ -1,4 +1,6 @@
-"""Floods that nobody reads, and what they take: `python -m tests.runs.floods BUDGET FLOODS BYTES DIRECTORY`.
+"""Floods that nobody reads, and what they take: `python -m tests.runs.floods BUDGET FLOODS BYTES EVENT URL`.
+
+Each of them has so many bytes, in events of that size.
 
 Prints the bytes of memory of the process: at rest, the peak while the floods went on, and afterwards.
 """
@@ -22,25 +24,25 @@ from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.state_store.from_url import open_state_store
 from tests.run_request import run_request
 
-WORD = "x" * 20_000
-
 
 async def flood(input: RunAgentInput) -> AsyncIterator[Event]:
     yield events.text_start(f"{input.run_id}-m")
     state: dict[str, int] = input.state or {}
-    for _ in range(state["bytes"] // len(WORD)):
-        yield events.text_content(f"{input.run_id}-m", WORD)
+    for _ in range(state["bytes"] // state["event"]):
+        yield events.text_content(f"{input.run_id}-m", "x" * state["event"])
     yield events.text_end(f"{input.run_id}-m")
 
 
-async def run_floods(runtime: CopilotRuntime, name: str, count: int, size: int) -> None:
+async def run_floods(runtime: CopilotRuntime, name: str, count: int, size: int, event: int) -> None:
     """Runs floods at the same time, without a reader."""
     runs = []
     for number in range(count):
         id = f"{name}-{number}"
         message = {"id": f"{id}-u", "role": "user", "content": "hi"}
         body = {"threadId": id, "runId": id, "messages": [message], "tools": [], "context": []}
-        input = RunAgentInput.model_validate({**body, "state": {"bytes": size}, "forwardedProps": {}})
+        input = RunAgentInput.model_validate(
+            {**body, "state": {"bytes": size, "event": event}, "forwardedProps": {}}
+        )
         request = await run_request(runtime, "flood", input, RequestContext(owner="ann"))
         runs.append(await runtime.start_run(request))
     while runs:
@@ -48,17 +50,17 @@ async def run_floods(runtime: CopilotRuntime, name: str, count: int, size: int) 
         await runs.pop().wait()
 
 
-async def main(budget: int, count: int, size: int, directory: str) -> None:
+async def main(budget: int, count: int, size: int, event: int, url: str) -> None:
     limits = Limits(live_log_bytes=budget, runs_per_owner=None, runs_per_minute_per_owner=None)
-    store = open_state_store(f"sqlite:///{directory}/threads.db")
+    store = open_state_store(url)
     process = psutil.Process()
     runtime = CopilotRuntime({"flood": flood}, state_store=store, limits=limits)
     try:
-        await run_floods(runtime, "warm", 2, 500_000)
+        await run_floods(runtime, "warm", 2, 500_000, 20_000)
         gc.collect()
         rest = process.memory_info().rss
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        await run_floods(runtime, "flood", count, size)
+        await run_floods(runtime, "flood", count, size, event)
         gc.collect()
         peak = max(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024
         after = process.memory_info().rss
@@ -75,5 +77,5 @@ async def main(budget: int, count: int, size: int, directory: str) -> None:
 
 
 if __name__ == "__main__":
-    budget, count, size = map(int, sys.argv[1:4])
-    asyncio.run(main(budget, count, size, sys.argv[4]))
+    budget, count, size, event = map(int, sys.argv[1:5])
+    asyncio.run(main(budget, count, size, event, sys.argv[5]))

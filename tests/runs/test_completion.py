@@ -52,9 +52,9 @@ async def test_a_long_log_is_folded_in_a_thread(
 ) -> None:
     threads: list[bool] = []
 
-    def watched(*arguments: Any) -> RunEnding:
+    def watched(*arguments: Any, **options: Any) -> RunEnding:
         threads.append(threading.current_thread() is threading.main_thread())
-        return ending_of(*arguments)
+        return ending_of(*arguments, **options)
 
     monkeypatch.setattr(completion, "ending_of", watched)
     log = [LOG[0], *(events.custom("x", n) for n in range(length)), LOG[-1]]

@@ -15,6 +15,7 @@ import pytest
 
 from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError, StoreUnusableError
 from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, Signal
+from copilotkit_runtime_py.state_store.codec import SplitLines
 from copilotkit_runtime_py.state_store.sql import sqlite
 
 from .test_sql import opened, record
@@ -212,3 +213,31 @@ async def test_a_lease_of_an_earlier_boot_of_the_machine_has_run_out(tmp_path: P
         assert log.lease <= 0
         other = dataclasses.replace(run, producer="other")
         await store.append(other, 0, [], ending=RunEnding(state=AgentState(), compacted=[]))
+
+
+async def test_large_values_are_written_in_pieces_and_read_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    large = b'"' + b"x" * 3_000_000 + b'"'
+    lines = SplitLines([b"+0\t", b"1\t"], [b"{}", large])
+    state = AgentState(state={"large": "y" * 2_000_000})
+    async with opened(f"sqlite:///{path}") as store:
+        run = await store.begin_run(record())
+        await store.append(run, 0, [b"{}", large])
+        await store.append(run, 2, [large, b"{}"], ending=RunEnding(state=state, compacted=lines))
+        (log,) = await store.read_runs("ann", run.thread_id)
+        assert (log.ended, list(log.events)) == (True, [b"{}", large, large, b"{}"])
+        assert await store.load_state("ann", run.thread_id, "a") == state
+        with closing(sqlite3.connect(path)) as database:
+            stored = database.execute(
+                "SELECT bytes, (SELECT bytes FROM copilotkit_runs) FROM copilotkit_threads"
+            )
+            (of_thread, of_run) = stored.fetchone()
+            sizes = "SELECT sum(length(data)), (SELECT length(compacted) FROM copilotkit_runs) FROM {}"
+            batches, compacted = database.execute(sizes.format("copilotkit_batches")).fetchone()
+            states, _ = database.execute(sizes.format("copilotkit_states")).fetchone()
+        assert (of_run, of_thread) == (batches + compacted, batches + compacted + states)
+
+        following = await store.begin_run(record())
+        await store.append(following, 0, [b"{}"], ending=RunEnding(state=AgentState(), compacted=[b"+0\t{}"]))
+        first, _ = await store.read_runs("ann", run.thread_id)
+        assert (first.compacted, list(first.events)) == (True, list(lines))

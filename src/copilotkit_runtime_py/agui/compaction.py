@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ..errors import ProtocolViolationError
+from ..state_store.codec import SplitLines
 from . import events
 from .events import Event
 from .json_patch import PatchBudget, Patched
@@ -18,6 +19,8 @@ from .reducer import StateFold
 # From so many events or bytes on, a log takes long to fold. Copies in patches make much of little.
 _MANY_EVENTS: Final = 5_000
 _MANY_BYTES: Final = 512 * 1024
+_LARGE: Final = 256 * 1024
+_TEXT_PIECE: Final = 64 * 1024
 _COPY: Final = b'"op":"copy"'
 
 # Events that earlier versions left in an order, or under an id, that clients refuse.
@@ -51,18 +54,27 @@ class Piece:
         places: which events of the whole log it stands for.
         lengths: of joined deltas, the length of each in UTF-16 code units, as a delta may end inside a
             character.
+        data: the event as JSON, where that is known.
+        unchanged: as long as it stands for one event, that is the event as it happened.
         original: for a piece that is not shown, the event as it happened, which only recordings need.
     """
 
-    __slots__ = ("event", "lengths", "original", "places")
+    __slots__ = ("data", "event", "lengths", "original", "places", "unchanged")
 
     def __init__(
-        self, event: Event | None, places: list[int], lengths: list[int], original: Event | None = None
+        self,
+        event: Event | None,
+        places: list[int],
+        lengths: list[int],
+        original: Event | None = None,
+        unchanged: bool = False,
     ) -> None:
         self.event = event
         self.places = places
         self.lengths = lengths
         self.original = original
+        self.data: bytes | None = None
+        self.unchanged = unchanged
 
     @classmethod
     def decode(cls, line: bytes) -> Piece:
@@ -77,13 +89,20 @@ class Piece:
 
     def encode(self) -> bytes:
         """Returns the piece as one line: what it stands for, a tab, and the event as JSON, if it is shown."""
+        head, shown = self.encode_parts()
+        return head + shown
+
+    def encode_parts(self) -> tuple[bytes, bytes]:
+        """Returns the line up to the tab, and what follows."""
         head = ",".join(map(str, self.places))
         if self.lengths:
             head += ";" + ",".join(map(str, self.lengths))
         if self.original is not None:
-            return b"%b;%b\t" % (head.encode(), events.encode(self.original))
-        shown = b"" if self.event is None else events.encode(self.event)
-        return b"%b\t%b" % (head.encode(), shown)
+            return b"%b;%b\t" % (head.encode(), events.encode(self.original)), b""
+        shown = self.data
+        if shown is None:
+            shown = b"" if self.event is None else events.encode(self.event)
+        return head.encode() + b"\t", shown
 
 
 def visible_event(line: bytes) -> bytes:
@@ -147,7 +166,13 @@ def _deltas(event: Event, lengths: Sequence[int]) -> Iterator[Event]:
         start = end
 
 
-def compacted(log: Sequence[Event], *, pending: bool = False, state: StateFold | None = None) -> list[bytes]:
+def compacted(
+    log: Sequence[Event],
+    *,
+    pending: bool = False,
+    state: StateFold | None = None,
+    encoded: Sequence[bytes] | None = None,
+) -> Sequence[bytes]:
     """Returns a run's events with the deltas of each message joined and its state folded into one snapshot.
 
     A message stands where it began; what came while it grew follows it, and what it grew by after a snapshot
@@ -161,14 +186,28 @@ def compacted(log: Sequence[Event], *, pending: bool = False, state: StateFold |
         log: the run's events.
         pending: it is the thread's last run: its interrupts wait for an answer.
         state: what the log makes of the state, where that is known.
+        encoded: the events as JSON, where that is known: those that stay as they are are not encoded again.
 
     Returns:
         The pieces as lines.
     """
     compaction = _Compaction(pending=pending, state=state)
-    for place, event in _repaired(log):
+    is_repaired = _needs_repair(log, encoded)
+    for place, event in _in_order(log) if is_repaired else enumerate(log):
         compaction.add(place, event)
-    return _lines(compaction.pieces())
+    pieces = compaction.pieces()
+    if encoded is not None and not is_repaired:
+        for piece in pieces:
+            if piece.unchanged and len(piece.places) == 1:
+                piece.data = encoded[piece.places[0]]
+    return _lines(pieces)
+
+
+def _needs_repair(log: Sequence[Event], encoded: Sequence[bytes] | None) -> bool:
+    """Whether a log may have events that clients refuse."""
+    if encoded is not None and not any(text in data for data in encoded for text in _REPAIRABLE_TEXT):
+        return False
+    return any(event["type"] in _REPAIRABLE or "subagentRunId" in event for event in log)
 
 
 def repaired(lines: Sequence[bytes]) -> Sequence[bytes]:
@@ -194,9 +233,16 @@ def repaired(lines: Sequence[bytes]) -> Sequence[bytes]:
     return _lines(kept)
 
 
-def _lines(pieces: list[Piece]) -> list[bytes]:
-    lines = [piece.encode() for piece in pieces]
-    return [_REPAIRED + line if number == 0 else line for number, line in enumerate(lines)]
+def _lines(pieces: list[Piece]) -> Sequence[bytes]:
+    heads: list[bytes] = []
+    tails: list[bytes] = []
+    for piece in pieces:
+        head, tail = piece.encode_parts()
+        heads.append(head if heads else _REPAIRED + head)
+        tails.append(tail)
+    lines = SplitLines(heads, tails)
+    # A large event takes the memory of the log's own, as long as that is there.
+    return lines if any(len(tail) >= _LARGE for tail in tails) else list(lines)
 
 
 def _repaired(log: Sequence[Event]) -> Iterable[tuple[int, Event]]:
@@ -234,6 +280,7 @@ class _Compaction:
         self._state = state or StateFold({}, self._budget)
         # The last event that said something of the state.
         self._state_place = -1
+        self._is_whole_state = False
         self._items: list[Piece | _Part] = []
         self._growing: dict[tuple[str, str], _Part] = {}
         self._activities: dict[str, tuple[Piece, Patched]] = {}
@@ -245,6 +292,8 @@ class _Compaction:
             self._add_part(place, event)
         elif kind in ("STATE_SNAPSHOT", "STATE_DELTA"):
             self._state_place = place
+            # Without members of its own, it is the snapshot that stands for the state.
+            self._is_whole_state = kind == "STATE_SNAPSHOT" and len(event) == 2
             if not self._is_folded:
                 self._state.add(event)
         elif kind in ("ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA") and self._fold_activity(place, event):
@@ -256,12 +305,13 @@ class _Compaction:
                     self._state = StateFold((event.get("input") or {}).get("state") or {}, self._budget)
             elif kind in ("RUN_FINISHED", "RUN_ERROR") and self._state.changed:
                 snapshot = events.state_snapshot(self._state.value)
-                self._items.append(Piece(snapshot, [self._state_place], []))
+                whole = self._is_whole_state
+                self._items.append(Piece(snapshot, [self._state_place], [], unchanged=whole))
             shown = self._historic(event)
             if shown is not event:
                 self._items.append(Piece(None, [place], [], event))
             if shown is not None:
-                self._items.append(Piece(shown, [place], []))
+                self._items.append(Piece(shown, [place], [], unchanged=shown is event))
             if kind == "MESSAGES_SNAPSHOT":  # it may hold what a message was so far
                 self._growing = {key: _Part() for key in self._growing}
                 self._items.extend(self._growing.values())
@@ -288,7 +338,7 @@ class _Compaction:
         id, replaces = event["messageId"], event.get("replace", False)
         if id not in self._activities:
             if replaces:
-                piece = Piece(event, [place], [])
+                piece = Piece(event, [place], [], unchanged=True)
                 self._activities[id] = piece, Patched(event["content"], self._budget)
                 self._items.append(piece)
             return bool(replaces)
@@ -330,7 +380,7 @@ class _Part:
     def add(self, action: str, event: Event, place: int) -> None:
         piece = self._pieces.get(action)
         if piece is None:
-            piece = self._pieces[action] = Piece(event, [], [])
+            piece = self._pieces[action] = Piece(event, [], [], unchanged=True)
         piece.places.append(place)
         if action == "grow":
             self._deltas.append(event["delta"])
@@ -349,4 +399,7 @@ class _Part:
 
 
 def _length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if text.isascii():
+        return len(text)
+    pieces = (text[start : start + _TEXT_PIECE] for start in range(0, len(text), _TEXT_PIECE))
+    return sum(len(piece.encode("utf-16-le", "surrogatepass")) for piece in pieces) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Final
 
@@ -76,6 +77,10 @@ _OPERATIONS: Final[dict[Any, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 _UNESCAPED: Final = re.compile(r"~(?![01])")
 
+# The strings of an event of so many bytes are shared with the agent, if it has few values.
+_LARGE: Final = 256 * 1024
+_MOST_VALUES: Final = 2_000
+
 SUPPLIED: Final[dict[str, dict[str, Any]]] = {
     "TEXT_MESSAGE_START": {"role": "assistant"},
     "REASONING_MESSAGE_START": {"role": "reasoning"},
@@ -123,7 +128,11 @@ def checked(event: Event) -> Event:
 
 def _in_json_form(event: Event) -> Event:
     try:
-        copy = orjson.loads(orjson.dumps(event, default=to_jsonable_python, option=orjson.OPT_NON_STR_KEYS))
+        data = orjson.dumps(event, default=to_jsonable_python, option=orjson.OPT_NON_STR_KEYS)
+        copy = _copy_of_large(event) if len(data) >= _LARGE else None
+        if copy is None:
+            copy = orjson.loads(data)
+        del data
     except orjson.JSONEncodeError:  # half of a surrogate pair, perhaps: see `events.encode`
         copy = json.loads(json.dumps(event, default=to_jsonable_python))
     kept = {name: value for name, value in copy.items() if value is not None or name in _NULLABLE}
@@ -134,6 +143,38 @@ def _in_json_form(event: Event) -> Event:
     if kept["type"] in ("RUN_ERROR", "SUBAGENT_ERROR") and "code" in kept:
         kept["code"] = events.as_text(kept["code"])
     return portable(kept)
+
+
+def _copy_of_large(event: Event) -> Event | None:
+    """Returns a copy of a large event that shares its strings.
+
+    Returns None for an event with many values, or with objects that are not JSON.
+    """
+    left = _MOST_VALUES
+
+    def copy(value: Any) -> Any:
+        nonlocal left
+        left -= 1
+        kind = type(value)
+        if left < 0:
+            raise _NotCopiedError
+        if kind in (str, int, bool, type(None)) or (kind is float and math.isfinite(value)):
+            return value
+        if kind is list:
+            return [copy(each) for each in value]
+        if kind is dict and all(type(name) is str for name in value):
+            return {name: copy(member) for name, member in value.items()}
+        raise _NotCopiedError
+
+    try:
+        copied: Event = copy(event)
+    except _NotCopiedError:
+        return None
+    return copied
+
+
+class _NotCopiedError(Exception):
+    """The value is not copied one by one."""
 
 
 def _check_patch(kind: str, field: str, patch: list[dict[str, Any]]) -> None:

@@ -31,6 +31,7 @@ APPROVAL: Final = "approval"
 """The member of an interrupt's metadata that marks the question whether a server tool may be called."""
 
 _LARGE: Final = 64 * 1024
+_MAPPED: Final = 4 * 1024 * 1024
 
 
 def event_from(value: BaseModel | Mapping[str, Any]) -> Event:
@@ -61,8 +62,9 @@ def encode(value: Any) -> bytes:
         data = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
         return json.dumps(value, separators=(",", ":")).encode()
-    # The encoder hands out its whole buffer, which may be twelve times as large.
-    return data if len(data) < _LARGE else bytes(memoryview(data))
+    # The encoder hands out its whole buffer, which may be twelve times as large. Of one that is so large that
+    # it is mapped on its own, what was never written takes no memory, and a copy would.
+    return data if not _LARGE <= len(data) < _MAPPED else bytes(memoryview(data))
 
 
 def decode(data: bytes) -> Any:
@@ -92,6 +94,8 @@ def well_formed(text: str) -> str:
 
     An agent that splits a string inside an emoji sends the halves separately.
     """
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -279,7 +279,10 @@ class _Growing:
 
     def join(self) -> None:
         if self.parts:
-            self.target[self.member] = well_formed("".join((self.target.get(self.member, ""), *self.parts)))
+            # One part stays the string that it is.
+            before = self.target.get(self.member, "")
+            text = "".join((before, *self.parts)) if before or len(self.parts) > 1 else self.parts[0]
+            self.target[self.member] = well_formed(text)
             self.parts.clear()
 
 

@@ -101,18 +101,22 @@ class EventStreamParser:
 
     def _take(self, lines: list[bytes]) -> Iterator[bytes]:
         data = self._data
-        for line in lines:
+        lines.reverse()
+        # Nothing here refers to an event while it is used: it may be large.
+        while lines:
+            line = lines.pop()
             if line.startswith(b"data:"):
                 value = line[6:] if line.startswith(b" ", 5) else line[5:]
                 self._data_size += len(value) + 1
                 self._check_size()
                 data.append(value)
+                del value
             elif not line:
                 if data:
-                    event = data[0] if len(data) == 1 else b"\n".join(data)
-                    data.clear()
+                    if len(data) > 1:
+                        data[:] = [b"\n".join(data)]
                     self._data_size = 0
-                    yield event
+                    yield data.pop()
                 self.name = b""
             elif line == b"data":
                 self._data_size += 1

@@ -20,6 +20,9 @@ EVENT_STREAM_HEADERS: Final = {
 }
 """The headers of an event stream that proxies must neither hold back nor compress."""
 
+# Servers copy what they send, so a large answer leaves in pieces of so many bytes.
+_PIECE: Final = 256 * 1024
+
 
 class ResponseFeed(Protocol):
     """The content of a streaming response."""
@@ -119,7 +122,8 @@ class StreamResponse(Response):
                     out = out or (feed.heartbeat() if silent else b"")
                     timer = self._schedule_beat(time() if out else sent_at)
                 if out:
-                    await self._send_body(send, out)
+                    for start in range(0, len(out), _PIECE):
+                        await self._send_body(send, out[start : start + _PIECE])
                     sent_at = time()
                 else:
                     await changed.wait()

@@ -106,15 +106,13 @@ class RemoteProvider(Provider):
             parser = EventStreamParser(self._max_event_bytes)
             received = False
             while chunk := await _read(response.content):
-                for data in parser.feed(chunk):
-                    if data:
-                        received = True
-                        yield _event_from(data)
-            body.check_end(response)
-            for data in parser.finish():
-                if data:
+                for event in map(_event_from, filter(None, parser.feed(chunk))):
                     received = True
-                    yield _event_from(data)
+                    yield event
+            body.check_end(response)
+            for event in map(_event_from, filter(None, parser.finish())):
+                received = True
+                yield event
             if not received:
                 self._log("sent no event, and the content type %s", response.headers.get("content-type"))
         except aiohttp.ClientError as error:

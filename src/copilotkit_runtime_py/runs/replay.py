@@ -12,6 +12,7 @@ from ..agui.compaction import compacted, last_place, remaining_bytes, repaired, 
 from ..agui.events import Event
 from ..agui.message_ids import MessageIds
 from ..state_store.base import AgentState, RunLog
+from ..state_store.codec import SplitLines, size_of
 from .healing import with_unique_calls
 
 
@@ -33,10 +34,13 @@ def replayed(log: RunLog, *, pending: bool, after: int = -1, seen: int = -1) -> 
         after: the position, in the compacted form, of the last event that the reader has.
         seen: the position, in the whole log, of the last event that the reader has.
     """
-    for place, line in enumerate(compacted_lines(log, pending=pending)):
+    lines = compacted_lines(log, pending=pending)
+    for place in range(len(lines)):
         data = b""
-        if place > after:
-            data = visible_event(line) if seen < 0 else remaining_bytes(line, seen)
+        if place > after and seen >= 0:
+            data = remaining_bytes(lines[place], seen)
+        elif place > after:
+            data = lines.tails[place] if isinstance(lines, SplitLines) else visible_event(lines[place])
         if data:
             yield place, data
 
@@ -48,7 +52,7 @@ def compacted_lines(log: RunLog, *, pending: bool = False) -> Sequence[bytes]:
     key = (log.run.producer, pending, hash(tuple(log.events)))
     lines = _RECENT.get(key)
     if lines is None:
-        lines = compacted(list(map(events.decode, log.events)), pending=pending)
+        lines = compacted(list(map(events.decode, log.events)), pending=pending, encoded=log.events)
         _RECENT.put(key, lines)
     return lines
 
@@ -59,23 +63,23 @@ class _Recent:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._lines: OrderedDict[Hashable, list[bytes]] = OrderedDict()
+        self._lines: OrderedDict[Hashable, Sequence[bytes]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Hashable) -> list[bytes] | None:
+    def get(self, key: Hashable) -> Sequence[bytes] | None:
         with self._lock:
             if key in self._lines:
                 self._lines.move_to_end(key)
             return self._lines.get(key)
 
-    def put(self, key: Hashable, lines: list[bytes]) -> None:
+    def put(self, key: Hashable, lines: Sequence[bytes]) -> None:
         with self._lock:
             if key not in self._lines:
                 self._lines[key] = lines
-                self._bytes += sum(map(len, lines))
+                self._bytes += size_of(lines)
             while self._bytes > self._max_bytes:
                 _, oldest = self._lines.popitem(last=False)
-                self._bytes -= sum(map(len, oldest))
+                self._bytes -= size_of(oldest)
 
 
 _RECENT: Final = _Recent(16 * 1024 * 1024)

@@ -263,6 +263,8 @@ class Run(EventLog):
                 if not source.normalizes:
                     sequence.push(events.event_from(event), out)
                 self._publish(out)
+                # A large event need not stay in memory until the next one comes.
+                del event
                 if sequence.terminal is not None:
                     # No reader waits for what the agent still does, such as saving its memory.
                     self._release()

@@ -14,7 +14,7 @@ from typing import Final
 from ..errors import RunLostError, ThreadBusyError, ThreadNotFoundError
 from .attachments import AttachmentQuota, AttachmentRecord
 from .base import AgentState, AppendResult, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
-from .codec import decode_state, encode_state
+from .codec import decode_state, encode_state, size_of
 from .memory_attachments import MemoryAttachments
 from .signals import SignalBoard
 
@@ -28,7 +28,7 @@ class _Run:
     def __init__(self, record: RunRecord) -> None:
         self.record = record
         self.events: list[bytes] = []
-        self.compacted: list[bytes] = []
+        self.compacted: Sequence[bytes] = ()
         self.is_compacted = False
         self.stop_requested = False
         self.size = 0
@@ -159,7 +159,7 @@ class MemoryStateStore:
         self._grow(thread, kept, sum(map(len, new)))
         if ending is not None and state is not None:
             thread.name = ending.title if thread.name is None else thread.name
-            self._end(thread, kept, state, list(ending.compacted))
+            self._end(thread, kept, state, ending.compacted)
         if new or ending is not None:
             self._make_room()
             self._board.give(run.thread_id, Signal.EVENTS)
@@ -343,11 +343,11 @@ class MemoryStateStore:
 
     def _compact(self, thread: _Thread, run: _Run) -> None:
         self._grow(thread, run, -sum(map(len, run.events)))
-        run.events, run.compacted, run.is_compacted = run.compacted, [], True
+        run.events, run.compacted, run.is_compacted = list(run.compacted), (), True
 
-    def _end(self, thread: _Thread, run: _Run, state: bytes, compacted: list[bytes]) -> None:
+    def _end(self, thread: _Thread, run: _Run, state: bytes, compacted: Sequence[bytes]) -> None:
         run.compacted = compacted
-        self._grow(thread, run, sum(map(len, compacted)))
+        self._grow(thread, run, size_of(compacted))
         self._grow(thread, None, len(state) - len(thread.states.get(run.record.agent_name, b"")))
         thread.states[run.record.agent_name] = state
         thread.active = None

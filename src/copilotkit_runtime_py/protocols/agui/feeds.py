@@ -92,14 +92,23 @@ class RunFeed:
             data = entry.data if self._knows_subagents else without_subagents(entry.data)
             index = self._position
             self._position += not entry.is_notice
-            # Encoded JSON holds no line end, so it needs no splitting.
             if data and self._number is not None and not entry.is_notice:
-                if entry.id is None:
-                    yield b"id: %d:%d\ndata: %b\n\n" % (self._number, index, data)
-                else:
-                    yield b"id: %b\ndata: %b\n\n" % (entry.id, data)
+                yield from _frame(data, entry.id or b"%d:%d" % (self._number, index))
             elif data:
-                yield b"data: %b\n\n" % data
+                yield from _frame(data)
+
+
+def _frame(data: bytes, id: bytes | None = None) -> Iterator[bytes]:
+    """Yields the frame of an event: as a whole, or in pieces if it is large."""
+    head = b"data: " if id is None else b"id: %b\ndata: " % id
+    # Encoded JSON holds no line end, so it needs no splitting.
+    if len(data) <= _PIECE:
+        yield b"%b%b\n\n" % (head, data)
+        return
+    yield head
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]
+    yield b"\n\n"
 
 
 async def history(view: ThreadView, after: EventId | None, input: RunInput) -> Iterable[bytes]:
@@ -113,10 +122,10 @@ async def history(view: ThreadView, after: EventId | None, input: RunInput) -> I
         input: the reader's request: the thread, the run id under which an agent's own memory is sent, and the
             version of AG-UI that the reader declares.
     """
-    frames = _history(view, after, input)
+    past: Iterable[tuple[bytes | None, bytes]] = _history(view, after, input)
     if any(not log.compacted and is_long(log.events) for log in view.logs):
-        return await asyncio.to_thread(list, frames)
-    return frames
+        past = await asyncio.to_thread(list, past)
+    return (piece for id, data in past for piece in _frame(data, id))
 
 
 async def knows(view: ThreadView, after: EventId) -> bool:
@@ -140,18 +149,21 @@ async def knows(view: ThreadView, after: EventId) -> bool:
     return after.compacted < len(await asyncio.to_thread(compacted_lines, log))
 
 
-def _history(view: ThreadView, after: EventId | None, input: RunInput) -> Iterator[bytes]:
+def _history(
+    view: ThreadView, after: EventId | None, input: RunInput
+) -> Iterator[tuple[bytes | None, bytes]]:
+    """Yields what a reader lacks of a thread's past: the ids of events, and the events as JSON."""
     is_newer = input.protocol_version is not None
     if view.snapshot is not None:
         for event in snapshot(view.snapshot, input.thread_id, input.run_id, knows_outcome=is_newer):
             data = encode(event)
-            yield b"data: %b\n\n" % (data if is_newer else without_subagents(data))
+            yield None, data if is_newer else without_subagents(data)
     for log in view.logs:
         pending = log is view.logs[-1] and view.run is None
         for id, data in _past(log, after, pending=pending):
             shown = data if is_newer else without_subagents(data)
             if shown:
-                yield b"id: %b\ndata: %b\n\n" % (id, shown)
+                yield id, shown
 
 
 def _past(log: RunLog, after: EventId | None, *, pending: bool) -> Iterator[tuple[bytes, bytes]]:

@@ -381,15 +381,14 @@ def _transact(connection: sqlite3.Connection, steps: Steps[T]) -> T:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection, *, several: bool = True) -> Iterator[None]:
-    """A transaction that writes; a single statement is one by itself."""
-    if not several:
-        yield
-        return
+    """A transaction that writes; a single statement is one by itself, unless it begins one."""
     # A transaction that reads first cannot wait for another process that writes.
-    connection.execute("BEGIN IMMEDIATE")
+    if several:
+        connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-        connection.execute("COMMIT")
+        if connection.in_transaction:
+            connection.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):  # the error itself may have ended the transaction
             connection.execute("ROLLBACK")

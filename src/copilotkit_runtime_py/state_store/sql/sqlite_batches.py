@@ -15,7 +15,7 @@ from sqlite3 import Connection
 from typing import Any, Final, TypeVar
 
 from ..base import Append, RunRecord
-from ..codec import encode_state, join
+from ..codec import encode_state, join, parts, size_of
 from .statement import escape
 
 T = TypeVar("T")
@@ -27,13 +27,19 @@ _BEGIN: Final = "copilotkit_begin"
 _APPEND: Final = "copilotkit_append"
 _END: Final = "copilotkit_end"
 
-# A statement that got more bytes than this releases them afterwards.
+# A larger value is written in pieces. A statement that got more bytes than this releases them afterwards.
 _HELD: Final = 1024 * 1024
+_PIECE: Final = 256 * 1024
+_KEYS: Final = {
+    "copilotkit_batches": ("thread_id", "number", "position"),
+    "copilotkit_runs": ("thread_id", "number"),
+    "copilotkit_states": ("thread_id", "agent_name"),
+}
 _ADDED: Final = "place thread_id owner number producer position count size data lease_until"
 _COLUMNS: Final = {
     _BEGIN: "place thread_id owner agent_name title started_at at run_id producer lease_until",
     _APPEND: _ADDED,
-    _END: f"{_ADDED} agent_name title compacted state at max_runs",
+    _END: f"{_ADDED} agent_name title compacted compacted_size state state_size at max_runs",
 }
 
 _WHEN_OWN: Final = """
@@ -97,7 +103,7 @@ _TRIGGERS: Final = {
                 name = coalesce(name, NEW.title),
                 updated_at = max(created_at, NEW.at),
                 last_run_at = max(created_at, NEW.at),
-                bytes = bytes + NEW.size + length(NEW.compacted) + length(NEW.state) + (
+                bytes = bytes + NEW.size + NEW.compacted_size + NEW.state_size + (
                     SELECT bytes FROM copilotkit_runs
                     WHERE thread_id = NEW.thread_id AND number = NEW.number
                 ) - coalesce((
@@ -109,7 +115,7 @@ _TRIGGERS: Final = {
                 ), 0)
             WHERE id = NEW.thread_id;
             UPDATE copilotkit_runs SET
-                length = length + NEW.count, bytes = bytes + NEW.size + length(NEW.compacted),
+                length = length + NEW.count, bytes = bytes + NEW.size + NEW.compacted_size,
                 lease_until = NEW.lease_until, ended = 1, compacted = NEW.compacted
             WHERE thread_id = NEW.thread_id AND number = NEW.number;
             DELETE FROM copilotkit_batches
@@ -153,7 +159,7 @@ def begin(connection: Connection, runs: Sequence[RunRecord], lease_seconds: floa
     """Claims threads for runs. Returns the runs' numbers, and None for those that were refused."""
     now, until = time.time(), time.monotonic() + lease_seconds
 
-    def row(run: RunRecord) -> tuple[Any, ...]:
+    def row(run: RunRecord, apart: list[_Blob]) -> tuple[Any, ...]:
         started_at = run.started_at.timestamp()
         return (
             escape(run.thread_id),
@@ -173,7 +179,7 @@ def begin(connection: Connection, runs: Sequence[RunRecord], lease_seconds: floa
 def extend(connection: Connection, appends: Sequence[Append], lease_seconds: float) -> list[bool | None]:
     """Adds events to the logs of runs. Returns whether each was asked to stop, and None for those refused."""
     until = time.monotonic() + lease_seconds
-    return _insert(connection, _APPEND, appends, lambda append: _added(append, until))
+    return _insert(connection, _APPEND, appends, lambda append, apart: _added(append, until, apart))
 
 
 def end(
@@ -182,15 +188,17 @@ def end(
     """Adds the last events and the endings of runs. Returns what `extend` does."""
     now, until = time.time(), time.monotonic() + lease_seconds
 
-    def row(append: Append) -> tuple[Any, ...]:
+    def row(append: Append, apart: list[_Blob]) -> tuple[Any, ...]:
         ending = append.ending
         assert ending is not None
+        run = escape(append.run.thread_id), append.run.number
+        agent = escape(append.run.thread_id), escape(append.run.agent_name)
         return (
-            *_added(append, until),
+            *_added(append, until, apart),
             escape(append.run.agent_name),
             None if ending.title is None else escape(ending.title),
-            join(ending.compacted),
-            encode_state(ending.state),
+            *_value(ending.compacted, "copilotkit_runs", "compacted", run, apart),
+            *_value([encode_state(ending.state)], "copilotkit_states", "data", agent, apart),
             now if ending.changed_at is None else ending.changed_at.timestamp(),
             max_runs,
         )
@@ -198,8 +206,10 @@ def end(
     return _insert(connection, _END, appends, row)
 
 
-def _added(append: Append, lease_until: float) -> tuple[Any, ...]:
-    run, data = append.run, join(append.events)
+def _added(append: Append, lease_until: float, apart: list[_Blob]) -> tuple[Any, ...]:
+    run = append.run
+    key = escape(run.thread_id), run.number, append.position
+    data, size = _value(append.events, "copilotkit_batches", "data", key, apart)
     return (
         escape(run.thread_id),
         escape(run.owner),
@@ -207,25 +217,74 @@ def _added(append: Append, lease_until: float) -> tuple[Any, ...]:
         escape(run.producer),
         append.position,
         len(append.events),
-        len(data),
+        size,
         data,
         lease_until,
     )
 
 
+class _Blob:
+    """A large value, which is written into its row piece by piece: as a parameter it would be copied thrice.
+
+    Args:
+        table: the table.
+        column: the column.
+        key: the key of the row.
+        size: how many bytes the value has.
+        lines: the lines that it consists of.
+    """
+
+    def __init__(
+        self, table: str, column: str, key: tuple[Any, ...], size: int, lines: Sequence[bytes]
+    ) -> None:
+        self._table = table
+        self._column = column
+        self._key = key
+        self._size = size
+        self._lines = lines
+
+    def write(self, connection: Connection) -> None:
+        """Writes the value, in the transaction that has made the row."""
+        where = " AND ".join(f"{column} = ?" for column in _KEYS[self._table])
+        ((row,),) = connection.execute(
+            f"UPDATE {self._table} SET {self._column} = zeroblob(?) WHERE {where} RETURNING rowid",
+            (self._size, *self._key),
+        ).fetchall()
+        with connection.blobopen(self._table, self._column, row) as blob:
+            for part in parts(self._lines):
+                for start in range(0, len(part), _PIECE):
+                    blob.write(part[start : start + _PIECE])
+
+
+def _value(
+    lines: Sequence[bytes], table: str, column: str, key: tuple[Any, ...], apart: list[_Blob]
+) -> tuple[bytes, int]:
+    """Returns a value that consists of lines, and its size. A large one goes to `apart`."""
+    size = size_of(lines) + max(len(lines) - 1, 0)
+    if size <= _HELD:
+        return join(lines), size
+    apart.append(_Blob(table, column, key, size, lines))
+    return b"", size
+
+
 def _insert(
-    connection: Connection, view: str, items: Sequence[T], row: Callable[[T], tuple[Any, ...]]
+    connection: Connection, view: str, items: Sequence[T], row: Callable[[T, list[_Blob]], tuple[Any, ...]]
 ) -> list[Any]:
     results: list[Any] = [None] * len(items)
     for start in range(0, len(items), ROWS):
         values: list[Any] = []
+        apart: dict[int, list[_Blob]] = {}
         places = range(start, min(start + ROWS, len(items)))
         for place in places:
             values.append(place)
-            values += row(items[place])
+            values += row(items[place], apart.setdefault(place, []))
+        if any(apart.values()) and not connection.in_transaction:
+            connection.execute("BEGIN IMMEDIATE")
         statement = _statement(view, len(places))
         for place, result in connection.execute(statement, values).fetchall():
             results[place] = result
+            for blob in apart[place] if result is not None else ():
+                blob.write(connection)
         if sum(len(value) for value in values if isinstance(value, bytes)) > _HELD:
             # A cached statement holds a copy of its last parameters. This call replaces them, and changes
             # nothing else.
