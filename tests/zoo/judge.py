@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ SCRIPT = Path(__file__).parent / "judge.mjs"
 
 
 class Judge:
-    """The process. It answers one request after the other."""
+    """The process."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -39,12 +40,18 @@ class Judge:
         return page
 
     def do(self, op: str, page: str, **arguments: Any) -> Any:
+        (result,) = self.do_each(op, [page], **arguments)
+        return result
+
+    def do_each(self, op: str, pages: Sequence[str], **arguments: Any) -> list[Any]:
+        """Does the same with several pages at the same time, and returns the results in their order."""
         assert self._process.stdin
         assert self._process.stdout
-        request = {"id": next(self._numbers), "op": op, "page": page, **arguments}
-        self._process.stdin.write(json.dumps(request) + "\n")
+        ids = [next(self._numbers) for _ in pages]
+        requests = ({"id": id, "op": op, "page": page} for id, page in zip(ids, pages, strict=True))
+        self._process.stdin.write("".join(json.dumps(each | arguments) + "\n" for each in requests))
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        assert answer["id"] == request["id"]
-        assert "error" not in answer, answer["error"]
-        return answer["result"]
+        answers = {each["id"]: each for each in (json.loads(self._process.stdout.readline()) for _ in ids)}
+        for answer in answers.values():
+            assert "error" not in answer, answer["error"]
+        return [answers[id]["result"] for id in ids]

@@ -144,8 +144,7 @@ class Page(ABC):
         await self.run([], Turn(text=""))
 
     def _rewind(self, **options: Any) -> None:
-        for page in self.pages():
-            self.view = self.judge.do("rewind", page, **options)
+        self.view = self.judge.do_each("rewind", self.pages(), **options)[0]
         self.question = None
 
     def new_id(self, kind: str) -> str:
@@ -159,8 +158,7 @@ class Page(ABC):
         return [call for call in calls if call.name in self.animal.tools and isinstance(call.arguments, dict)]
 
     def close(self) -> None:
-        for page in self.pages():
-            self.judge.do("close", page)
+        self.judge.do_each("close", self.pages())
 
     @abstractmethod
     def pages(self) -> list[str]: ...
@@ -233,7 +231,7 @@ class AGUIPage(Page):
                 **self._answer(turn),
             },
         }
-        body, its = (self.judge.do("ask", page, **asked)["body"] for page in self._pages)
+        body, its = (each["body"] for each in self.judge.do_each("ask", self._pages, **asked))
         assert its["messages"] == body["messages"]
         raw = await self._read(self.served.agent("run", AGENT, body), stop=stop)
         return self._receive(raw)
@@ -249,7 +247,7 @@ class AGUIPage(Page):
 
     def _receive(self, raw: bytes) -> Run:
         response = {"status": 200, "type": "text/event-stream", "body": raw.decode()}
-        view, its = (self.judge.do("answer", page, **response) for page in self._pages)
+        view, its = self.judge.do_each("answer", self._pages, **response)
         self.view, self.question = view, view["question"]
         run = Run(raw, list(_events(raw)), view["error"])
         self.runs.append(run)
@@ -265,8 +263,8 @@ class AGUIPage(Page):
 
     async def reloaded(self) -> list[Shown]:
         page = type(self)(self.judge, self.served, self.animal, self.thread)
-        bodies = [self.judge.do("ask", each, parameters={"runId": "c"})["body"] for each in page.pages()]
-        raw = await self._read(self.served.agent("connect", AGENT, bodies[0]), stop=False)
+        asked, _ = self.judge.do_each("ask", page.pages(), parameters={"runId": "c"})
+        raw = await self._read(self.served.agent("connect", AGENT, asked["body"]), stop=False)
         run = page._receive(raw)
         assert run.error is None, f"after a reload: {run.error}"
         page.close()
