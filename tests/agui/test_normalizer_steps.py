@@ -180,3 +180,108 @@ def test_questions_of_the_outcome_are_announced_to_old_clients_once() -> None:
     out = pushed(announced := sequence(announces=True), events.custom("on_interrupt", "ok?"))
     announced.end(finished, out)
     assert [event["type"] for event in out] == ["RUN_STARTED", "CUSTOM"]
+
+
+def test_an_incomplete_strict_stream_is_an_error_with_a_code() -> None:
+    strict = sequence(strict_stream=True)
+    pushed(strict, dict(STARTED))
+    with pytest.raises(ProtocolViolationError) as refused:
+        strict.finish([])
+    assert refused.value.agent_code == "INCOMPLETE_STREAM"
+
+
+def test_an_announced_question_is_its_text_and_other_events_announce_nothing() -> None:
+    question = {"id": "q", "reason": "tool_call", "message": "ok?"}
+    asking = sequence(announces=True)
+    out = pushed(asking, events.custom("x", 1))
+    asking.end({**FINISHED, "outcome": {"type": "interrupt", "interrupts": [question]}}, out)
+    assert out[2:] == [events.custom("on_interrupt", events.interrupt_text(question))]
+    silent = sequence(announces=True)
+    for terminal in (FINISHED, {**FINISHED, "outcome": {"type": "success"}}):
+        silent = sequence(announces=True)
+        silent.end(terminal, out := [])
+        assert out == [STARTED]
+
+
+def test_what_is_open_at_a_cut_is_closed_with_or_without_a_terminal_event() -> None:
+    subagent = {"type": "SUBAGENT_STARTED", "subagentRunId": "s", "name": "researcher"}
+    for terminal in (None, FINISHED, events.run_error("no", "X")):
+        cut = sequence()
+        out = pushed(cut, dict(subagent), events.text_start("m"))
+        cut.terminal = terminal
+        out.clear()
+        cut.close_open(out)
+        failed = terminal is not None and terminal["type"] == "RUN_ERROR"
+        assert [event["type"] for event in out] == [
+            "TEXT_MESSAGE_END",
+            "SUBAGENT_ERROR" if failed else "SUBAGENT_FINISHED",
+        ]
+
+
+def test_the_input_that_an_agent_echoes_shows_what_the_client_sent() -> None:
+    original = {"id": "u", "role": "user", "content": [{"type": "binary", "mimeType": "image/png"}]}
+    received = {"id": "u", "role": "user", "content": [{"type": "image", "source": IMAGE}]}
+    client: Event = {"messages": [original]}
+    ids = {"threadId": "t1", "runId": "r1"}
+    echoed = {**ids, "messages": [received], "tools": [], "context": []}
+    sent = {"u": SentMessage(("user", [("image", None)]), original)}
+    (start,) = pushed(sequence(input=client, sent=sent), {**STARTED, "input": dict(echoed)})
+    assert start["input"]["messages"] == [original]
+    assert "forwardedProps" not in start["input"]
+    echoed["forwardedProps"] = {"secret": 2}
+    (start,) = pushed(sequence(input=client, sent=sent), {**STARTED, "input": dict(echoed)})
+    assert start["input"]["forwardedProps"] == {}
+    (start,) = pushed(sequence(input=client, sent=sent), dict(STARTED))
+    assert start["input"] is client
+
+
+def test_an_activity_takes_no_id_of_another_message() -> None:
+    ids = sequence(known=[{"id": "m", "role": "user", "content": "hi"}])
+    activity = {"type": "ACTIVITY_SNAPSHOT", "messageId": "m", "activityType": "x", "content": {}}
+    assert pushed(ids, activity)[-1]["messageId"] == "m-activity"
+
+
+def test_errors_carry_no_credentials() -> None:
+    text, key = "the key sk-abcdefghijklmnopqrstuvwxyz123456 is wrong", "sk-abcdefghijklmnopqrstuvwxyz123456"
+    ended = sequence()
+    subagent = {"subagentRunId": "s", "name": "researcher"}
+    out = pushed(
+        ended,
+        {"type": "SUBAGENT_STARTED", **subagent},
+        {"type": "SUBAGENT_ERROR", "subagentRunId": "s", "message": text},
+        {"type": "RUN_ERROR", "message": text, "code": key},
+    )
+    assert ended.terminal is not None
+    shown = [out[-1]["message"], ended.terminal["message"], ended.terminal["code"]]
+    assert not [each for each in shown if key in each]
+    harmless = sequence()
+    harmless.end(events.run_error("the model is busy", "BUSY"), [])
+    assert harmless.terminal == events.run_error("the model is busy", "BUSY")
+    assert "code" not in events.run_error("no", None)
+
+
+def test_a_delta_grows_its_message_alone_with_the_tag_of_its_subagent() -> None:
+    growing = sequence()
+    tag = {"subagentRunId": "s"}
+    pushed(growing, {"type": "SUBAGENT_STARTED", **tag, "name": "researcher"})
+    pushed(growing, events.text_start("m"), {**events.text_start("n"), **tag})
+    own, tagged = events.text_content("m", "x"), {**events.text_content("n", "y"), **tag}
+    assert pushed(growing, own, tagged) == [own, tagged]
+    assert pushed(growing, {**tagged, "junk": 1})[0]["delta"] == "y"
+    with pytest.raises(ProtocolViolationError, match="No active"):
+        pushed(growing, events.text_content("other", "x"))
+
+
+def test_the_start_of_a_strict_stream_begins_it_once() -> None:
+    strict = sequence(strict_stream=True)
+    assert pushed(strict, dict(STARTED), events.custom("x", 1)) == [STARTED, events.custom("x", 1)]
+    loose = sequence()
+    pushed(loose, events.custom("x", 1))
+    with pytest.raises(ProtocolViolationError, match="while a run is still active"):
+        pushed(loose, dict(STARTED))
+
+
+def test_the_messages_of_the_input_have_their_ids() -> None:
+    input = {"messages": [{"id": "m", "role": "user", "content": "hi"}]}
+    out = pushed(sequence(input=input), events.text_start("m"))
+    assert out[-1]["messageId"] == "m-assistant"

@@ -29,7 +29,7 @@ from tests.running import StreamRun
 
 pytestmark = pytest.mark.anyio
 
-RECORD = RunRecord(id="r1", thread_id="t1", agent_name="a", owner="ann", number=1)
+RECORD = RunRecord(id="r1", thread_id="t1", agent_name="a", owner="ann", number=2)
 ENDING = RunEnding(state=AgentState(), compacted=[b"{}"])
 LATER = "Saving takes longer than usual. What follows is shown when it is saved."
 NOT_SAVED = "This conversation cannot be saved at the moment."
@@ -42,11 +42,14 @@ class Store(MemoryStateStore):
     def __init__(self) -> None:
         super().__init__()
         self.logs: list[RunLog] | None = []
+        self.hangs = False
 
     async def read_runs(
         self, owner: str, thread_id: str, *, since: int = 1, position: int = 0, limit: int | None = None
     ) -> list[RunLog]:
-        assert (owner, thread_id, since) == ("ann", "t1", 1)
+        assert (owner, thread_id, since) == ("ann", "t1", 2)
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.logs is None:
             raise StoreUnavailableError
         return self.logs
@@ -144,6 +147,7 @@ async def test_readers_see_what_was_written_and_no_more() -> None:
     append = case.write()
     assert (append.position, [events.decode(data)["value"] for data in append.events]) == (2, [2])
     assert (case.run.shown, case.journal.stored, case.journal.written_at) == (3, 3, 1.0)
+    assert case.journal.writes == 2
 
 
 async def test_a_write_takes_no_more_than_a_batch_but_always_one_event() -> None:
@@ -219,6 +223,7 @@ async def test_patience_is_counted_from_the_first_failure(now: list[float]) -> N
     assert case.run.shown == 3
     case.emit(1)
     assert case.run.shown == 4
+    case.fail()
     case.journal.on_slow()
     assert case.notice == (UNSAVED, {"events": 2, "message": NOT_SAVED})
 
@@ -329,7 +334,7 @@ async def hangs() -> Any:
     await asyncio.Event().wait()
 
 
-async def test_nothing_is_waited_for_once_the_writer_is_closed() -> None:
+async def test_nothing_is_waited_for_once_the_writer_is_closed(now: list[float]) -> None:
     case = Case(3)
     case.writer.closed = True
     case.journal.on_closed()
@@ -343,11 +348,13 @@ async def test_nothing_is_waited_for_once_the_writer_is_closed() -> None:
 async def test_an_agent_waits_for_room_until_the_store_has_its_events() -> None:
     memory = LogMemory(1)
     case = Case(3, memory=memory)
+    reader = case.run.subscribe(lambda: None)
     waiting = asyncio.create_task(case.journal.make_room())
     await turns()
     assert not waiting.done()
     case.write()
     await waiting
+    reader.close()
     assert (case.run.dropped, case.run.held) == (3, 0)
 
 
@@ -426,7 +433,7 @@ async def test_readers_who_saw_what_was_not_saved_get_an_error_instead_of_anothe
     ("logs", "orphaned"),
     [
         ([], True),
-        ([log_of(*OTHERS, record=replace(RECORD, number=2))], False),
+        ([log_of(*OTHERS, record=replace(RECORD, number=3))], False),
         ([log_of(*OTHERS, record=replace(RECORD, id="r2"))], False),
         ([log_of(*OTHERS, record=replace(RECORD, started_at=RECORD.started_at.replace(year=2001)))], False),
     ],
@@ -457,3 +464,70 @@ async def test_a_journal_that_is_closed_holds_no_log(caplog: pytest.LogCaptureFi
         "3 events of run r1 on thread t1 were not saved: the state store cannot be reached"
     )
     assert (case.writer.asked[-1], case.journal.unsaved) == ("remove", 0)
+
+
+async def test_a_log_that_is_no_larger_than_its_share_makes_no_room_for_others() -> None:
+    memory = LogMemory(1_000_000)
+    case = Case(3, memory=memory)
+    memory.held += 2_000_000
+    await case.journal.make_room()
+    case.run.held = int(memory.share)
+    await case.journal.make_room()
+    case.run.held += 1
+    waiting = asyncio.create_task(case.journal.make_room())
+    await turns()
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_the_end_follows_the_last_batch_of_a_large_log_of_which_much_was_dropped() -> None:
+    case = Case(0)
+    for _ in range(4):
+        case.run.add(Entry(None, b"x" * 700_000, False))
+    case.write()
+    case.run.drop(also_unread=True)
+    finishing = asyncio.create_task(case.journal.finish(ENDING))
+    await turns()
+    appends = [case.write() for _ in range(3)]
+    await finishing
+    assert [(append.position, append.ending) for append in appends] == [(1, None), (2, None), (3, ENDING)]
+
+
+async def test_a_closing_journal_waits_for_the_store_while_it_holds_the_lease(
+    now: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    case = Case(3, lease_seconds=10.0)
+    finishing = asyncio.create_task(case.journal.finish(ENDING))
+    closing = asyncio.create_task(case.journal.aclose())
+    await turns()
+    assert not closing.done()
+    case.write()
+    await asyncio.gather(finishing, closing)
+    assert caplog.messages == []
+
+
+async def test_a_failure_after_the_end_was_saved_is_not_shown(now: list[float]) -> None:
+    case = Case(3)
+    case.fail()
+    finishing = asyncio.create_task(case.journal.finish(ENDING))
+    await turns()
+    case.write()
+    await finishing
+    case.fail()
+    now[0] += 10.0
+    await turns()
+    assert case.notice is None
+
+
+async def test_a_store_that_does_not_say_why_a_run_was_lost_is_not_waited_for(now: list[float]) -> None:
+    case = Case(0)
+    case.writer.others.hangs = True
+    case.run.play(hangs())
+    await turns()
+    losing = asyncio.create_task(case.journal.lose(RunLostError()))
+    await turns()
+    assert not losing.done()
+    now[0] += 10.0
+    await losing
+    await case.run.wait()
+    assert case.run.status is RunStatus.FAILED

@@ -304,3 +304,26 @@ async def test_an_agent_that_fails_long_after_its_run_is_logged(
     )
     assert all(record.levelno == logging.ERROR for record in logged)
     assert faults == []
+
+
+async def test_a_run_is_waited_for_a_while_until_it_ends_or_is_about_to() -> None:
+    left, stopped, over = StreamRun(), StreamRun(), StreamRun()
+    stubborn = asyncio.Event()
+
+    async def agent() -> Stream:
+        yield events.custom("x", 1)
+        while not stubborn.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await stubborn.wait()
+
+    left.play(hangs())
+    stopped.play(agent())
+    over.play(yields())
+    assert (await over.ends_within(5), await over.stops_within(5)) == (True, True)
+    assert (await left.ends_within(0), await left.stops_within(0)) == (False, False)
+    stopped.stop()
+    assert (await stopped.ends_within(0), await stopped.stops_within(0)) == (False, True)
+    left.stop()
+    stubborn.set()
+    assert (await left.stops_within(5), await left.ends_within(5)) == (True, True)
+    await stopped.wait()

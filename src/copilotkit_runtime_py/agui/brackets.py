@@ -61,7 +61,7 @@ class Brackets:
         """Returns the events that close what is open, from the inside out.
 
         Args:
-            terminal: the event that ends the run, which says how its subagents end.
+            terminal: the event that ends the run, which says how its subagents end; empty if there is none.
         """
         closed: list[Event] = []
         while self._open:
@@ -111,7 +111,7 @@ class Brackets:
 
 
 def _end_of_subagent(id: str, terminal: Event) -> Event:
-    if terminal["type"] == "RUN_ERROR":
+    if terminal.get("type") == "RUN_ERROR":
         return {"type": "SUBAGENT_ERROR", _TAG: id, "message": terminal["message"]}
     event: Event = {"type": "SUBAGENT_FINISHED", _TAG: id}
     outcome = terminal.get("outcome") or {}

@@ -195,7 +195,7 @@ class EventSequence:
         self._lanes.clear()
         for key in list(self._open):
             self._close(key, out)
-        out.extend(self._brackets.close_all(self.terminal or {"type": "RUN_FINISHED"}))
+        out.extend(self._brackets.close_all(self.terminal or {}))
 
     def answer_calls(self, calls: Iterable[str], answer: Event, out: list[Event]) -> None:
         """Gives the tool calls that have no result one that says why.

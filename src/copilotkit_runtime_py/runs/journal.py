@@ -130,13 +130,13 @@ class Journal:
         if not self._writer.writes_ahead:
             self._done.set()
             await self._writer.write_once(self.record, [entry.data for entry in self._whole], ending)
-            self._whole = []
+            self._whole = None
             return
         self._writer.write_now(self)
         while not await self._done_within(self._writer.patience):
             if self._away:
                 self.tell_end_is_unsaved()
-                break
+                return
 
     def tell_end_is_unsaved(self) -> None:
         """Adds a notice before the terminal event."""
