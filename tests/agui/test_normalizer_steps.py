@@ -223,7 +223,7 @@ def test_the_input_that_an_agent_echoes_shows_what_the_client_sent() -> None:
     received = {"id": "u", "role": "user", "content": [{"type": "image", "source": IMAGE}]}
     client: Event = {"messages": [original]}
     ids = {"threadId": "t1", "runId": "r1"}
-    echoed = {**ids, "messages": [received], "tools": [], "context": []}
+    echoed: Event = {**ids, "messages": [received], "tools": [], "context": []}
     sent = {"u": SentMessage(("user", [("image", None)]), original)}
     (start,) = pushed(sequence(input=client, sent=sent), {**STARTED, "input": dict(echoed)})
     assert start["input"]["messages"] == [original]
