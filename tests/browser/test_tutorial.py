@@ -106,6 +106,7 @@ def test_after_the_last_step_everything_works(browser: Browser, newest_site: str
         say(tab, "Make the page green")
         expect(tab.locator("body")).to_have_css("background-color", "rgb(0, 128, 0)")
         expect(tab.get_by_text("The background is now green.").last).to_be_visible()
+        expect(tab.get_by_text("setBackgroundColor")).to_be_visible()
 
         tab.get_by_role("button", name="Add bread").click()
         say(tab, "Add milk to my list")
@@ -116,5 +117,7 @@ def test_after_the_last_step_everything_works(browser: Browser, newest_site: str
         say(tab, "Book a table for two")
         question = tab.get_by_role("alertdialog")
         expect(question).to_contain_text("Shall I book a table for 2?")
-        question.get_by_role("button", name="Yes").click()
+        yes = question.get_by_role("button", name="Yes")
+        expect(yes).to_have_css("border-top-style", "solid")
+        yes.click()
         expect(tab.get_by_text("The table for 2 is booked.").last).to_be_visible()
