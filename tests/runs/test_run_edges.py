@@ -16,6 +16,7 @@ from copilotkit_runtime_py.agui.usage import record_usage
 from copilotkit_runtime_py.errors import AgentError, RunLostError
 from copilotkit_runtime_py.limits import Limits
 from copilotkit_runtime_py.runs.event_log import Entry
+from copilotkit_runtime_py.runs.log_memory import LogMemory
 from copilotkit_runtime_py.runs.run import Run, RunStatus
 from tests.running import StreamRun, Unrecorded
 
@@ -50,7 +51,8 @@ async def turns(count: int = 10) -> None:
         await asyncio.sleep(0)
 
 
-async def test_an_agent_that_saves_its_memory_after_its_end_is_not_failed() -> None:
+@pytest.mark.parametrize("ask", ["stop", "fail"])
+async def test_an_agent_that_saves_its_memory_after_its_end_is_left_alone(ask: str) -> None:
     ended, go, saved = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def agent() -> Stream:
@@ -62,11 +64,52 @@ async def test_an_agent_that_saves_its_memory_after_its_end_is_not_failed() -> N
     run = StreamRun()
     run.play(agent())
     await ended.wait()
-    run.fail(AgentError("too late", "LATE"))
+    run.stop() if ask == "stop" else run.fail(AgentError("too late", "LATE"))
     go.set()
     await run.wait()
     assert saved.is_set()
-    assert (run.status, run.error) == (RunStatus.FINISHED, None)
+    assert (run.status, run.error, run.stopping) == (RunStatus.FINISHED, None, False)
+
+
+async def test_the_time_to_the_first_event_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+
+    async def agent() -> Stream:
+        nonlocal now
+        for number in range(3):
+            now += 3.0
+            yield events.custom("x", number)
+
+    run = StreamRun()
+    run.play(agent())
+    assert run.first_event_after is None
+    await run.wait()
+    assert run.first_event_after == 3.0
+
+
+@pytest.mark.parametrize(("full", "beyond", "asked"), [(True, 1, 2), (True, 0, 0), (False, 1, 0)])
+async def test_room_is_made_when_memory_is_full_and_the_log_holds_more_than_its_share(
+    full: bool, beyond: int, asked: int
+) -> None:
+    class Memory(LogMemory):
+        @property
+        def is_full(self) -> bool:
+            return full
+
+        @property
+        def share(self) -> float:
+            return run.held - beyond
+
+    class Roomy(Unrecorded):
+        async def make_room(self, run: Run) -> None:
+            rooms.append(run)
+
+    rooms: list[Run] = []
+    run = StreamRun(Roomy(), memory=Memory())
+    run.play(yields(events.custom("x", 1), events.custom("y", 2)))
+    await run.wait()
+    assert rooms == [run] * asked
 
 
 async def test_a_run_that_was_stopped_is_not_failed() -> None:
