@@ -429,6 +429,37 @@ async def test_an_agent_that_never_pauses_leaves_the_others_their_turns() -> Non
     assert (await watched.end())[-1] == FINISHED
 
 
+async def test_events_that_take_long_leave_the_others_a_turn_after_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    publish_at_once = Run._publish
+    turns = 0
+    agent_yielded = 0
+
+    def publish(self: Run, out: list[Event]) -> None:
+        publish_at_once(self, out)
+        clock.now += 0.02
+
+    async def agent() -> Stream:
+        nonlocal agent_yielded
+        while True:
+            agent_yielded += 1
+            yield events.custom("x", 1)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock.time)
+    monkeypatch.setattr(Run, "_publish", publish)
+    watched = Watched()
+    watched.run.play(agent())
+    while turns < 10:
+        turns += 1
+        await asyncio.sleep(0)
+    monkeypatch.undo()
+    assert 0 < agent_yielded <= 10
+    watched.run.stop()
+    assert (await watched.end())[-1] == FINISHED
+
+
 class Clock:
     """The loop's time, which stands still until somebody moves it."""
 

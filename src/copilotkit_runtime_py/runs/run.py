@@ -25,8 +25,10 @@ from .log_memory import LogMemory
 
 logger = get_logger(__name__)
 
-# An agent that always has an event ready never yields to the loop. So the run does, every few events.
+# An agent that always has an event ready never yields to the loop. So the run does, every few events, and
+# sooner where they are large.
 _EVENTS_PER_TURN: Final = 64
+_SECONDS_PER_TURN: Final = 0.01
 
 # The result for a tool call that has none when the run ends (CopilotRuntime 1.75). Model vendors refuse a
 # conversation in which a call has no result.
@@ -250,6 +252,7 @@ class Run(EventLog):
         source, sequence, time = self._source, self._sequence, self._loop.time
         out: list[Event] = []
         turn = 0
+        worked = 0.0
         self._transforms = source.transforms
         stream = await source.open(out)
         try:
@@ -272,7 +275,9 @@ class Run(EventLog):
                 if self.memory.is_full and self.held > self.memory.share:
                     await self._lifecycle.make_room(self)
                 turn += 1
-                if turn % _EVENTS_PER_TURN == 0:
+                worked += time() - self._last_event_at
+                if turn % _EVENTS_PER_TURN == 0 or worked > _SECONDS_PER_TURN:
+                    worked = 0.0
                     await asyncio.sleep(0)
             sequence.finish(out)
         finally:
