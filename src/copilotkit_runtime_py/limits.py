@@ -36,6 +36,7 @@ class Limits:
         attachment_seconds: the minimum time for which a link to a file is valid, and the time for which a
             file is stored that no message refers to.
         messages_per_request: the most messages that a request may contain.
+        parts_per_message: the most parts, such as texts and images, that the content of a message may have.
         tools_per_request: the most frontend tools that a request may contain.
         query_tokens: the most tokens that a GraphQL document may have, and as many comments; no longer than
             32 characters for each.
@@ -85,6 +86,7 @@ class Limits:
     attachment_bytes_per_owner: int | None = 1024 * 1024 * 1024
     attachment_seconds: float = 86_400.0
     messages_per_request: int = 10_000
+    parts_per_message: int = 1_000
     tools_per_request: int = 1_000
     query_tokens: int = 1_000
     query_depth: int = 30

@@ -39,6 +39,9 @@ async def check_input(body: Mapping[str, Any], limits: Limits) -> None:
             await asyncio.sleep(0)
         _check_message_id("message id", message.get("id"), limits)
         _check_message_id("toolCallId", message.get("toolCallId"), limits)
+        content = message.get("content")
+        if isinstance(content, list) and len(content) > limits.parts_per_message:
+            raise InvalidRequestError(f"content: Expected {limits.parts_per_message} parts at most")
         for call in _objects(message.get("toolCalls")):
             _check_message_id("toolCallId", call.get("id"), limits)
             function = call.get("function")

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, Self, TypeAlias
 
 from ag_ui.core import Message, RunAgentInput
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from .versions import received_messages
 
 Json: TypeAlias = dict[str, Any]
 
+# So many messages and parts are validated in several calls.
+_MANY: Final = 200
 _MESSAGE: Final[TypeAdapter[Any]] = TypeAdapter(Message)
 # member -> field of the model
 _FIELDS: Final = {field.alias or name: name for name, field in RunAgentInput.model_fields.items()}
+
+
+def weight_of(messages: Iterable[Any]) -> int:
+    """Returns how many messages there are, and parts in them."""
+    contents = [message.get("content") for message in messages if isinstance(message, dict)]
+    return len(contents) + sum(len(content) for content in contents if isinstance(content, list))
 
 
 class RunInput:
@@ -45,7 +54,18 @@ class RunInput:
         Raises:
             ValidationError: it is not a valid `RunAgentInput`.
         """
-        return cls(json, RunAgentInput.model_validate(json, by_alias=True, by_name=False))
+        messages = json.get("messages")
+        if not isinstance(messages, list) or weight_of(messages) < _MANY:
+            return cls(json, RunAgentInput.model_validate(json, by_alias=True, by_name=False))
+        # The validator holds the interpreter's lock for as long as a call takes, in any thread.
+        try:
+            head = {**json, "messages": []}
+            model = RunAgentInput.model_validate(head, by_alias=True, by_name=False)
+            models = [_MESSAGE.validate_python(each, by_alias=True, by_name=False) for each in messages]
+        except ValidationError:
+            RunAgentInput.model_validate(json, by_alias=True, by_name=False)  # with the places of the errors
+            raise
+        return cls(json, model.model_copy(update={"messages": models}))
 
     @classmethod
     def of(cls, model: RunAgentInput) -> Self:

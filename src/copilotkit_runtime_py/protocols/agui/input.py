@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ...agui.input_checks import check_input
-from ...agui.run_input import RunInput
+from ...agui.run_input import RunInput, weight_of
 from ...agui.versions import received_input, sent_messages
 from ...errors import InvalidRequestError
 from ...providers.directory import ResolvedAgent
@@ -88,8 +88,8 @@ async def _body(call: Call, runtime: CopilotRuntime) -> dict[str, Any]:
 
 async def _input(body: dict[str, Any], runtime: CopilotRuntime) -> RunInput:
     messages = body.get("messages")
-    count = len(messages) if isinstance(messages, list) else 0
-    return await off_loop_if_long(count, _parsed, body, runtime)
+    weight = weight_of(messages) if isinstance(messages, list) else 0
+    return await off_loop_if_long(weight, _parsed, body, runtime)
 
 
 def _parsed(body: dict[str, Any], runtime: CopilotRuntime) -> RunInput:
