@@ -165,6 +165,25 @@ async def test_a_store_that_was_closed_bounds_files_as_before() -> None:
     assert [found.id for found in await store.find_attachments(["first", "second"])] == ["second"]
 
 
+async def test_an_upload_in_progress_is_not_evicted_by_another_one() -> None:
+    store = MemoryStateStore(retention=Retention(max_bytes=400))
+    now = datetime.now(UTC)
+    quota = AttachmentQuota(files=None, bytes=None)
+
+    async def begin(id: str) -> bool:
+        file = AttachmentRecord(
+            id=id, owner="ann", media_type="text/plain", filename=None, size=60, created_at=now
+        )
+        return await store.begin_attachment(file, quota=quota, unsent_since=now)
+
+    assert await begin("first")
+    assert not await begin("second")
+    await store.write_attachment("first", 0, b"x" * 60)
+    await store.finish_attachment("first")
+    assert await begin("third")
+    assert await store.find_attachments(["first"]) == []
+
+
 async def test_a_state_takes_the_place_of_the_one_before() -> None:
     store = MemoryStateStore()
     await run(store, record(), state=AgentState(state="x" * 100))

@@ -21,6 +21,8 @@ OutagePolicy: TypeAlias = Literal["deny", "allow"]
 _MAX_TOPICS: Final = 100
 _MAX_TOPIC_LENGTH: Final = 200
 _MAX_REASON_LENGTH: Final = 1000
+# A conversation of so many characters is hashed in a thread.
+_LARGE: Final = 256 * 1024
 _REMEMBERED: Final = 4096
 _ALLOWED: Final = Verdict(allowed=True)
 
@@ -124,8 +126,10 @@ class Guardrails:
             await aclose()
 
     async def _ask(self, input: GuardrailInput, *, remembered: bool) -> Verdict | None:
-        said = [(each.role, each.content) for each in input.history]
-        key = hashlib.blake2b(encode([input.text, input.allow, input.deny, said]), digest_size=16).digest()
+        if sum(len(each.content) for each in input.history) < _LARGE:
+            key = _key(input)
+        else:
+            key = await asyncio.to_thread(_key, input)
         if remembered and key in self._verdicts:
             return self._verdicts[key]
         try:
@@ -144,3 +148,13 @@ class Guardrails:
         self._verdicts[key] = verdict
         if len(self._verdicts) > _REMEMBERED:
             del self._verdicts[next(iter(self._verdicts))]
+
+
+def _key(input: GuardrailInput) -> bytes:
+    """Returns a digest of everything that a verdict depends on."""
+    digest = hashlib.blake2b(encode([input.text, input.allow, input.deny]), digest_size=16)
+    for each in input.history:
+        said = encode([each.role, each.content])
+        digest.update(b"%d:" % len(said))
+        digest.update(said)
+    return digest.digest()

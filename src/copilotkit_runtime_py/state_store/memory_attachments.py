@@ -54,11 +54,14 @@ class MemoryAttachments:
             return False
         self._files[record.id] = self._unsent[record.id] = _File(record)
         size = sum(file.record.size for file in self._unsent.values())
-        while self._max_unsent is not None and size > self._max_unsent and self._unsent:
-            oldest = next(iter(self._unsent.values())).record
+        while self._max_unsent is not None and size > self._max_unsent:
+            # An upload in progress stays.
+            oldest = next((file.record for file in self._unsent.values() if file.complete), record)
             self.discard(oldest.id)
             size -= oldest.size
-        return record.id in self._files
+            if oldest is record:
+                return False
+        return True
 
     def write(self, id: str, place: int, part: bytes) -> None:
         """Writes a part."""
