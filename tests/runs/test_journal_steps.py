@@ -531,3 +531,15 @@ async def test_a_store_that_does_not_say_why_a_run_was_lost_is_not_waited_for(no
     await losing
     await case.run.wait()
     assert case.run.status is RunStatus.FAILED
+
+
+async def test_room_is_made_at_the_cost_of_readers_who_have_not_read_what_is_stored() -> None:
+    memory = LogMemory(1_000_000)
+    case = Case(3, memory=memory)
+    reader = case.run.subscribe(lambda: None)
+    case.write()
+    assert case.run.dropped == 0
+    memory.max_bytes = 1
+    await case.journal.make_room()
+    assert case.run.dropped == 3
+    reader.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -370,3 +371,86 @@ async def test_a_run_is_waited_for_a_while_until_it_ends_or_is_about_to() -> Non
     stubborn.set()
     assert (await left.stops_within(5), await left.ends_within(5)) == (True, True)
     await stopped.wait()
+
+
+async def test_a_failed_run_holds_nothing_of_what_its_agent_had() -> None:
+    class Model:
+        pass
+
+    held: list[weakref.ref[Model]] = []
+
+    async def agent() -> Stream:
+        model = Model()
+        held.append(weakref.ref(model))
+        yield events.custom("x", 1)
+        raise ValueError("no")
+
+    run = StreamRun()
+    run.play(agent())
+    await run.wait()
+    assert isinstance(run.error, ValueError)
+    assert held[0]() is None
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+async def test_an_agent_that_does_not_end_after_its_terminal_event_holds_no_thread(
+    stubborn: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    go = asyncio.Event()
+
+    async def agent() -> Stream:
+        yield FINISHED
+        while not go.is_set():
+            try:
+                await go.wait()
+            except asyncio.CancelledError:
+                if not stubborn:
+                    raise
+
+    run = StreamRun(limits=Limits(cancel_seconds=0.001))
+    run.play(agent())
+    await run.wait()
+    assert (run.status, run.error, caplog.messages) == (RunStatus.FINISHED, None, [])
+    go.set()
+    await turns()
+
+
+async def test_an_agent_that_returns_when_it_is_stopped_was_stopped() -> None:
+    async def agent() -> Stream:
+        yield events.custom("x", 1)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    run = StreamRun()
+    run.play(agent())
+    await turns()
+    run.stop()
+    await run.wait()
+    assert (run.status, events_of(run)[-1]) == (RunStatus.STOPPED, FINISHED)
+
+
+async def test_an_agent_that_cancels_itself_fails_with_an_error_that_says_so() -> None:
+    async def agent() -> Stream:
+        yield events.custom("x", 1)
+        raise asyncio.CancelledError
+
+    run = StreamRun()
+    run.play(agent())
+    await run.wait()
+    assert str(run.error) == "the agent cancelled itself"
+
+
+async def test_an_agent_adds_nothing_to_a_run_that_was_lost() -> None:
+    async def agent() -> Stream:
+        yield events.custom("x", 1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            yield events.custom("late", 2)
+
+    run = StreamRun()
+    run.play(agent())
+    await turns()
+    run.lose([], LOST)
+    await run.wait()
+    assert [event["type"] for event in events_of(run)] == ["RUN_STARTED", "CUSTOM", "RUN_ERROR"]
