@@ -133,7 +133,7 @@ def as_asked(interrupt: Mapping[str, Any]) -> Event:
     """Returns a stored interrupt as clients get it."""
     if not is_own_approval(interrupt):
         return dict(interrupt)
-    approval = {name: interrupt["metadata"][APPROVAL][name] for name in ("toolName",)}
+    approval = {"toolName": interrupt["metadata"][APPROVAL]["toolName"]}
     return {**interrupt, "metadata": {APPROVAL: approval}}
 
 
