@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from copilotkit_runtime_py.agui.lines import SplitLines
 from copilotkit_runtime_py.errors import ConfigurationError, StoreUnavailableError, StoreUnusableError
 from copilotkit_runtime_py.state_store.base import AgentState, RunEnding, Signal
-from copilotkit_runtime_py.state_store.codec import SplitLines
 from copilotkit_runtime_py.state_store.sql import sqlite
 
 from .test_sql import opened, record

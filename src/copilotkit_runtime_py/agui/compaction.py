@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ..errors import ProtocolViolationError
-from ..state_store.codec import SplitLines
 from . import events
 from .events import Event
 from .json_patch import PatchBudget, Patched
+from .lines import SplitLines
 from .message_events import PARTS
 from .normalizer import EventSequence
 from .reducer import StateFold

@@ -10,9 +10,9 @@ from typing import Final
 from ..agui import events
 from ..agui.compaction import compacted, last_place, remaining_bytes, repaired, visible_event
 from ..agui.events import Event
+from ..agui.lines import SplitLines, size_of
 from ..agui.message_ids import MessageIds
 from ..state_store.base import AgentState, RunLog
-from ..state_store.codec import SplitLines, size_of
 from .healing import with_unique_calls
 
 

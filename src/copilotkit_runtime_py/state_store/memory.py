@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Final
 
+from ..agui.lines import size_of
 from ..errors import RunLostError, ThreadBusyError, ThreadNotFoundError
 from .attachments import AttachmentQuota, AttachmentRecord
 from .base import AgentState, AppendResult, Retention, RunEnding, RunLog, RunRecord, Signal, ThreadRecord
-from .codec import decode_state, encode_state, size_of
+from .codec import decode_state, encode_state
 from .memory_attachments import MemoryAttachments
 from .signals import SignalBoard
 

@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
+from ..agui.lines import join
 from ..errors import (
     ConfigurationError,
     RunDataLostError,
@@ -40,7 +41,7 @@ from .base import (
     Signal,
     ThreadRecord,
 )
-from .codec import decode_state, encode_state, join
+from .codec import decode_state, encode_state
 from .group_commit import GroupCommit
 from .outage_log import OutageLog
 from .redis_codec import (

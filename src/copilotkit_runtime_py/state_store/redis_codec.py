@@ -6,9 +6,9 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from ..agui.lines import split
 from .attachments import AttachmentRecord
 from .base import Retention, RunLog, RunRecord, ThreadRecord
-from .codec import split
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

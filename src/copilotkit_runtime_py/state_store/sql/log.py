@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 
+from ...agui.lines import split
 from ...errors import RunLostError, ThreadBusyError, ThreadNotFoundError
 from ..base import Append, AppendResult, RunLog, RunRecord
-from ..codec import split
 from .statement import Row, Statement, Steps, escape, unescape
 
 _LARGEST: Final = 2**31 - 1

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
+from ...agui.lines import join
 from ..base import Append, RunRecord
-from ..codec import encode_state, join
+from ..codec import encode_state
 from .statement import escape
 
 _NOW: Final = "extract(epoch from clock_timestamp())::double precision"

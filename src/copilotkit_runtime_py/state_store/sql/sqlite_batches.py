@@ -14,8 +14,9 @@ from functools import cache
 from sqlite3 import Connection
 from typing import Any, Final, TypeVar
 
+from ...agui.lines import join, parts, size_of
 from ..base import Append, RunRecord
-from ..codec import encode_state, join, parts, size_of
+from ..codec import encode_state
 from .statement import escape
 
 T = TypeVar("T")
