@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import weakref
 from collections.abc import AsyncIterator, Iterator
@@ -454,3 +455,15 @@ async def test_an_agent_adds_nothing_to_a_run_that_was_lost() -> None:
     run.lose([], LOST)
     await run.wait()
     assert [event["type"] for event in events_of(run)] == ["RUN_STARTED", "CUSTOM", "RUN_ERROR"]
+
+
+async def test_a_call_that_an_error_cut_off_is_answered_with_the_error() -> None:
+    run = StreamRun()
+    run.play(yields(events.tool_call_start("c", "f"), events.run_error("the model is busy", "BUSY")))
+    await run.wait()
+    (result,) = [event for event in events_of(run) if event["type"] == "TOOL_CALL_RESULT"]
+    assert json.loads(result["content"]) == {
+        "status": "error",
+        "reason": "missing_terminal_event",
+        "message": "the model is busy",
+    }
