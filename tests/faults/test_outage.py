@@ -27,6 +27,8 @@ from tests.well_formed import check_stream
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.faults,
+    # Outages are waited for, and the collection at the end of each test counts, too.
+    pytest.mark.timeout(180),
     # A connection that is given up while it is being set up is closed when it is collected.
     pytest.mark.filterwarnings("ignore:.*BaseConnection.__del__:pytest.PytestUnraisableExceptionWarning"),
 ]
