@@ -156,7 +156,7 @@ class CopilotRuntime:
         self.generative_ui_info = self._server_side.generative_ui.info
         self._memory = LogMemory(limits.live_log_bytes)
         self._locks = ThreadLocks(
-            store, on_busy_thread=on_busy_thread, limits=limits, abandon=self._abandon, memory=self._memory
+            store, on_busy_thread, limits, self._abandon, memory=self._memory, judged=guardrails is not None
         )
         self._reader = ThreadReader(store, self._locks, self.attachments)
         self._observers: list[Callable[[Run], None]] = []

@@ -54,16 +54,31 @@ class LostRun:
         return AppendResult(stop_requested=False)
 
 
-def ended(store: LostRun) -> list[Event]:
+def ended(store: LostRun, *, judged: bool = False) -> list[Event]:
     abandoned: list[RunRecord] = []
 
     async def abandon(run: RunRecord) -> None:
         abandoned.append(run)
         raise ConnectionError("what an agent raises changes nothing")
 
-    asyncio.run(recover(cast(StateStore, store), "ann", "t", abandon))
+    asyncio.run(recover(cast(StateStore, store), "ann", "t", abandon, judged=judged))
     assert [(run.id, run.agent_name) for run in abandoned] == [("r", "a")]
     return [events.decode(data) for data in store.log]
+
+
+def test_a_message_without_a_verdict_is_not_stored_as_allowed() -> None:
+    message = {"id": "u", "role": "user", "content": "hi"}
+    started = {"type": "RUN_STARTED", "threadId": "t", "runId": "r", "input": {"messages": [message]}}
+    text = [events.text_start("m"), events.text_content("m", "Hello")]
+    for log, judged, stored in (
+        ([started], True, []),
+        ([started], False, ["u"]),
+        ([started, *text], True, ["u", "m"]),
+    ):
+        store = LostRun(log)
+        ended(store, judged=judged)
+        assert store.ending is not None
+        assert [each["id"] for each in store.ending.state.messages] == stored
 
 
 @given(log=runs(), data=st.data())

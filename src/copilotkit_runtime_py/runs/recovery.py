@@ -28,7 +28,9 @@ _MESSAGE: Final = "The server that ran this was lost before the end."
 Abandon: TypeAlias = Callable[[RunRecord], Awaitable[None]]
 
 
-async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abandon) -> None:
+async def recover(
+    store: StateStore, owner: str, thread_id: str, abandon: Abandon, *, judged: bool = False
+) -> None:
     """Ends the thread's last run with an error, if its lease has expired.
 
     Every worker that finds such a run does this. If several do at once, one of them succeeds.
@@ -38,6 +40,7 @@ async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abando
         owner: who owns the thread.
         thread_id: the thread.
         abandon: ends the work that the run's agent may have started outside of its process.
+        judged: guardrails judge what users say before an agent runs.
     """
     log = await _lost(store, owner, thread_id)
     if log is None:
@@ -45,7 +48,7 @@ async def recover(store: StateStore, owner: str, thread_id: str, abandon: Abando
     run = dataclasses.replace(log.run, producer=uuid.uuid4().hex)
     known = await store.load_state(run.owner, run.thread_id, run.agent_name)
     # In a thread, so that the loop is free for other runs.
-    closing, ending = await asyncio.to_thread(_ended, log, known)
+    closing, ending = await asyncio.to_thread(_ended, log, known, judged)
     try:
         await store.append(run, len(log.events), closing, ending=ending)
     except RunLostError:
@@ -63,7 +66,9 @@ def grace(store: StateStore) -> float:
     return min(_GRACE, (store.lease_seconds or math.inf) / 4)
 
 
-async def recover_abandoned(store: StateStore, owner: str, thread_id: str, abandon: Abandon) -> None:
+async def recover_abandoned(
+    store: StateStore, owner: str, thread_id: str, abandon: Abandon, *, judged: bool
+) -> None:
     """Does what `recover` does, once it is certain that the worker died.
 
     While the store was unavailable, or hung, no worker could renew its leases. They do so soon afterwards.
@@ -72,7 +77,7 @@ async def recover_abandoned(store: StateStore, owner: str, thread_id: str, aband
     if log is not None:
         if log.lease != -math.inf:
             await asyncio.sleep(grace(store))
-        await recover(store, owner, thread_id, abandon)
+        await recover(store, owner, thread_id, abandon, judged=judged)
 
 
 async def _lost(store: StateStore, owner: str, thread_id: str) -> RunLog | None:
@@ -81,7 +86,7 @@ async def _lost(store: StateStore, owner: str, thread_id: str) -> RunLog | None:
     return logs[0] if logs and logs[0].lease is not None and logs[0].lease <= 0 else None
 
 
-def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEnding]:
+def _ended(log: RunLog, known: AgentState | None, judged: bool) -> tuple[list[bytes], RunEnding]:
     """Returns the events that complete a log, as JSON, and the run's final state."""
     emitted = [events.decode(data) for data in log.events]
     closing = closing_events(
@@ -91,6 +96,9 @@ def _ended(log: RunLog, known: AgentState | None) -> tuple[list[bytes], RunEndin
         {"status": "error", "reason": "missing_terminal_event", "message": _MESSAGE},
     )
     messages, state = _before(emitted, known)
+    if judged and len(emitted) < 2:
+        # There may be no verdict yet, and the next run treats stored input as allowed.
+        messages = [] if known is None else list(known.messages)
     return [events.encode(event) for event in closing], ending_of([*emitted, *closing], messages, state)
 
 

@@ -41,6 +41,7 @@ class RemoteRun(EventLog):
         on_end: called once it is not followed any more.
         abandon: see `recover`.
         memory: the budget that the log belongs to.
+        judged: see `recover`.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class RemoteRun(EventLog):
         on_end: Callable[[RemoteRun], None],
         abandon: Abandon,
         memory: LogMemory | None = None,
+        *,
+        judged: bool = False,
     ) -> None:
         super().__init__(log.run.number, memory)
         self.id = log.run.id
@@ -59,6 +62,7 @@ class RemoteRun(EventLog):
         self._store = store
         self._on_end = on_end
         self._abandon = abandon
+        self._judged = judged
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._follow(), name=f"follow run {self.id}")
         self._left()
@@ -133,7 +137,9 @@ class RemoteRun(EventLog):
         self.show()
         self.memory.relieve()
         if log.lease is not None and log.lease <= 0:
-            await recover_abandoned(self._store, self.owner, self.thread_id, self._abandon)
+            await recover_abandoned(
+                self._store, self.owner, self.thread_id, self._abandon, judged=self._judged
+            )
             self._news.set()
         return log.lease
 

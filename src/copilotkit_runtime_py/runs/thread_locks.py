@@ -48,22 +48,25 @@ class ThreadLocks:
         on_busy_thread: what a new run on a thread with a run in progress does.
         limits: how long a new run waits for the other one.
         abandon: see `recover`.
+        judged: see `recover`.
         memory: the budget of the logs in this process.
     """
 
     def __init__(
         self,
         store: StateStore,
-        *,
         on_busy_thread: BusyThreadPolicy,
         limits: Limits,
         abandon: Abandon,
+        *,
         memory: LogMemory | None = None,
+        judged: bool = False,
     ) -> None:
         self._store = store
         self._on_busy_thread = on_busy_thread
         self._limits = limits
         self._abandon = abandon
+        self._judged = judged
         self._memory = memory or LogMemory()
         # By owner and thread. A run is listed from its claim until it is recorded and its agent is done: this
         # process must not start another one before.
@@ -95,7 +98,7 @@ class ThreadLocks:
             here = self.here(owner, thread_id)
             if here is not None and here.number >= logs[0].run.number:
                 break
-            await recover_abandoned(self._store, owner, thread_id, self._abandon)
+            await recover_abandoned(self._store, owner, thread_id, self._abandon, judged=self._judged)
         return logs[-1] if logs else None
 
     async def known(self, request: RunRequest) -> AgentState | None:
@@ -236,7 +239,9 @@ class ThreadLocks:
         key = (log.run.owner, log.run.thread_id)
         run = self._remote.get(key)
         if run is None or not run.is_run(log.run):
-            run = self._remote[key] = RemoteRun(self._store, log, self._unfollow, self._abandon, self._memory)
+            run = self._remote[key] = RemoteRun(
+                self._store, log, self._unfollow, self._abandon, self._memory, judged=self._judged
+            )
         return run
 
     def _unfollow(self, run: RemoteRun) -> None:
