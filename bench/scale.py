@@ -15,6 +15,8 @@ from bench.servers import Server
 from bench.startup import FUNCTION_AGENT
 
 RUNS = 8
+# So many that one worker has no CPU left.
+AT_ONCE = 64
 DATABASES = {"postgres", "redis-server"}
 
 
@@ -54,12 +56,12 @@ async def workers(url: str, count: int, quick: bool) -> tuple[float, float, floa
     """Runs a second of so many workers, and what the load generator and the database took, in CPUs."""
     options = ("--workers", f"{count}") if count > 1 else ()
     with servers.serve(FUNCTION_AGENT, url, *options, "--no-access-log") as server:
-        await throughput(server, Throughput(), 160, 16)
+        await throughput(server, Throughput(), 160, AT_ONCE)
         result, before = Throughput(), _seconds()
         loop = asyncio.get_running_loop()
         began = loop.time()
         for _ in range(1 if quick else 3):
-            await throughput(server, result, 480, 16)
+            await throughput(server, result, 960, AT_ONCE)
         wall = loop.time() - began
         used = {pid: (after - before.get(pid, 0.0)) / wall for pid, after in _seconds().items()}
         generator = used.pop(os.getpid())
@@ -85,6 +87,8 @@ async def measure(quick: bool) -> list[str]:
                 rate, *others = await workers(addresses[name], count, quick)
                 rows.append([name, f"{count}", f"{rate:,.0f}", *(f"{cpus:.2f}" for cpus in others)])
     header = ["store", "workers", "runs/s", "load generator, CPUs", "database, CPUs"]
-    tables.append(markdown("Runs of one chunk, 16 at once, on two CPUs that everything shares", header, rows))
+    tables.append(
+        markdown(f"Runs of one chunk, {AT_ONCE} at once, on two CPUs that everything shares", header, rows)
+    )
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return tables
