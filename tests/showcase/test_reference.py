@@ -88,15 +88,15 @@ GOES_ON = {
 }
 
 
-# Keeps the events that the page gets: the browser itself does not hold the body of each stream.
+# Keeps the events that the page gets: the browser itself does not hold the body of each stream. Streams stand in
+# the order of the requests, for answers may come in any order.
 RECORD = """
 window.wire = [];
 const { fetch } = window;
-window.fetch = async (...request) => {
-  const response = await fetch(...request);
-  if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
-    wire.push(response.clone().text().catch(() => ""));
-  }
+window.fetch = (...request) => {
+  const response = fetch(...request);
+  const isStream = ({ headers }) => headers.get("content-type")?.startsWith("text/event-stream");
+  wire.push(response.then((answer) => (isStream(answer) ? answer.clone().text() : "")).catch(() => ""));
   return response;
 };
 """
