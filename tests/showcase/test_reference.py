@@ -88,8 +88,8 @@ GOES_ON = {
 }
 
 
-# Keeps the events that the page gets: the browser itself does not hold the body of each stream. Streams stand in
-# the order of the requests, for answers may come in any order.
+# Keeps the events that the page gets: the browser itself does not hold the body of each stream. Streams stand
+# in the order of the requests, for answers may come in any order.
 RECORD = """
 window.wire = [];
 const { fetch } = window;
