@@ -17,7 +17,7 @@ from .judge import Judge
 from .laws import Laws
 from .names import ELSEWHERE, graph_name
 from .page import AGENT, CONTRACTS, opened
-from .visit import follow_up
+from .visit import follow_up, take
 
 pytestmark = [pytest.mark.anyio, pytest.mark.clients, pytest.mark.processes, pytest.mark.served_zoo]
 
@@ -44,12 +44,7 @@ async def test_an_animal_obeys_the_laws_on_a_server(
         with opened(CONTRACTS[contract](judge, served, animal, str(uuid.uuid4()))) as page:
             laws = Laws(page)
             for turn in animal.chat_on_a_server:
-                await page.play(turn)
-                if turn.edits is not None:
-                    laws.forget()
-                laws.hold()
-                texts = [str(each.content) for each in page.shown()] + [str(page.question)]
-                assert turn.shows in "\n".join(texts)
+                await take(page, laws, turn)
             await follow_up(page, laws)
             await laws.hold_after_reload()
     finally:

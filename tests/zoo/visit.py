@@ -5,11 +5,21 @@ from __future__ import annotations
 from copilotkit_runtime_py import CopilotRuntime
 from tests.protocols.agui.served import Served
 
-from .animal import Animal, say
+from .animal import Animal, Turn, say
 from .judge import Judge
 from .laws import Laws
 from .models import brake
 from .page import AGENT, CONTRACTS, Page, opened
+
+
+async def take(page: Page, laws: Laws, turn: Turn) -> None:
+    """Takes a turn of a chat, and checks the laws and what the page shows."""
+    await page.play(turn)
+    if turn.edits is not None:
+        laws.forget()
+    laws.hold()
+    texts = [str(each.content) for each in page.shown()] + [str(page.question)]
+    assert turn.shows in "\n".join(texts)
 
 
 async def follow_up(page: Page, laws: Laws) -> None:
@@ -31,12 +41,7 @@ async def visit(animal: Animal, contract: str, judge: Judge) -> None:
             laws = Laws(page)
             chunks = []
             for turn in animal.chat:
-                await page.play(turn)
-                if turn.edits is not None:
-                    laws.forget()
-                laws.hold()
-                texts = [str(each.content) for each in page.shown()] + [str(page.question)]
-                assert turn.shows in "\n".join(texts)
+                await take(page, laws, turn)
                 chunks.append(brake.passed)
             await follow_up(page, laws)
             await laws.hold_after_reload()
